@@ -11,7 +11,7 @@ import { modelsCommand } from './commands/models.ts'
 import { optimizeCommand } from './commands/optimize.ts'
 import { packageCommand } from './commands/package.ts'
 import { scoreCommand } from './commands/score.ts'
-import { deployCommand, servicesCommand } from './commands/services.ts'
+import { deployCommand, servicesCommand, trafficCommand } from './commands/services.ts'
 import { startCommand } from './commands/start.ts'
 import { describeExamples, describeMistake, helpStyle } from './help-style.ts'
 import { readVersion } from './manifest.ts'
@@ -29,6 +29,7 @@ const commands: readonly (readonly [heading: string, create: () => Command])[] =
   ['Models and services:', modelsCommand],
   ['Models and services:', deployCommand],
   ['Models and services:', servicesCommand],
+  ['Models and services:', trafficCommand],
   ['Models and services:', jobsCommand],
   ['Models and services:', logsCommand],
   ['Models and services:', tokenCommand],

@@ -28,7 +28,7 @@ export {
 } from './model.ts'
 export { RequestError } from './request-error.ts'
 export type { InputOptions, ScoringInput, TensorElements } from './scoring-input.ts'
-export type { ServiceChange, ServiceRecord } from './service-record.ts'
+export type { DeploymentRecord, NewDeployment, ServiceChange, ServiceRecord, Traffic } from './service-record.ts'
 export {
   type RunOptions,
   type ServiceFilters,

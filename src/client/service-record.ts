@@ -15,8 +15,39 @@ export interface ServiceRecord {
   readonly version: string | undefined
   /** SHA-256 of its `service.json`, hexadecimal: the app shows that of the definition it has loaded. */
   readonly digest: string
+  /** By name; undefined: the service has but one. */
+  readonly deployments: Readonly<Record<string, DeploymentRecord>> | undefined
   /** Of the tokens that are taken. */
   readonly audience: string | undefined
+}
+
+/** One of several deployments of a service. */
+export interface DeploymentRecord {
+  /** Percent of the requests that it answers. */
+  readonly weight: number
+  /** Percent of the requests of the others that it gets a copy of. */
+  readonly mirror: number
+  /** Its models. */
+  readonly models: ServiceRecord['models']
+}
+
+/** A deployment to add to a service, or to replace. */
+export interface NewDeployment {
+  readonly models: readonly Model[]
+  /** Percent of the requests that it gets copies of; its answers are compared and counted, and not sent (0). */
+  readonly mirror?: number | undefined
+  /** What the deployment that there is shall be called, where the service has none by name (`blue`). */
+  readonly current?: string | undefined
+}
+
+/** Who answers how many requests. */
+export interface Traffic {
+  /** Percent of the requests by deployment, together 100; those that are left out get none. */
+  readonly weights?: Readonly<Record<string, number>> | undefined
+  /** Percent of the requests of the others that a deployment gets copies of. */
+  readonly mirror?: Readonly<Record<string, number>> | undefined
+  /** Requests with the same value of this header go to the same deployment; null: no longer. */
+  readonly stickyHeader?: string | null | undefined
 }
 
 /** What `Webservice.update` changes. */

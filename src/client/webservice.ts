@@ -4,7 +4,7 @@ import type { DeploymentConfiguration } from './deployment-configuration.ts'
 import { decodeJson } from './json.ts'
 import { RequestError } from './request-error.ts'
 import { encodeInput, type InputOptions, type ScoringInput } from './scoring-input.ts'
-import type { ServiceChange, ServiceRecord } from './service-record.ts'
+import type { NewDeployment, ServiceChange, ServiceRecord, Traffic } from './service-record.ts'
 import { wait } from './wait.ts'
 import type { AccessToken, KeyType, ServiceKeys, Workspace, WorkspaceStore } from './workspace.ts'
 import { WorkspaceError } from './workspace-error.ts'
@@ -293,6 +293,34 @@ export class Webservice {
       throw new TypeError('there is nothing to update: name models, inferenceConfig, tags, properties, description, …')
     await this.#store('update').updateService(this.name, change)
     this.#credential.forget()
+    await this.updateDeploymentState()
+  }
+
+  /** The deployments that share the requests, by name; empty: there is but one. */
+  get deployments(): NonNullable<ServiceRecord['deployments']> {
+    return this.#known().deployments ?? {}
+  }
+
+  /**
+   * Adds a deployment of other models beside those that there are, or replaces one. It answers nothing yet: `setTraffic` gives it
+   * requests, and so does the header `azureml-model-deployment`.
+   *
+   * @param name  3 to 32 letters, digits and hyphens, e.g. `green`
+   */
+  async createDeployment(name: string, deployment: NewDeployment): Promise<void> {
+    await this.#store('createDeployment').putDeployment(this.name, name, deployment)
+    await this.updateDeploymentState()
+  }
+
+  /** Removes a deployment that gets no requests. */
+  async deleteDeployment(name: string): Promise<void> {
+    await this.#store('deleteDeployment').deleteDeployment(this.name, name)
+    await this.updateDeploymentState()
+  }
+
+  /** Changes who answers how many requests, without a restart. */
+  async setTraffic(traffic: Traffic): Promise<void> {
+    await this.#store('setTraffic').setTraffic(this.name, traffic)
     await this.updateDeploymentState()
   }
 

@@ -2,7 +2,7 @@ import type { Fetch } from './caller.ts'
 import type { DeploymentConfiguration } from './deployment-configuration.ts'
 import type { InferenceConfig } from './inference-config.ts'
 import type { Model, ModelChange, ModelFilters, ModelRecord, ModelRegistration } from './model.ts'
-import type { ServiceChange, ServiceRecord } from './service-record.ts'
+import type { NewDeployment, ServiceChange, ServiceRecord, Traffic } from './service-record.ts'
 
 export type KeyType = 'primary' | 'secondary'
 
@@ -76,6 +76,9 @@ export interface WorkspaceStore {
   readService(name: string): Promise<ServiceRecord | undefined>
   deploy(deployment: Deployment): Promise<void>
   updateService(name: string, change: ServiceChange): Promise<void>
+  putDeployment(service: string, name: string, deployment: NewDeployment): Promise<void>
+  deleteDeployment(service: string, name: string): Promise<void>
+  setTraffic(service: string, traffic: Traffic): Promise<void>
   deleteService(name: string): Promise<void>
   getKeys(service: string, signal?: AbortSignal): Promise<ServiceKeys>
   regenKey(service: string, type: string, value: string | undefined, signal?: AbortSignal): Promise<string>

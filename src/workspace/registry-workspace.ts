@@ -3,7 +3,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { ModelChange, ModelFilters, ModelRecord, ModelRegistration } from '../client/model.ts'
-import type { ServiceChange, ServiceRecord } from '../client/service-record.ts'
+import type { NewDeployment, ServiceChange, ServiceRecord, Traffic } from '../client/service-record.ts'
 import type { AccessToken, Deployment, ServiceKeys, TokenCredential, WorkspaceStore } from '../client/workspace.ts'
 import { WorkspaceError } from '../client/workspace-error.ts'
 import { ModelRegistry } from '../models/repository/model-registry.ts'
@@ -115,6 +115,18 @@ export class RegistryWorkspace implements WorkspaceStore {
 
   updateService(name: string, change: ServiceChange): Promise<void> {
     return this.#services.update(name, change)
+  }
+
+  putDeployment(service: string, name: string, deployment: NewDeployment): Promise<void> {
+    return this.#services.putDeployment(service, name, deployment)
+  }
+
+  deleteDeployment(service: string, name: string): Promise<void> {
+    return this.#services.deleteDeployment(service, name)
+  }
+
+  setTraffic(service: string, traffic: Traffic): Promise<void> {
+    return this.#services.setTraffic(service, traffic)
   }
 
   deleteService(name: string): Promise<void> {

@@ -1,13 +1,15 @@
 /** Writes, reads and removes the services of a workspace. */
 import { createHash } from 'node:crypto'
-import type { ServiceChange, ServiceRecord } from '../client/service-record.ts'
+import type { NewDeployment, ServiceChange, ServiceRecord, Traffic } from '../client/service-record.ts'
 import type { Deployment } from '../client/workspace.ts'
 import { WorkspaceError } from '../client/workspace-error.ts'
+import type { ServiceDefinition } from '../models/definition/definition.ts'
 import { parseDefinition } from '../models/definition/parse-definition.ts'
 import type { ModelRegistry } from '../models/repository/model-registry.ts'
 import type { RepositoryFiles } from '../models/repository/repository-files.ts'
 import { ServiceRegistry } from '../models/repository/service-registry.ts'
 import { findVersion } from '../models/repository/versions.ts'
+import { addDeployment, changeTraffic, removeDeployment } from './deployments.ts'
 import { isCopy, placeModels } from './placed-models.ts'
 import { type Definition, readInferenceConfig, writeDefinition } from './service-definition.ts'
 import type { WorkspaceKeys } from './workspace-keys.ts'
@@ -45,20 +47,55 @@ export class Services {
   /** @throws WorkspaceError when there is no such service, or the definition is wrong */
   async update(name: string, change: ServiceChange): Promise<void> {
     const parts = change.inferenceConfig && (await readInferenceConfig(change.inferenceConfig))
+    const models = change.models && { models: await placeModels(this.#models, name, change.models) }
+    await this.#edit(
+      name,
+      definition => {
+        if (definition.deployments !== undefined && (models || parts))
+          throw new WorkspaceError(`${name} has several deployments; add one or replace one with createDeployment`)
+        const before = parts ? withoutInference(definition) : definition
+        return writeDefinition(change, { ...before, ...parts?.definition, ...models })
+      },
+      parts?.files,
+    )
+  }
+
+  /** Adds or replaces a deployment, which gets no requests yet. */
+  async putDeployment(name: string, deployment: string, given: NewDeployment): Promise<void> {
+    const models = await placeModels(this.#models, name, given.models)
+    if (Object.keys(models).length === 0) throw new WorkspaceError('models: a deployment has a model')
+    const newest = (await this.#models.list({ name, isLatest: true }))[0]?.version
+    await this.#edit(name, definition => addDeployment(definition, deployment, { ...given, placed: models, newest }))
+  }
+
+  /** @throws WorkspaceError when there is no such deployment, or it gets requests */
+  async deleteDeployment(name: string, deployment: string): Promise<void> {
+    await this.#edit(name, definition => removeDeployment(definition, deployment))
+  }
+
+  /** @throws WorkspaceError when there is no such deployment, or the weights do not add to 100 */
+  async setTraffic(name: string, traffic: Traffic): Promise<void> {
+    await this.#edit(name, definition => changeTraffic(definition, traffic))
+  }
+
+  /** Changes a definition; when another caller has changed it meanwhile, that change is kept and ours added. */
+  async #edit(
+    name: string,
+    change: (definition: Definition) => Definition,
+    files: Readonly<Record<string, Uint8Array>> = {},
+  ): Promise<void> {
     for (let tries = 1; ; tries++) {
       const found = await this.#services.get(name)
       if (!found) throw new WorkspaceError(`there is no service "${name}"`)
-      const before = parts ? withoutInference(found.definition) : found.definition
-      const models = change.models && { models: await placeModels(this.#models, name, change.models) }
-      const definition = writeDefinition(change, { ...before, ...parts?.definition, ...models })
+      const definition = change(found.definition)
       checkDefinition(name, definition)
       if (isProtected(definition)) await this.#keys.ensure(name, {})
       try {
-        await this.#services.put(name, { definition, files: parts?.files ?? {} }, found.etag)
+        await this.#services.put(name, { definition, files }, found.etag)
         return
       } catch (failure) {
         const isLate = (failure as { code?: string }).code === 'SERVICE_CHANGED'
-        if (!isLate || tries >= maxConflicts) throw failure // another caller has changed it: that change is kept, and ours added
+        if (!isLate || tries >= maxConflicts) throw failure
       }
     }
   }
@@ -91,6 +128,7 @@ export class Services {
       models,
       version: findVersion(Object.values(definition.models ?? {}).map(({ path }) => path)) ?? models[0]?.version,
       digest: createHash('sha256').update(found.text).digest('hex'),
+      deployments: definition.deployments && describeDeployments(definition),
       audience: definition.auth.mode === 'token' ? [definition.auth.audience].flat()[0] : undefined,
     }
   }
@@ -107,6 +145,14 @@ function describeModels(models: Readonly<Record<string, { readonly path: string 
     const [, name = alias, version = path.match(/^(\d+)\//)?.[1]] = /^\d+\/([^/]+)\/(\d+)\//.exec(path) ?? []
     return { name, version }
   })
+}
+
+function describeDeployments({ deployments = {} }: ServiceDefinition): ServiceRecord['deployments'] {
+  const describe = ([name, { weight, mirror, models, version }]: [string, NonNullable<typeof deployments>[string]]) => {
+    const own = version === undefined ? [] : [{ name, version: String(version) }]
+    return [name, { weight, mirror, models: models ? describeModels(models) : own }] as const
+  }
+  return Object.fromEntries(Object.entries(deployments).map(describe))
 }
 
 function requireModels(count: number, { entryScript, stages }: Definition): void {

@@ -163,6 +163,36 @@ describe('scoring-functions/client, in a folder', () => {
     assert.equal((await Model.get(workspace, 'iris')).version, 2)
   })
 
+  it('shares the requests of a service between deployments', async () => {
+    const register = () => Model.register(workspace, { modelPath: 'models/diabetes/1/model.onnx', modelName: 'shared' })
+    const service = await Model.deploy(workspace, 'two-of-them', [await register()])
+    await service.createDeployment('green', { models: [await register()], mirror: 100 })
+    await service.setTraffic({ weights: { blue: 90, green: 10 }, stickyHeader: 'x-user' })
+    await service.waitForDeployment()
+    assert.deepEqual(service.deployments, {
+      blue: { weight: 90, mirror: 0, models: [{ name: 'shared', version: '1' }] },
+      green: { weight: 10, mirror: 100, models: [{ name: 'shared', version: '2' }] },
+    })
+    const response = await service.runRaw(diabetes, { headers: { 'azureml-model-deployment': 'green' } })
+    assert.equal(response.headers.get('azureml-model-deployment'), 'green')
+    assert.deepEqual(await response.json(), diabetesScores)
+    await assert.rejects(service.setTraffic({ weights: { blue: 90 } }), { message: /the weights must add to 100/ })
+    const args = ['traffic', 'two-of-them', 'green=100', '--app', root, '--url', app.url]
+    const { code, stdout, stderr } = await runCommand(args)
+    assert.deepEqual(
+      [code, stdout],
+      [
+        0,
+        'DEPLOYMENT  TRAFFIC  MIRROR  MODELS\nblue             0%          shared:1\ngreen          100%    100%  shared:2\n',
+      ],
+      stderr,
+    )
+    await service.deleteDeployment('blue')
+    await service.waitForDeployment()
+    assert.deepEqual(await service.run(diabetes), diabetesScores)
+    await service.delete()
+  })
+
   it('runs batch jobs: rows, a file, results one by one, the file of results, lists and cancels', async () => {
     const model = await Model.register(workspace, { modelPath: 'models/diabetes/1/model.onnx', modelName: 'nightly' })
     const service = await Model.deploy(workspace, 'nightly', [model])

@@ -277,10 +277,15 @@ class Webservice:
         self._state = "Deleting"
 
     def get_logs(self, num_lines: int = 5000, init: bool = False) -> str:
-        """Not here: ``npx scoring logs`` shows them on this machine, and Application Insights in Azure."""
-        raise WebserviceException(
-            f'get_logs: "npx scoring logs {self.name}" shows the log of an app on this machine; in Azure it is in Application Insights'
-        )
+        """The last lines of the app's log that are about this service; on this machine, where ``scoring start`` writes it."""
+        path = self.workspace.log_file
+        if path is None:
+            raise WebserviceException(f"get_logs: the log of an app in Azure is in Application Insights; search for [{self.name}]")
+        if not path.is_file():
+            raise WebserviceException(f'get_logs: there is no log yet: "npx scoring start" writes it to {path}')
+        lines = path.read_text(errors="replace").splitlines()
+        own = [line for line in lines if f"[{self.name}]" in line or f"[{self.name}/" in line]
+        return "".join(f"{line}\n" for line in own[-num_lines:])
 
     def __repr__(self) -> str:
         return f"Webservice({self.name!r}, state={self.state!r})"

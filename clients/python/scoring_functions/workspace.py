@@ -32,6 +32,8 @@ class Workspace:
         self.model_registry = ModelRegistry(files)
         self.service_registry = ServiceRegistry(files)
         self._credential = credential
+        #: What ``scoring start`` has printed; None: the app is not of this machine.
+        self.log_file: Path | None = None
 
     @classmethod
     def from_config(cls, path: str = ".", **_ignored: Any) -> Workspace:
@@ -76,7 +78,9 @@ class Workspace:
         def find_url() -> str:
             return (url or environment.get("SCORING_URL") or _running_app(root) or f"http://localhost:{port}").rstrip("/")
 
-        return cls(files, keys, find_url)
+        workspace = cls(files, keys, find_url)
+        workspace.log_file = root / ".local" / "app.log"
+        return workspace
 
     @classmethod
     def from_azure(cls, url: str, models: str, key_vault: str | None = None, credential: Any = None) -> Workspace:

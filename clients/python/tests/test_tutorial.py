@@ -61,6 +61,10 @@ class Tutorial(unittest.TestCase):
         self.assertEqual(service.run(json.dumps(DIABETES).encode("utf8")), SCORES)
         self.assertEqual(service.run(DIABETES["data"]), SCORES)
 
+        log = Path(PROJECT, ".local/app.log")
+        log.write_text("[other] x\n[py-diabetes] one\n[py-diabetes/blue] two\n")
+        self.assertEqual(service.get_logs(num_lines=1), "[py-diabetes/blue] two\n")
+
         primary, secondary = service.get_keys()
         assert primary is not None and secondary is not None
         service.regen_key("Primary")

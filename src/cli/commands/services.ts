@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander'
 import { describeExamples } from '../help-style.ts'
 import type { WorkspaceOptions } from '../workspace/open.ts'
-import type { DeployOptions, ServiceListOptions } from '../workspace/services.ts'
+import type { DeployOptions, ServiceListOptions, TrafficOptions } from '../workspace/services.ts'
 import { addWorkspaceOptions, readLabel, readWhole } from './workspace-options.ts'
 
 export function servicesCommand(): Command {
@@ -75,6 +75,10 @@ export function deployCommand(): Command {
     .option('-t, --tag <name=value>', 'a tag; may be repeated', readLabel)
     .option('--description <text>', 'one sentence for people')
     .option('--timeout-ms <ms>', 'milliseconds from the arrival of a request to its answer', readWhole(1))
+    .option(
+      '--deployment <name>',
+      'add these models as a deployment beside those that there are; "scoring traffic" gives it requests',
+    )
     .option('--overwrite', 'replace a service of that name as a whole')
     .option('--no-wait', 'do not wait until it is served')
     .addHelpText(
@@ -89,5 +93,36 @@ export function deployCommand(): Command {
       const { withPlainErrors } = await import('../workspace/open.ts')
       const { deploy } = await import('../workspace/services.ts')
       await withPlainErrors(() => deploy(name, options))
+    })
+}
+
+export function trafficCommand(): Command {
+  return addWorkspaceOptions(new Command('traffic'))
+    .summary('share the requests of a service')
+    .description('Show the deployments of a service, or change which percentage of the requests each of them answers.')
+    .argument('<service>', 'the service')
+    .argument('[name=percent...]', 'together 100; those that are left out get none')
+    .option(
+      '--mirror <name=percent>',
+      'copies of requests for a deployment; its answers are compared, and not sent',
+      readLabel,
+    )
+    .option(
+      '--sticky-header <name>',
+      'requests with the same value of this header go to the same deployment; off: no longer',
+    )
+    .option('--delete <name>', 'delete a deployment that gets no requests')
+    .addHelpText(
+      'after',
+      describeExamples([
+        ['scoring traffic churn', 'the deployments of churn'],
+        ['scoring traffic churn blue=90 green=10', 'a tenth for green'],
+        ['scoring traffic churn --mirror green=20', 'copies for green'],
+      ]),
+    )
+    .action(async (name: string, shares: readonly string[], options: TrafficOptions) => {
+      const { withPlainErrors } = await import('../workspace/open.ts')
+      const { traffic } = await import('../workspace/services.ts')
+      await withPlainErrors(() => traffic(name, shares, options))
     })
 }

@@ -1,5 +1,6 @@
 import { type DeploymentParameters, FlexWebservice, InferenceConfig, Model, Webservice } from '../../client/index.ts'
 import { formatTable, onOneLine, openTerminal, type Terminal } from '../terminal.ts'
+import { UsageError } from '../usage-error.ts'
 import { parseModelId } from './models.ts'
 import { formatLabels, openWorkspace, printJson, type WorkspaceOptions } from './open.ts'
 
@@ -73,7 +74,51 @@ export interface DeployOptions extends WorkspaceOptions {
   readonly description?: string
   readonly timeoutMs?: number
   readonly overwrite?: boolean
+  readonly deployment?: string
   readonly wait: boolean
+}
+
+export interface TrafficOptions extends WorkspaceOptions {
+  readonly mirror?: Readonly<Record<string, string>>
+  readonly stickyHeader?: string
+  readonly delete?: string
+}
+
+/** Shows the deployments of a service, or changes who answers how many requests. */
+export async function traffic(name: string, shares: readonly string[], options: TrafficOptions): Promise<void> {
+  const service = await Webservice.get(await openWorkspace(options), name)
+  const weights = shares.length === 0 ? undefined : readPercents(shares.map(share => share.split('=', 2)))
+  const mirror = readPercents(Object.entries(options.mirror ?? {}))
+  const { stickyHeader } = options
+  if (weights || Object.keys(mirror).length > 0 || stickyHeader !== undefined)
+    await service.setTraffic({ weights, mirror, stickyHeader: stickyHeader === 'off' ? null : stickyHeader })
+  if (options.delete !== undefined) await service.deleteDeployment(options.delete)
+  if (options.json) return printJson(service.deployments)
+  const rows = Object.entries(service.deployments).map(([deployment, { weight, mirror: share, models }]) => [
+    deployment,
+    `${weight}%`,
+    share > 0 ? `${share}%` : '',
+    models.map(model => `${model.name}:${model.version ?? '?'}`).join(', '),
+  ])
+  if (rows.length === 0)
+    return console.error(`${name} has one deployment only; add one with scoring deploy --deployment`)
+  const right = { align: 'right' as const }
+  const columns = [
+    { title: 'DEPLOYMENT' },
+    { title: 'TRAFFIC', ...right },
+    { title: 'MIRROR', ...right },
+    { title: 'MODELS' },
+  ]
+  console.log(formatTable(rows, openTerminal(), { columns }))
+}
+
+function readPercents(pairs: readonly (readonly string[])[]): Record<string, number> {
+  return Object.fromEntries(
+    pairs.map(([name = '', percent = '']) => {
+      if (!/^\d{1,3}$/.test(percent)) throw new UsageError(`"${name}" needs a percentage; write e.g. blue=90 green=10`)
+      return [name, Number(percent)]
+    }),
+  )
 }
 
 /** Makes a service, or changes what is named of one that exists. */
@@ -90,7 +135,11 @@ export async function deploy(name: string, options: DeployOptions): Promise<void
   }
   const isThere = (await workspace.store.readService(name)) !== undefined
   let service = new Webservice(workspace, name)
-  if (isThere && !overwrite) {
+  if (options.deployment !== undefined) {
+    if (!isThere)
+      throw new UsageError(`--deployment adds to a service, and there is no service "${name}"; deploy it first`)
+    await service.createDeployment(options.deployment, { models })
+  } else if (isThere && !overwrite) {
     await service.update({
       ...parameters,
       models: models.length > 0 ? models : undefined,
