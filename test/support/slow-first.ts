@@ -19,6 +19,7 @@ export const slowFiles = [
   'test/cli/start/start.test.ts',
   'test/cli/add/add-service.test.ts',
   'test/functions/encrypted.test.ts',
+  'test/functions/service-triggers.test.ts',
   'test/fuzz/encrypted-fuzz.test.ts',
   'test/functions/encrypted-jobs.test.ts',
   'test/functions/request-memory.test.ts',
