@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { ScoringError } from '../errors.ts'
 import type { ServiceBusTrigger } from '../models/definition/triggers.ts'
 import { asBytes } from './message.ts'
-import { describeError, MessageFailed, type Scoring, scoreMessage } from './score-message.ts'
+import { describeError, explainRefusal, MessageFailed, type Scoring, scoreMessage } from './score-message.ts'
 import type { BusMessage, ServiceBus } from './service-bus.ts'
 
 /** What the host tells of a message; absent where its sender did not say. */
@@ -44,14 +44,25 @@ export async function scoreBusMessage(
   const contentType = trigger.contentType ?? text(facts.contentType) ?? 'application/json'
   const outcome = await scoreMessage({ body: asBytes(input), contentType, id }, scoring)
   if (outcome.kind === 'failed') throw new MessageFailed(name, outcome.error)
-  let error: ScoringError | undefined
-  if (outcome.kind === 'answered')
-    error = await bus.send(trigger, makeAnswer(service, trigger.input, facts, outcome.answer))
-  else error = outcome.error
-  if (error === undefined) return
+  let refusal: { readonly error: ScoringError; readonly detail?: string } | undefined
+  if (outcome.kind === 'refused') refusal = outcome
+  else {
+    const error = await send(name, bus.send(trigger, makeAnswer(service, trigger.input, facts, outcome.answer)))
+    refusal = error && { error }
+  }
+  if (refusal === undefined) return
   refused()
-  log(`${name} is moved to the dead letters: ${describeError(error)}`)
-  await bus.deadLetter(String(facts.lockToken), error.code, error.message.slice(0, maxDescription))
+  log(`${name} is moved to the dead letters: ${describeError(refusal.error)}`)
+  await bus.deadLetter(String(facts.lockToken), refusal.error.code, explainRefusal(refusal).slice(0, maxDescription))
+}
+
+/** @throws MessageFailed */
+async function send(name: string, sending: Promise<ScoringError | undefined>): Promise<ScoringError | undefined> {
+  try {
+    return await sending
+  } catch (failure) {
+    throw new MessageFailed(name, `its answer was not sent: ${(failure as Error).message}`)
+  }
 }
 
 /** Service Bus takes 4,096 characters of reason and description. */

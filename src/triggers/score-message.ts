@@ -19,7 +19,12 @@ export interface Answer {
 export type Outcome =
   | { readonly kind: 'answered'; readonly answer: Answer }
   /** However often it is tried, it will fail: its sender has to change it. */
-  | { readonly kind: 'refused'; readonly error: ScoringError }
+  | {
+      readonly kind: 'refused'
+      readonly error: ScoringError
+      /** What the entry script answered, for the sender: it may quote the message, so it is not for the log. */
+      readonly detail?: string
+    }
   /** Another try may succeed. */
   | { readonly kind: 'failed'; readonly error: ScoringError }
 
@@ -86,13 +91,15 @@ async function scoreOnce(service: ScoringService, message: Message): Promise<Who
 function readOutcome(result: WholeResult): Outcome {
   if (result.kind === 'failure') return judge(new ScoringError(result.code, result.message, result))
   const { status, headers, body } = encodeResponse(result, {})
-  if (status >= 400) {
-    const error = new ScoringError('ENTRY_SCRIPT_FAILED', `the entry script answered with status ${status}`)
-    return { kind: isFinal(status) ? 'refused' : 'failed', error }
-  }
   const fields: readonly (readonly [string, string])[] = Array.isArray(headers) ? headers : Object.entries(headers)
   const [, contentType] = fields.find(([name]) => name.toLowerCase() === 'content-type') ?? []
   const bytes = typeof body === 'string' ? Buffer.from(body) : ((body ?? new Uint8Array()) as Uint8Array)
+  if (status >= 400) {
+    const error = new ScoringError('ENTRY_SCRIPT_FAILED', `the entry script answered with status ${status}`)
+    if (!isFinal(status)) return { kind: 'failed', error }
+    const isText = /^(text\/|application\/json\b)/i.test(contentType ?? '')
+    return { kind: 'refused', error, ...(isText && { detail: Buffer.from(bytes).toString().slice(0, maxDetail) }) }
+  }
   return { kind: 'answered', answer: { body: bytes, contentType: contentType ?? 'application/octet-stream' } }
 }
 
@@ -108,6 +115,13 @@ function isFinal(status: number): boolean {
   return !isServerFault(status) && status !== 408 && status !== 429
 }
 
+const maxDetail = 1000
+
+/** The message for the sender: with what the entry script answered. */
+export function explainRefusal({ error, detail }: { readonly error: ScoringError; readonly detail?: string }): string {
+  return detail === undefined || detail === '' ? error.message : `${error.message}: ${detail}`
+}
+
 /** For the log and for operators: `INPUT_SHAPE_MISMATCH: input "data" has shape [1, 3]; …` */
 export function describeError({ code, message }: ScoringError): string {
   return `${code}: ${message}`
@@ -117,8 +131,8 @@ export function describeError({ code, message }: ScoringError): string {
 export class MessageFailed extends Error {
   override readonly name = 'MessageFailed'
 
-  constructor(what: string, error: ScoringError) {
-    super(`${what}: ${describeError(error)}`)
+  constructor(what: string, reason: ScoringError | string) {
+    super(`${what}: ${typeof reason === 'string' ? reason : describeError(reason)}`)
     this.stack = `${this.name}: ${this.message}`
   }
 }

@@ -3,7 +3,14 @@ import { ScoringError } from '../errors.ts'
 import type { QueueTrigger } from '../models/definition/triggers.ts'
 import { encode } from '../tensor/python-json.ts'
 import { asBytes } from './message.ts'
-import { type Answer, describeError, MessageFailed, type Scoring, scoreMessage } from './score-message.ts'
+import {
+  type Answer,
+  describeError,
+  explainRefusal,
+  MessageFailed,
+  type Scoring,
+  scoreMessage,
+} from './score-message.ts'
 
 /** Azure: Put Message. */
 const maxMessageBytes = 65_536
@@ -34,10 +41,11 @@ export async function scoreQueueMessage(
   if (outcome.kind === 'failed') throw new MessageFailed(`message ${id} of queue ${trigger.input}`, outcome.error)
   const answer = outcome.kind === 'answered' ? encodeAnswer(id, outcome.answer) : undefined
   if (answer !== undefined && Buffer.byteLength(answer) <= maxMessageBytes) return { answer }
-  const error = outcome.kind === 'refused' ? outcome.error : tooLarge(Buffer.byteLength(answer as string))
+  const refusal = outcome.kind === 'refused' ? outcome : { error: tooLarge(Buffer.byteLength(answer as string)) }
   refused()
-  log(`message ${id} of queue ${trigger.input} goes to ${trigger.input}-poison: ${describeError(error)}`)
-  return { answer: encodeFailure(id, error), poison: Buffer.from(bytes).toString() }
+  log(`message ${id} of queue ${trigger.input} goes to ${trigger.input}-poison: ${describeError(refusal.error)}`)
+  const failure = encodeFailure(id, refusal.error.code, explainRefusal(refusal))
+  return { answer: failure, poison: Buffer.from(bytes).toString() }
 }
 
 /**
@@ -58,7 +66,7 @@ function encodeAnswer(id: string, { body, contentType }: Answer): string {
   return encode({ id, contentType, base64: bytes.toString('base64') })
 }
 
-function encodeFailure(id: string, { code, message }: ScoringError): string {
+function encodeFailure(id: string, code: string, message: string): string {
   const encodeWith = (text: string) => encode({ id, error: { code, message: text } })
   const whole = encodeWith(message)
   return Buffer.byteLength(whole) <= maxMessageBytes ? whole : encodeWith(message.slice(0, 4000))

@@ -230,7 +230,7 @@ describe('the triggers of services on the host of Azure', () => {
     const refused = await deliver('service-bus-trigger-echo', '[1]', facts())
     assert.match(
       refused.error ?? '',
-      /^the queue "bus\/out" answered with status 403: the app needs the role Azure Service Bus Data Sender/,
+      /^message m-1 of queue bus\/in: its answer was not sent: the queue "bus\/out" answered with status 403: the app needs the role Azure Service Bus Data Sender/,
     )
     status = 413
     const large = await deliver('service-bus-trigger-echo', '[1]', facts())

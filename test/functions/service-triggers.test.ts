@@ -17,6 +17,7 @@ const script = `
   export const run = text => {
     const { data, wish, mark } = JSON.parse(text)
     if (wish === 'fail') throw new Error('on purpose')
+    if (wish === 'refuse') return new Response('{"message": "not this row: 17"}', { status: 422, headers: { 'content-type': 'application/json' } })
     if (wish === 'long') return 'x'.repeat(70_000)
     if (wish === 'kill once' && !existsSync(mark)) {
       writeFileSync(mark, '')
@@ -166,6 +167,18 @@ describe('triggers of a service', () => {
       ),
     )
     assert.equal(await refusals('queue'), 1)
+  })
+
+  it('tell a sender, and not the log, what the entry script says of a message', async () => {
+    const id = await send('{"wish": "refuse"}')
+    const { error } = JSON.parse(await take('sum-answers', text => text.includes(id)))
+    const message = 'the entry script answered with status 422'
+    assert.deepEqual(error, { code: 'ENTRY_SCRIPT_FAILED', message: `${message}: {"message": "not this row: 17"}` })
+    assert.match(
+      app.output(),
+      new RegExp(`message ${id} of queue sum-requests goes to .*: ENTRY_SCRIPT_FAILED: ${message}\n`),
+    )
+    assert.doesNotMatch(app.output(), /not this row/)
   })
 
   it('answer a message of Service Bus with its correlation', async () => {

@@ -329,9 +329,11 @@ function bodyOf({ body }: Message): Buffer {
   return Buffer.isBuffer(content) ? content : Buffer.from(String(content))
 }
 
-function unpackBatch({ body }: Message): Message[] {
+/** rhea gives messages of other formats as bytes. */
+function unpackBatch(batch: Message): Message[] {
+  const { body } = decode(batch as unknown as Buffer)
   const content = (body as { content: unknown }).content
-  return (Array.isArray(content) ? content : [content]).map(
-    each => rhea.message.decode(each as Buffer) as unknown as Message,
-  )
+  return (Array.isArray(content) ? content : [content]).map(each => decode(each as Buffer))
 }
+
+const decode = (bytes: Buffer) => rhea.message.decode(bytes) as unknown as Message

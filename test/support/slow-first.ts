@@ -27,6 +27,7 @@ export const slowFiles = [
   'test/functions/metrics.test.ts',
   'test/functions/accelerators.test.ts',
   'test/functions/encrypted.test.ts',
+  'test/functions/service-triggers.test.ts',
   'test/fuzz/encrypted-fuzz.test.ts',
   'test/clients/models-page.test.ts',
   'test/clients/image-service.test.ts',

@@ -13,6 +13,9 @@ function openService(account: StorageAccount): BlobServiceClient {
   return new BlobServiceClient(String(account.urls.blob), openCredential(account), clientOptions)
 }
 
+/** A blob is in memory as a whole, as in Azure, whose host hands it to the worker in one message. */
+const maxBlobBytes = 2 ** 29
+
 /** Lists have entity tags without the quotes that headers have. */
 function quoted(etag: string): string {
   return etag.startsWith('"') ? etag : `"${etag}"`
@@ -37,7 +40,10 @@ class AzureBlobs implements HostBlobs {
   async read(container: string, name: string): Promise<HostBlob | undefined> {
     const blob = this.#blob(container, name)
     try {
-      const { etag = '', contentType, contentEncoding, lastModified, metadata = {} } = await blob.getProperties()
+      const { etag = '', contentLength = 0, ...properties } = await blob.getProperties()
+      if (contentLength > maxBlobBytes)
+        throw new Error(`it has ${contentLength} bytes, and this host takes ${maxBlobBytes} at most`)
+      const { contentType, contentEncoding, lastModified, metadata = {} } = properties
       const content = await blob.downloadToBuffer(undefined, undefined, { conditions: { ifMatch: etag } })
       return {
         content,
@@ -51,7 +57,7 @@ class AzureBlobs implements HostBlobs {
     } catch (error) {
       // 412: it was replaced meanwhile, and the new version has a message of its own.
       if ([404, 412].includes(httpStatus(error) ?? 0)) return undefined
-      throw asStorageFault(error)
+      throw httpStatus(error) === undefined && errorCode(error) === '' ? error : asStorageFault(error)
     }
   }
 
