@@ -9,7 +9,7 @@ import type { SecretStore } from '../auth/secret-store.ts'
 import { ServiceKeys } from '../auth/service-keys.ts'
 import { ScoringError, StartupError } from '../errors.ts'
 import type { ScoringService } from '../inference/scoring-service.ts'
-import { serviceNamePattern } from '../models/definition/definition.ts'
+import { serviceNamePattern } from '../models/definition/service-name.ts'
 import type { ReadService } from './open-service.ts'
 import type { Settings } from './settings.ts'
 

@@ -60,7 +60,7 @@ describe('gRPC', () => {
       app = await startApp()
     })
 
-    it("answers Triton's client, gRPC's health and reflection", { timeout: 240_000 }, async test => {
+    it("answers Triton's client, gRPC's health and reflection", async test => {
       const called = await callWithPython(app)
       if ('missing' in called) return test.skip(called.missing)
       assert.deepEqual([called.stderr, called.code], ['', 0])
@@ -81,7 +81,7 @@ describe('gRPC', () => {
   })
 
   describe('over TLS', skipFor(noOpenssl), () => {
-    it("answers Triton's client, gRPC's health and reflection", { timeout: 240_000 }, async test => {
+    it("answers Triton's client, gRPC's health and reflection", async test => {
       const { cert, key } = makeCertificates(file)
       const called = await callWithPython(await startApp(['--cert', cert, '--key', key]), cert)
       if ('missing' in called) return test.skip(called.missing)

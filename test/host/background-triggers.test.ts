@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import type { Binding, RegisteredFunction } from '../../src/host/app/functions-core.ts'
 import { isDisabled, listTriggers, unservedBindings } from '../../src/host/app/triggers.ts'
-import { planBackgroundTriggers } from '../../src/host/background-triggers.ts'
 import { readHostSettings } from '../../src/host/host-settings.ts'
+import { planBackgroundTriggers } from '../../src/host/plan-background-triggers.ts'
 import { poisonQueueName } from '../../src/host/queue/queue-trigger.ts'
 
 const storage = 'AccountName=mine;AccountKey=c2VjcmV0'
@@ -60,11 +60,11 @@ describe('planBackgroundTriggers', () => {
     for (const [settings, account] of [
       [
         { AzureWebJobsStorage__accountName: 'mine', AzureWebJobsStorage__credential: 'managedidentity' },
-        { queueUrl: 'https://mine.queue.core.windows.net', isManagedIdentity: true, clientId: undefined },
+        { urls: { queue: 'https://mine.queue.core.windows.net' }, isManagedIdentity: true, clientId: undefined },
       ],
       [
         { AzureWebJobsStorage__queueServiceUri: 'https://q.example', AzureWebJobsStorage__clientId: 'some-id' },
-        { queueUrl: 'https://q.example', isManagedIdentity: false, clientId: 'some-id' },
+        { urls: { queue: 'https://q.example' }, isManagedIdentity: false, clientId: 'some-id' },
       ],
     ] as const) {
       assert.deepEqual(planQueue({}, settings).queues[0]?.account, account)
@@ -94,7 +94,7 @@ describe('planBackgroundTriggers', () => {
     [
       {},
       { AzureWebJobsStorage__blobServiceUri: 'https://x' },
-      'setting AzureWebJobsStorage__queueServiceUri is not set, and a queue trigger needs it',
+      'setting AzureWebJobsStorage__queueServiceUri is not set, and a function with a queue needs it',
     ],
     [
       { connection: 'X' },
@@ -134,8 +134,8 @@ describe('unservedBindings', () => {
     assert.deepEqual(unservedBindings(triggersWith({ http, $return: { type: 'http', direction: 'out' } })), [])
     const others = { out: { type: 'queue', direction: 'out' }, in: { type: 'blob', direction: 'in' } } as const
     assert.deepEqual(unservedBindings(triggersWith({ http, ...others })), [
-      "Function 'f' has an output of type queue: nothing is written to it, because this host serves triggers only.",
-      "Function 'f' has an input of type blob: it stays undefined, because this host serves triggers only.",
+      "Function 'f' has an output of type queue: nothing is written to it, because this host serves no bindings of HTTP functions.",
+      "Function 'f' has an input of type blob: it stays undefined, because this host serves no bindings of HTTP functions.",
     ])
   })
 })

@@ -7,7 +7,7 @@ import { readLocalSettings } from '../../src/host/local-settings.ts'
 
 async function folderWith(test: TestContext, content?: unknown): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'app-'))
-  test.onTestFinished(() => rm(folder, { recursive: true }))
+  test.onTestFinished(() => rm(folder, { recursive: true, maxRetries: 9 }))
   const text = typeof content === 'string' ? content : JSON.stringify(content)
   if (content !== undefined) await writeFile(join(folder, 'local.settings.json'), text)
   return folder

@@ -1,3 +1,4 @@
+import { ChunkTexts } from '../../src/jobs/chunk-texts.ts'
 import { JobCache } from '../../src/jobs/job-cache.ts'
 import { activeBlob, jobFolder, parseBlobReference, specBlob, stateBlob } from '../../src/jobs/layout.ts'
 import { type JobLimits, jobLimits } from '../../src/jobs/limits.ts'
@@ -58,6 +59,7 @@ export class JobBench {
         modelDigest: async () => this.digest,
         inputs: async () => undefined,
         predictionRatio: async () => 1,
+        scoreText: async () => undefined,
         rowSettings: () => ({}),
         score,
       },
@@ -67,6 +69,7 @@ export class JobBench {
       limits: { ...jobLimits, window: 2, chunksPerPart: 2, turnMs: 0, runOnMs: 0, ...limits },
       lock: new ScoringLock(),
       cache: new JobCache(),
+      texts: new ChunkTexts(this.clock),
       stopping: new AbortController().signal,
       background: new Set(),
       log: line => this.log.push(line),
@@ -76,7 +79,12 @@ export class JobBench {
 
   /** Another instance over the same storage. */
   restarted(): JobSteps {
-    return createJobSteps({ ...this.tools, lock: new ScoringLock(), cache: new JobCache() })
+    return createJobSteps({
+      ...this.tools,
+      lock: new ScoringLock(),
+      cache: new JobCache(),
+      texts: new ChunkTexts(this.clock),
+    })
   }
 
   /** Creates the job as JobStore does, without its message. */

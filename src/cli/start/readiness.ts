@@ -14,6 +14,8 @@ export interface ServiceState {
   readonly version?: string
   readonly availableVersions?: readonly string[]
   readonly auth?: 'key' | 'token' | 'none'
+  /** e.g. `blobs requests/{name} -> answers/{name}` */
+  readonly triggers?: readonly string[]
   readonly notes?: readonly string[]
   readonly example?: { readonly body: string; readonly isScored: boolean }
 }

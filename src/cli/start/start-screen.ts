@@ -146,11 +146,12 @@ function layOut(facts: StartFacts, { width }: Terminal): Layout {
 }
 
 function describeService(name: string, state: ServiceState, facts: StartFacts): Row {
-  const { status, version, availableVersions = [], reason = '' } = state
+  const { status, version, availableVersions = [], triggers = [], reason = '' } = state
   const head = { name, version: version === undefined ? '' : `v${version}`, status }
   if (status === 'failed') return { ...head, details: [], reason }
   const newer = availableVersions.find(each => Number(each) > Number(version))
   const details = [`${facts.url}/api/v1/service/${name}/docs`, describeCredential(name, state, facts)]
+  details.push(...triggers)
   if (newer !== undefined) details.push(`version ${newer} is there and not served`)
   return { ...head, details, reason: undefined }
 }

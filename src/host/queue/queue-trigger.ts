@@ -33,7 +33,7 @@ export function planQueueTrigger(
     const rule = '3 to 63 characters of a-z, 0-9 and single "-" between them'
     throw new StartupError(`function "${name}": queueName is "${queueName}", and must be ${rule}`)
   }
-  const connection = findStorageConnection(trigger.binding.connection, environment)
+  const connection = findStorageConnection(trigger.binding.connection, environment, 'queue')
   if (connection.kind === 'missing') return { kind: 'skipped', reason: connection.reason }
   return { kind: 'runs', trigger, queueName, account: connection.account }
 }
@@ -57,7 +57,12 @@ export interface QueueContext {
   readonly onWritten: (queueName: string) => void
 }
 
-export function listenToQueue(queueName: string, runner: FunctionRunner, context: QueueContext): QueueListener {
+export function listenToQueue(
+  { binding }: Trigger,
+  queueName: string,
+  runner: FunctionRunner,
+  context: QueueContext,
+): QueueListener {
   const { openQueue, onWritten, ...rest } = context
   const poison = poisonQueueName(queueName)
   return new QueueListener({
@@ -69,7 +74,7 @@ export function listenToQueue(queueName: string, runner: FunctionRunner, context
     run: (message, text) =>
       runner.run({
         reason: `New queue message detected on '${queueName}'.`,
-        input: handlerInput(text),
+        input: binding.dataType === 'binary' ? Buffer.from(text) : handlerInput(text),
         triggerMetadata: triggerMetadata(message, text),
       }),
   })

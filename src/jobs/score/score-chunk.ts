@@ -1,3 +1,5 @@
+import { spanAttribute } from '../../telemetry/metric-names.ts'
+import type { Span } from '../../telemetry/tracing.ts'
 import type { BlobHead } from '../blob-store.ts'
 import { asJobFailure, JobStopped, modelChanged } from '../failure.ts'
 import { partNumber } from '../limits.ts'
@@ -6,13 +8,15 @@ import { isActive, type OpenJob, openJob, whileActive } from '../open-job.ts'
 import { afterResult, type FollowingSteps } from '../output/after-result.ts'
 import { hasNextResult, headResult, writeResult } from '../output/chunk-result.ts'
 import { failJob } from '../output/end-job.ts'
+import { type ResultLines, resultLines } from '../output/result-lines.ts'
 import { listPlan, type PlanPart, readPart } from '../plan-parts.ts'
-import type { Row, RowResult } from '../row-scorer.ts'
+import type { Row } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { AttemptLog } from './attempt-log.ts'
-import { type ChunkSource, readChunkRows } from './chunk-rows.ts'
+import { type ChunkSource, type ChunkText, readChunkRows, readChunkText } from './chunk-rows.ts'
 import { RowInProgress, scoreInIsolation, scorePendingRows } from './isolation.ts'
+import { joinPieces, pieceResults } from './scored-pieces.ts'
 import type { ScoringLock } from './scoring-lock.ts'
 
 export interface ScoreTools extends JobTools {
@@ -28,6 +32,8 @@ export interface ChunkDelivery {
   readonly deliveryCount: number
   /** How long the rows of a chunk are scored before the rest is left to another message, in milliseconds. */
   readonly budgetMs: number
+  /** Gets each chunk as a part; absent: the step is not traced. */
+  readonly span?: Span | undefined
 }
 
 /**
@@ -39,7 +45,7 @@ export interface ChunkDelivery {
  */
 export async function scoreChunk(tools: ScoreTools, delivery: ChunkDelivery): Promise<readonly JobStep[]> {
   const { queues, clock, limits } = tools
-  const { message, budgetMs } = delivery
+  const { message, budgetMs, span } = delivery
   const turnEndsAt = clock.monotonicMs() + limits.turnMs
   const folder = messageJobFolder(message)
   const job = await openJob(tools, folder)
@@ -49,7 +55,7 @@ export async function scoreChunk(tools: ScoreTools, delivery: ChunkDelivery): Pr
   // A duplicate, unless the message was redelivered.
   if (result) return isRedelivered ? resumeAfter(tools, job, { chunk: message.chunk, result }) : []
   const isIsolated = isRedelivered || message.isRevival === true
-  let after = await scoreOrRetry(tools, job, { message, isRedelivered, isIsolated, budgetMs })
+  let after = await scoreOrRetry(tools, job, { message, isRedelivered, isIsolated, budgetMs, span })
   const steps = after.finish ? [after.finish] : []
   while (after.chunk !== undefined) {
     const next = { ...jobMessage(folder), chunk: after.chunk }
@@ -58,7 +64,8 @@ export async function scoreChunk(tools: ScoreTools, delivery: ChunkDelivery): Pr
       break
     }
     // If this fails, the redelivered message gives the chunk one of its own.
-    after = await scoreOrRetry(tools, job, { message: next, isRedelivered: false, isIsolated: false, budgetMs })
+    const isFresh = { isRedelivered: false, isIsolated: false }
+    after = await scoreOrRetry(tools, job, { message: next, ...isFresh, budgetMs, span })
     if (after.finish) steps.push(after.finish)
   }
   return steps
@@ -92,7 +99,7 @@ async function resumeAfter(
   return steps
 }
 
-interface ScoredMessage extends Pick<ChunkDelivery, 'message' | 'budgetMs'> {
+interface ScoredMessage extends Pick<ChunkDelivery, 'message' | 'budgetMs' | 'span'> {
   /** The previous receiver of the message may have died. */
   readonly isRedelivered: boolean
   /** A row of the chunk may have ended a process. */
@@ -101,8 +108,9 @@ interface ScoredMessage extends Pick<ChunkDelivery, 'message' | 'budgetMs'> {
 
 /** @returns what follows; nothing if another message takes over. @throws failures after which a retry may succeed */
 async function scoreOrRetry(tools: ScoreTools, job: OpenJob, scored: ScoredMessage): Promise<FollowingSteps> {
-  const { message, isRedelivered, isIsolated, budgetMs } = scored
+  const { message, isRedelivered, isIsolated, budgetMs, span } = scored
   const { chunk } = message
+  const from = performance.now()
   const part = await findPart(tools, job.spec, chunk)
   const planned = part?.chunks.find(each => each.chunk === chunk)
   try {
@@ -118,7 +126,16 @@ async function scoreOrRetry(tools: ScoreTools, job: OpenJob, scored: ScoredMessa
       return {}
     }
     const isFirstWriter = await writeResult(tools, job.spec, { ...planned, results })
-    const failed = results.filter(each => 'code' in each).length
+    const { failed } = results
+    span?.addPast('score chunk', {
+      from,
+      to: performance.now(),
+      attributes: {
+        [spanAttribute.chunk]: chunk,
+        [spanAttribute.rows]: results.rowCount,
+        [spanAttribute.failedRows]: failed,
+      },
+    })
     // The previous receiver may have died between its result and the next chunk.
     const goesOn = isFirstWriter || (isRedelivered && !(await hasNextResult(tools, job.spec.folder, chunk)))
     return await afterResult(tools, job, { chunk, failed, part, goesOn })
@@ -142,35 +159,73 @@ interface ChunkTask extends Omit<ChunkSource, 'signal'> {
 }
 
 /** @returns undefined when the time was up; the results so far are stored for the next run */
-async function scoreRows(tools: ScoreTools, spec: JobSpec, task: ChunkTask): Promise<RowResult[] | undefined> {
+async function scoreRows(tools: ScoreTools, spec: JobSpec, task: ChunkTask): Promise<ResultLines | undefined> {
   const { part, planned, isIsolated, isContinued, budgetMs } = task
-  const { scorer, lock, store, clock } = tools
-  const { folder, service, maxRetries, modelDigest } = spec
+  const { scorer, lock, clock } = tools
+  const { folder, service, modelDigest } = spec
   // Waiting for the lock, and for a service that loads, counts: the host ends a function that takes too long.
   const deadline = clock.monotonicMs() + budgetMs
   const isTimeUp = () => clock.monotonicMs() >= deadline
   const work = async (signal: AbortSignal) => {
     if ((await scorer.modelDigest(service)) !== modelDigest) throw modelChanged(service)
-    const rows = await readChunkRows(tools, spec, { part, planned, signal })
-    const attempts = new AttemptLog(store, { folder, part: part.part, chunk: planned.chunk })
-    if (isIsolated || isContinued) await attempts.read()
-    const range = { from: 0, to: rows.length }
-    const score = (indexes: readonly number[]) =>
-      scorer.score(
-        service,
-        indexes.map(index => rows[index] as Row),
-        { maxRetries, modelDigest, signal, isTimeUp },
-      )
-    const isScored = isIsolated
-      ? await scoreInIsolation(tools, { attempts, range, score, isTimeUp })
-      : await scorePendingRows(attempts, range, score)
-    if (isScored) return attempts.results(range)
-    if (!isIsolated) await attempts.storeResults(range)
-    return undefined
+    const text = await readChunkText(tools, spec, { part, planned, signal })
+    const limits = { signal, isTimeUp }
+    const lines = isIsolated || isContinued ? undefined : await scoreText(tools, spec, { ...task, text, ...limits })
+    if (lines) return lines === 'time is up' ? undefined : lines
+    return scoreEach(tools, spec, { ...task, text, ...limits })
   }
   // Reading is inside the lock, because the input may end the process too.
   const run = () => whileActive(tools, folder, work)
   return isIsolated ? lock.exclusive(run) : lock.shared(run)
+}
+
+interface ScoredText extends ChunkTask {
+  readonly text: ChunkText
+  readonly signal: AbortSignal
+  readonly isTimeUp: () => boolean
+}
+
+/** Scores a chunk from text to text. @returns undefined when the service takes no such rows */
+async function scoreText(
+  { scorer, store }: ScoreTools,
+  { folder, service, maxRetries, modelDigest, output }: JobSpec,
+  { part, planned, text, signal, isTimeUp }: ScoredText,
+): Promise<ResultLines | 'time is up' | undefined> {
+  const { rowCount, firstRow, chunk } = planned
+  const rows = { ...text, rowCount, firstRow, outputFormat: output.format }
+  const pieces = await scorer.scoreText(service, rows, { maxRetries, modelDigest, signal, isTimeUp })
+  if (!pieces) return undefined
+  const lines = joinPieces(pieces, rows)
+  if (lines) return lines
+  const attempts = new AttemptLog(store, { folder, part: part.part, chunk })
+  for (const { from, results } of pieces.map(piece => ({ ...piece, results: pieceResults(piece, output.format) }))) {
+    for (const [index, result] of results.entries()) if (result) attempts.setResult(from + index, result)
+  }
+  await attempts.storeResults({ from: 0, to: rowCount })
+  return 'time is up'
+}
+
+/** Scores the rows of a chunk that have no result yet: one of them may have ended a process, or the time was up before. */
+async function scoreEach(tools: ScoreTools, spec: JobSpec, task: ScoredText): Promise<ResultLines | undefined> {
+  const { scorer, store } = tools
+  const { folder, service, maxRetries, modelDigest, output } = spec
+  const { part, planned, text, isIsolated, isContinued, signal, isTimeUp } = task
+  const rows = await readChunkRows(text, planned)
+  const attempts = new AttemptLog(store, { folder, part: part.part, chunk: planned.chunk })
+  if (isIsolated || isContinued) await attempts.read()
+  const range = { from: 0, to: rows.length }
+  const score = (indexes: readonly number[]) =>
+    scorer.score(
+      service,
+      indexes.map(index => rows[index] as Row),
+      { maxRetries, modelDigest, signal, isTimeUp },
+    )
+  const isScored = isIsolated
+    ? await scoreInIsolation(tools, { attempts, range, score, isTimeUp })
+    : await scorePendingRows(attempts, range, score)
+  if (isScored) return resultLines(attempts.results(range), planned.firstRow, output.format)
+  if (!isIsolated) await attempts.storeResults(range)
+  return undefined
 }
 
 /** The first chunks are enqueued before the plan is complete. Either the plan will reach this one, or it does not exist. */

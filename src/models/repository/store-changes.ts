@@ -128,6 +128,13 @@ export function isSame(one: FileVersions | undefined, other: FileVersions | unde
   return true
 }
 
+/** Whether services and shared files are the same. */
+export function isSameStore(one: StoreFiles, other: StoreFiles): boolean {
+  if (one.services.size !== other.services.size || !isSame(one.shared, other.shared)) return false
+  for (const [name, files] of one.services) if (!isSame(files, other.services.get(name))) return false
+  return true
+}
+
 function compareFiles(before: FileVersions = new Map(), now: FileVersions): Map<string, FileChange> {
   const files = new Map<string, FileChange>()
   for (const [path, version] of now) {

@@ -74,7 +74,7 @@ function countServices(services: readonly ScoringService[]): string {
   return parts.join(', ')
 }
 
-const states = { ready: 'ready', loading: 'loading', failed: 'not available' }
+const states = { ready: 'ready', loading: 'loading', failed: 'not available', idle: 'loads with its first request' }
 
 function renderService(service: ScoringService): string {
   const { name, status, version, definition, failure, report } = service

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { ScoringError } from '../../../src/errors.ts'
 import type { BlobReference, BlobStore, ListedBlob } from '../../../src/jobs/blob-store.ts'
+import { ChunkTexts } from '../../../src/jobs/chunk-texts.ts'
 import { JobCache } from '../../../src/jobs/job-cache.ts'
 import { jobLimits } from '../../../src/jobs/limits.ts'
 import { jobQueues, type MessageQueues } from '../../../src/jobs/message-queues.ts'
@@ -41,19 +42,21 @@ export class JobProcess {
     const budgets = isHasty ? { budgetMs: 0, chunkBudgetMs: 0 } : {}
     const times = { ...budgets, turnMs: hasTurns ? 1000 : 0, runOnMs: runsOn ? 3000 : 0 }
     const limits = { ...jobLimits, ...times, window, chunksPerPart, maxBlocks, joinedBytes: 60 }
+    const clock: StepTools['clock'] = {
+      wallMs: () => world.now,
+      monotonicMs: () => world.now,
+      after: (ms, callback) => world.after(ms, () => !this.isDead && callback()),
+    }
     this.tools = {
       store: this.#store(),
       queues: this.#queues(),
       scorer: this.#scorer(),
       planParquet,
-      clock: {
-        wallMs: () => world.now,
-        monotonicMs: () => world.now,
-        after: (ms, callback) => world.after(ms, () => !this.isDead && callback()),
-      },
+      clock,
       limits,
       lock: new ScoringLock(),
       cache: new JobCache(),
+      texts: new ChunkTexts(clock),
       stopping: new AbortController().signal,
       background: new Set(),
       log: () => {},
@@ -129,6 +132,7 @@ export class JobProcess {
       modelDigest: async () => 'digest',
       inputs: async () => undefined,
       predictionRatio: async () => 1,
+      scoreText: async () => undefined,
       rowSettings: () => ({}),
       score: async (service, rows, { signal, isTimeUp }) => {
         const results = await this.call('score', service, async () => {

@@ -1,6 +1,6 @@
 import type { LoadReport } from '../../models/session/load-report.ts'
 import type { TensorInfo } from '../../models/session/model-session.ts'
-import { splitAnswer, splitArray, splitObject } from '../formats/split-json.ts'
+import { splitAnswer, splitArray, splitObject } from './split-json.ts'
 
 /** Builds request bodies from the rows of a job, and splits the answers. Rows, bodies and answers are JSON text. */
 export interface RowForm {
@@ -23,11 +23,28 @@ export function tensorInputs({ scriptKind, inputJsonSchema, inputs }: LoadReport
  * only entry of `data`.
  */
 export function chooseRowForm(report: LoadReport): RowForm {
-  const { lists = [] } = report
-  const isBatchable = report.rowsMayShareRequest ?? report.isBatchable
-  const names = tensorInputs(report)?.map(({ name }) => name)
-  const [only] = names ?? []
-  if (!names || only === undefined) return oneRowPerRequest
+  const inputs = tensorInputs(report)
+  return inputs ? tensorRowForm(inputs, mayShareRequest(report), report.lists) : oneRowPerRequest
+}
+
+/** Whether rows that come in one request get the answers of each alone. */
+export function mayShareRequest({ rowsMayShareRequest, isBatchable }: LoadReport): boolean {
+  return rowsMayShareRequest ?? isBatchable
+}
+
+/**
+ * The form of rows that become tensors.
+ *
+ * @param isBatchable  whether they may share a request
+ * @param lists  members of the answer that are lists of tensors, see `listNames`
+ */
+export function tensorRowForm(
+  inputs: readonly TensorInfo[],
+  isBatchable: boolean,
+  lists: readonly string[] = [],
+): RowForm {
+  const names = inputs.map(({ name }) => name)
+  const [only = ''] = names
   return names.length === 1 ? oneInput(only, isBatchable, lists) : manyInputs(names, isBatchable, lists)
 }
 
