@@ -76,14 +76,19 @@ const deployed: Readonly<Record<string, Readonly<Record<string, Value>>>> = {
   ),
 }
 
+/** Names that neither the app reads nor the host that runs it there. */
+const findUnread = (target: string, names: readonly string[]) =>
+  names.filter(name => !settings.has(name) && !ofTheHost[target]?.test(name))
+
+/** Settings that the app reads, are not set, and have no reason for that. */
+const findUnset = (names: readonly string[]) =>
+  [...settings].filter(name => !name.startsWith('SCORING_HOST_') && !names.includes(name) && !(name in leftAtDefault))
+
 describe('settings that are deployed', () => {
   it.each(Object.keys(deployed))('of the %s are read by the app or by its host', target => {
     const names = Object.keys(deployed[target] ?? {})
     assert(names.length > 5)
-    assert.deepEqual(
-      names.filter(name => !settings.has(name) && !ofTheHost[target]?.test(name)),
-      [],
-    )
+    assert.deepEqual(findUnread(target, names), [])
   })
 
   it.each(Object.keys(deployed))('of the %s are not what is a default with a reason', target => {
@@ -94,13 +99,16 @@ describe('settings that are deployed', () => {
   })
 
   it('of the function app are all that the app reads, or there is a reason for the default', () => {
-    const rest = [...settings].filter(
-      name => !name.startsWith('SCORING_HOST_') && !(name in (deployed['function app'] ?? {})),
-    )
-    assert.deepEqual(
-      rest.filter(name => !(name in leftAtDefault)),
-      [],
-    )
+    assert.deepEqual(findUnset(Object.keys(deployed['function app'] ?? {})), [])
+    const unknown = Object.keys(leftAtDefault).filter(name => !settings.has(name))
+    assert.deepEqual(unknown, [])
+  })
+
+  it('are found when one is misspelt, of another host, or missing', () => {
+    const names = Object.keys(deployed['function app'] ?? {})
+    assert.deepEqual(findUnread('function app', [...names, 'KEY_VAULT_URI']), ['KEY_VAULT_URI'])
+    assert.deepEqual(findUnread('container app', ['APPLICATIONINSIGHTS_CONNECTION_STRING']).length, 1)
+    assert.deepEqual(findUnset(names.filter(name => name !== 'KEY_VAULT_URL')), ['KEY_VAULT_URL'])
   })
 
   it('hold no secret', () => {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { existsSync, globSync, readFileSync } from 'node:fs'
+import { promisify } from 'node:util'
 import semver from 'semver'
 import { describe, it } from 'vitest'
 import { parse } from 'yaml'
@@ -129,6 +131,22 @@ describe('.github/workflows', () => {
       .map(({ step }) => String(step.with?.['node-version']))
     assert.deepEqual([...new Set(versions)], ['24'])
     assert(semver.satisfies('24.0.0', manifest.engines.node))
+  })
+
+  it('lists in a release what the package is made of, with the command that is written there', async () => {
+    const { text } = workflows.find(({ file }) => file.endsWith('release.yml')) ?? { text: '' }
+    const [, options = ''] = /^ +npm (sbom .*) >release\/sbom\.cdx\.json$/m.exec(text) ?? []
+    const npm = promisify(execFile)('npm', options.split(' '), {
+      maxBuffer: 2 ** 26,
+      shell: process.platform === 'win32',
+    })
+    const { components } = JSON.parse((await npm).stdout)
+    const names = new Set(components.map(({ name }: { name: string }) => name))
+    const { dependencies, devDependencies } = manifest
+    assert.deepEqual(
+      Object.keys({ ...dependencies, ...devDependencies }).filter(name => !names.has(name)),
+      [],
+    )
   })
 
   it('deploys with what azd reads', () => {
