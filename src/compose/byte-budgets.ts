@@ -17,7 +17,7 @@ import type { ReadService } from './open-service.ts'
 export function openAppBudget(given: number | undefined, services: readonly ReadService[]): ByteBudget {
   const largest = Math.max(0, ...services.map(service => requireRoomForBody(given, service)))
   const maxBytes = given ?? Math.max(Math.floor(memoryBytes() / 4), largest)
-  return new ByteBudget(maxBytes, { memory: new BodyMemory(countBuffersWithHeap) })
+  return new ByteBudget(maxBytes, { memory: new BodyMemory(maxBytes, countBuffersWithHeap) })
 }
 
 /** @returns the bytes of its largest body; 0 for a service that takes none @throws StartupError when that exceeds `given` */

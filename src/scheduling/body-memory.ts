@@ -6,7 +6,7 @@ export const sharedFromBytes = 65_536
 /** Blocks have a multiple of this size, so that bodies of about the same size use the same ones. */
 const blockStepBytes = 131_072
 
-/** Most bytes of all blocks. Further bodies get memory of their own, which is copied to the worker. */
+/** Most bytes of all blocks, however much requests may hold. Further bodies get memory of their own, which is copied to the worker. */
 const maxBlockBytes = 64 * 2 ** 20
 
 /** Blocks that nobody has used for this long are given up. */
@@ -87,10 +87,15 @@ export class BodyMemory {
   /** Of all blocks. */
   #bytes = 0
   #idleTimer: NodeJS.Timeout | undefined
+  readonly #maxBytes: number
   #onFirst: (() => void) | undefined
 
-  /** @param onFirst  called when the first large body comes */
-  constructor(onFirst?: () => void) {
+  /**
+   * @param maxHeldBytes  what requests may hold in all
+   * @param onFirst  called when the first large body comes
+   */
+  constructor(maxHeldBytes: number, onFirst?: () => void) {
+    this.#maxBytes = Math.min(maxBlockBytes, maxHeldBytes)
     this.#onFirst = onFirst
   }
 
@@ -119,9 +124,9 @@ export class BodyMemory {
       return free
     }
     const bytes = steps * blockStepBytes
-    if (this.heldBytes + bytes > maxBlockBytes) return undefined
+    if (this.heldBytes + bytes > this.#maxBytes) return undefined
     // Blocks of sizes that do not come any more make room.
-    if (this.#bytes + bytes > maxBlockBytes) this.#giveUpFree()
+    if (this.#bytes + bytes > this.#maxBytes) this.#giveUpFree()
     const block = new BodyBlock(bytes, freed => this.#keep(freed))
     blocks.set(block.memory, block)
     this.#bytes += bytes

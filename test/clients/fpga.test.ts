@@ -363,7 +363,7 @@ describe('programs for FPGA services, over TLS with a self-signed certificate', 
   it('score in Go with credentials that send the bare key', async test => {
     if (!(await works('go', 'version'))) return test.skip('go is not installed')
     const program = join(folder, 'fpga-go')
-    await succeed('go', 'build', '-C', source('go/fpga'), '-o', program)
+    await succeed('go', 'build', '-C', source('go/grpc'), '-o', program, './fpga')
     const score = (key: string) =>
       run(
         'env',

@@ -6,10 +6,11 @@ import { ByteBudget } from '../../src/scheduling/byte-budget.ts'
 
 const mebibyte = 2 ** 20
 const kibibyte = 1024
+const unlimited = Number.POSITIVE_INFINITY
 
 describe('BodyMemory', () => {
   it('gives shared memory to bodies from 64 KiB to 1 MiB: smaller ones are copied faster, larger ones are moved', () => {
-    const memory = new BodyMemory()
+    const memory = new BodyMemory(unlimited)
     for (const size of [0, 1, 64 * kibibyte - 1, mebibyte, 2 * mebibyte]) assert.equal(memory.take(size), undefined)
     for (const size of [64 * kibibyte, 602_112, mebibyte - 1]) {
       const { bytes } = memory.take(size) as TakenMemory
@@ -19,7 +20,7 @@ describe('BodyMemory', () => {
   })
 
   it('puts what follows the text of a body at a multiple of 8', () => {
-    const memory = new BodyMemory()
+    const memory = new BodyMemory(unlimited)
     for (let textBytes = 0; textBytes < 20; textBytes++) {
       const { bytes } = memory.take(100_000, leadBefore(textBytes)) as TakenMemory
       assert.equal((bytes.byteOffset + textBytes) % 8, 0)
@@ -28,7 +29,7 @@ describe('BodyMemory', () => {
   })
 
   it('uses the memory again once nobody holds it, and not before', () => {
-    const memory = new BodyMemory()
+    const memory = new BodyMemory(unlimited)
     const first = memory.take(100_000) as TakenMemory
     const worker = holdBody(first.bytes.subarray(10))
     first.hold.release()
@@ -40,7 +41,7 @@ describe('BodyMemory', () => {
   })
 
   it('gives no memory beyond 64 MiB, and again when some is free, also for bodies of another size', () => {
-    const memory = new BodyMemory()
+    const memory = new BodyMemory(unlimited)
     const taken: TakenMemory[] = []
     for (let next = memory.take(mebibyte - 1); next; next = memory.take(mebibyte - 1)) taken.push(next)
     assert.equal(taken.length, 64)
@@ -50,9 +51,15 @@ describe('BodyMemory', () => {
     assert.equal(memory.take(mebibyte - 1), undefined)
   })
 
+  it('gives no more than requests may hold', () => {
+    const memory = new BodyMemory(200_000)
+    assert.ok(memory.take(100_000))
+    assert.equal(memory.take(100_000), undefined)
+  })
+
   it('tells the first large body, however large it is', () => {
     let told = 0
-    const memory = new BodyMemory(() => told++)
+    const memory = new BodyMemory(unlimited, () => told++)
     memory.take(10_000)
     assert.equal(told, 0)
     for (const size of [5 * mebibyte, 100_000]) memory.take(size)
@@ -67,7 +74,7 @@ describe('BodyMemory', () => {
     })
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), steps => {
-        const memory = new BodyMemory()
+        const memory = new BodyMemory(unlimited)
         const bodies: { taken: TakenMemory; mark: number; holds: { release(): void }[] }[] = []
         for (const [mark, { what, which, size }] of steps.entries()) {
           const body = bodies[which % bodies.length]
@@ -94,7 +101,7 @@ describe('BodyMemory', () => {
 
 describe('HeldBytes', () => {
   it('gives the memory of the body back with its bytes, once', () => {
-    const memory = new BodyMemory()
+    const memory = new BodyMemory(unlimited)
     const service = new ByteBudget(mebibyte, { whole: new ByteBudget(mebibyte, { memory }) })
     const held = service.open()
     assert.ok(held.takeMemory(100_000, 0))

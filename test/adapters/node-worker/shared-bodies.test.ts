@@ -67,7 +67,7 @@ async function serve(test: TestContext, files: ServiceFiles) {
   })
   test.onTestFinished(() => scheduler.stop())
   await scheduler.start()
-  const memory = new BodyMemory()
+  const memory = new BodyMemory(Number.POSITIVE_INFINITY)
   const ask = async (value: number, rows: number, isAbandoned = () => false, timeoutMs = answerMs) => {
     const taken = memory.take(rows * rowElements * 4)
     assert.ok(taken)
@@ -107,7 +107,7 @@ describe('NodeWorker, with bodies in shared memory', () => {
     const thread = new NodeWorker(spec, { maxMemoryMb: 512, onEvent: event => events.emit(event.kind, event) })
     test.onTestFinished(() => thread.terminate())
     await once(events, 'loaded')
-    const memory = new BodyMemory()
+    const memory = new BodyMemory(Number.POSITIVE_INFINITY)
     const dispatch = () => {
       const taken = memory.take(rowElements * 4) as TakenMemory
       thread.dispatch([{ codec: 'azureml', body: taken.bytes, contentType: 'application/octet-stream' }], [])
