@@ -11,11 +11,17 @@ import type { Row, RowReading } from '../row-scorer.ts'
 import { isCopied, type JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import type { ChunkAddress } from './attempt-log.ts'
+import type { SharedMemory } from './shared-memory.ts'
 
 export interface ChunkSource {
   readonly part: PlanPart
   readonly planned: PlannedChunk
   readonly signal: AbortSignal
+}
+
+export interface TextTools extends JobTools {
+  /** One for the process. */
+  readonly memory: SharedMemory
 }
 
 /** The text of a chunk, and how to read it. */
@@ -28,7 +34,7 @@ export interface ChunkText {
 
 /** @throws InputUnreadable, BlobGone, BlobChanged, which end the job */
 export async function readChunkText(
-  tools: JobTools,
+  { memory, ...tools }: TextTools,
   spec: JobSpec,
   { part, planned, signal }: ChunkSource,
 ): Promise<ChunkText> {
@@ -36,7 +42,7 @@ export async function readChunkText(
   const { fileColumns, ...options } = rowOptions(tools.scorer, spec)
   const { columns } = part.next
   return {
-    content: inSharedMemory(pieces),
+    content: memory.join(pieces),
     reading: { format: textFormat(spec.input.format), ...options, columns, maxRowBytes },
     inputs: await tools.scorer.inputs(spec.service, signal),
   }
@@ -58,18 +64,6 @@ async function readPieces(
   const pieces: Uint8Array[] = []
   for await (const piece of content) pieces.push(piece)
   return pieces
-}
-
-/** Joins pieces where scoring threads can read them in place. */
-function inSharedMemory(pieces: readonly Uint8Array[]): Uint8Array {
-  const length = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
-  const joined = Buffer.from(new SharedArrayBuffer(length))
-  let at = 0
-  for (const piece of pieces) {
-    joined.set(piece, at)
-    at += piece.byteLength
-  }
-  return joined
 }
 
 async function* readCopy(store: BlobStore, { folder, part, chunk }: ChunkAddress): AsyncGenerator<Uint8Array> {

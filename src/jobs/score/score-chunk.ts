@@ -12,12 +12,12 @@ import type { Row } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { AttemptLog } from './attempt-log.ts'
-import { type ChunkSource, type ChunkText, readChunkRows, readChunkText } from './chunk-rows.ts'
+import { type ChunkSource, type ChunkText, readChunkRows, readChunkText, type TextTools } from './chunk-rows.ts'
 import { RowInProgress, scoreInIsolation, scorePendingRows } from './isolation.ts'
 import { joinPieces, pieceResults } from './scored-pieces.ts'
 import type { ScoringLock } from './scoring-lock.ts'
 
-export interface ScoreTools extends JobTools {
+export interface ScoreTools extends TextTools {
   /** One for the process. */
   readonly lock: ScoringLock
 }
@@ -156,8 +156,9 @@ async function scoreRows(tools: ScoreTools, spec: JobSpec, task: ChunkTask): Pro
     const text = await readChunkText(tools, spec, { part, planned, signal })
     const limits = { signal, isTimeUp }
     const lines = isIsolated || isContinued ? undefined : await scoreText(tools, spec, { ...task, text, ...limits })
-    if (lines) return lines === 'time is up' ? undefined : lines
-    return scoreEach(tools, spec, { ...task, text, ...limits })
+    const scored = lines ?? (await scoreEach(tools, spec, { ...task, text, ...limits }))
+    tools.memory.giveBack(text.content) // after a failure, a thread may still read it
+    return scored === 'time is up' ? undefined : scored
   }
   // Reading is inside the lock, because the input may end the process too.
   const run = () => whileActive(tools, folder, work)
