@@ -28,12 +28,12 @@ export function createJobSteps(tools: StepTools): JobSteps {
   // In a wider window, a part could have no results while a later one has some. Progress relies on the opposite.
   if (window > chunksPerPart) throw new Error(`a window of ${window} chunks is wider than a part of ${chunksPerPart}`)
 
-  const { chunkBudgetMs, turnMs } = tools.limits
+  const { chunkBudgetMs, ownChunkBudgetMs } = tools.limits
   /** A chunk that is scored within another step has less time than one with a message of its own. */
   const perform = async ({ queue, message }: JobStep): Promise<readonly JobStep[]> => {
     if (queue === 'split') return splitInput(tools, message)
     if (queue === 'chunk' && hasChunk(message))
-      return scoreChunk(tools, { message, deliveryCount: 1, budgetMs: turnMs })
+      return scoreChunk(tools, { message, deliveryCount: 1, budgetMs: ownChunkBudgetMs })
     if (queue === 'finish') await finishJob(tools, message)
     return []
   }
