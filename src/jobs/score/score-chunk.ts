@@ -157,7 +157,7 @@ async function scoreRows(tools: ScoreTools, spec: JobSpec, task: ChunkTask): Pro
     const limits = { signal, isTimeUp }
     const lines = isIsolated || isContinued ? undefined : await scoreText(tools, spec, { ...task, text, ...limits })
     const scored = lines ?? (await scoreEach(tools, spec, { ...task, text, ...limits }))
-    tools.memory.giveBack(text.content) // after a failure, a thread may still read it
+    if (text.content) tools.memory.giveBack(text.content) // after a failure, a thread may still read it
     return scored === 'time is up' ? undefined : scored
   }
   // Reading is inside the lock, because the input may end the process too.
@@ -178,7 +178,9 @@ async function scoreText(
   { part, planned, text, signal, isTimeUp }: ScoredText,
 ): Promise<ResultLines | 'time is up' | undefined> {
   const { rowCount, firstRow, chunk } = planned
-  const rows = { ...text, rowCount, firstRow, outputFormat: output.format }
+  const { content, reading } = text
+  if (!content) return undefined
+  const rows = { content, reading, rowCount, firstRow, outputFormat: output.format }
   const pieces = await scorer.scoreText(service, rows, { maxRetries, modelDigest, signal, isTimeUp })
   if (!pieces) return undefined
   const lines = joinPieces(pieces, rows)
