@@ -11,6 +11,7 @@ import { JobService } from '../jobs/requests/job-service.ts'
 import { ModelDigests } from '../jobs/score/model-digest.ts'
 import { ScoringLock } from '../jobs/score/scoring-lock.ts'
 import { ServiceRowScorer } from '../jobs/score/service-row-scorer.ts'
+import { SharedMemory } from '../jobs/score/shared-memory.ts'
 import { createJobSteps, type JobSteps } from '../jobs/steps.ts'
 import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
@@ -54,6 +55,7 @@ export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
     clock: systemClock,
     limits: limitsFor(settings.jobs),
     lock: new ScoringLock(),
+    memory: new SharedMemory(),
     cache: new JobCache(),
     texts: new ChunkTexts(systemClock),
     tracing,

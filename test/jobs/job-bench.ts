@@ -7,6 +7,7 @@ import { planParquet } from '../../src/jobs/plan/plan-parquet.ts'
 import { firstState } from '../../src/jobs/records.ts'
 import type { RowResult } from '../../src/jobs/row-scorer.ts'
 import { ScoringLock } from '../../src/jobs/score/scoring-lock.ts'
+import { SharedMemory } from '../../src/jobs/score/shared-memory.ts'
 import type { JobSpec } from '../../src/jobs/spec.ts'
 import type { JobState } from '../../src/jobs/state.ts'
 import { createJobSteps, type JobSteps, type StepTools } from '../../src/jobs/steps.ts'
@@ -68,6 +69,7 @@ export class JobBench {
       // Each step is left to a message, unless a test sets other times.
       limits: { ...jobLimits, window: 2, chunksPerPart: 2, turnMs: 0, runOnMs: 0, ...limits },
       lock: new ScoringLock(),
+      memory: new SharedMemory(),
       cache: new JobCache(),
       texts: new ChunkTexts(this.clock),
       stopping: new AbortController().signal,
@@ -82,6 +84,7 @@ export class JobBench {
     return createJobSteps({
       ...this.tools,
       lock: new ScoringLock(),
+      memory: new SharedMemory(),
       cache: new JobCache(),
       texts: new ChunkTexts(this.clock),
     })

@@ -74,9 +74,11 @@ export async function* planChunks(
   const keep = takesEncrypted ? withoutSecretsInText : undefined
   const chunk = new ChunkBuilder(options, begin, isGzip ? { separator, keep } : undefined)
   if (isGzip || !options.keepsText) return yield* planText(pieces, rows, chunk)
-  const held = new HeldPieces(offset)
-  for await (const next of planText(held.through(pieces), rows, chunk))
-    yield { ...next, text: held.take(next.start, next.end) }
+  const held = new HeldPieces(offset, options.maxChunkBytes + maxRowBytes)
+  for await (const next of planText(held.through(pieces), rows, chunk)) {
+    const text = held.take(next.start, next.end)
+    yield text ? { ...next, text } : next
+  }
 }
 
 /**

@@ -14,12 +14,12 @@ import type { Row } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { AttemptLog } from './attempt-log.ts'
-import { type ChunkSource, type ChunkText, readChunkRows, readChunkText } from './chunk-rows.ts'
+import { type ChunkSource, type ChunkText, readChunkRows, readChunkText, type TextTools } from './chunk-rows.ts'
 import { RowInProgress, scoreInIsolation, scorePendingRows } from './isolation.ts'
 import { joinPieces, pieceResults } from './scored-pieces.ts'
 import type { ScoringLock } from './scoring-lock.ts'
 
-export interface ScoreTools extends JobTools {
+export interface ScoreTools extends TextTools {
   /** One for the process. */
   readonly lock: ScoringLock
 }
@@ -171,8 +171,9 @@ async function scoreRows(tools: ScoreTools, spec: JobSpec, task: ChunkTask): Pro
     const text = await readChunkText(tools, spec, { part, planned, signal })
     const limits = { signal, isTimeUp }
     const lines = isIsolated || isContinued ? undefined : await scoreText(tools, spec, { ...task, text, ...limits })
-    if (lines) return lines === 'time is up' ? undefined : lines
-    return scoreEach(tools, spec, { ...task, text, ...limits })
+    const scored = lines ?? (await scoreEach(tools, spec, { ...task, text, ...limits }))
+    if (text.content) tools.memory.giveBack(text.content) // after a failure, a thread may still read it
+    return scored === 'time is up' ? undefined : scored
   }
   // Reading is inside the lock, because the input may end the process too.
   const run = () => whileActive(tools, folder, work)
@@ -192,7 +193,9 @@ async function scoreText(
   { part, planned, text, signal, isTimeUp }: ScoredText,
 ): Promise<ResultLines | 'time is up' | undefined> {
   const { rowCount, firstRow, chunk } = planned
-  const rows = { ...text, rowCount, firstRow, outputFormat: output.format }
+  const { content, reading } = text
+  if (!content) return undefined
+  const rows = { content, reading, rowCount, firstRow, outputFormat: output.format }
   const pieces = await scorer.scoreText(service, rows, { maxRetries, modelDigest, signal, isTimeUp })
   if (!pieces) return undefined
   const lines = joinPieces(pieces, rows)

@@ -8,6 +8,7 @@ import { jobQueues, type MessageQueues } from '../../../src/jobs/message-queues.
 import { planParquet } from '../../../src/jobs/plan/plan-parquet.ts'
 import type { Row, RowResult, RowScorer } from '../../../src/jobs/row-scorer.ts'
 import { ScoringLock } from '../../../src/jobs/score/scoring-lock.ts'
+import { SharedMemory } from '../../../src/jobs/score/shared-memory.ts'
 import { createJobSteps, type JobSteps, type StepTools } from '../../../src/jobs/steps.ts'
 import type { JobWorld } from './job-world.ts'
 
@@ -55,6 +56,7 @@ export class JobProcess {
       clock,
       limits,
       lock: new ScoringLock(),
+      memory: new SharedMemory(),
       cache: new JobCache(),
       texts: new ChunkTexts(clock),
       stopping: new AbortController().signal,
