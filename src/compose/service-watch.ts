@@ -88,16 +88,13 @@ export class ServiceWatch {
   /** @returns whether something differs from what the look before saw */
   async #poll(changes: StoreChanges): Promise<boolean> {
     const { store, log } = this.#options
-    const filter = (files: StoreFiles) => {
-      const own = this.#selfWrites.filter(files)
-      return store.filterServed?.(own) ?? own
-    }
     try {
       const all = await store.readFiles()
       if (this.#isStopped) return false
       this.#isFailing = false
-      changes.leaveOut(filter)
-      for (const change of changes.observe(filter(all))) this.#act(change)
+      const select = store.selectServed?.bind(store)
+      for (const change of changes.observe(this.#selfWrites.filter(all), select)) this.#act(change)
+      changes.leaveOut(files => this.#selfWrites.filter(files))
       const isMoving = this.#last !== undefined && !isSameStore(this.#last, all)
       this.#last = all
       return isMoving

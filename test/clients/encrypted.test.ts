@@ -121,9 +121,8 @@ describe(
     const accountKey = () => /AccountKey=([^;]+)/.exec(running.storage)?.[1] as string
 
     // Its client takes half a second of a processor for a row.
-    const count = process.env.CI ? rows.length : 12
-
     it('scores held-out digits by the steps of the tutorial, with keys that its client uploads', async () => {
+      const count = process.env.CI ? rows.length : 12
       const given = { rows: rows.slice(0, count), conn_str: running.storage, container: keyContainer }
       const { key_id, scores } = await callBy('encrypted_tutorial.py', given)
       requireClose(scores, count)

@@ -132,13 +132,9 @@ export class RemoteModelStore implements ModelStore {
     return readVersions(withoutRegistration(removePrefix(await this.#options.files.list(`${name}/`), `${name}/`)))
   }
 
-  /** Versions that a service does not serve may come and go. */
-  filterServed({ services, ...others }: StoreFiles): StoreFiles {
-    const kept = [...services].map(([name, files]) => {
-      const served = this.#served.get(name) ?? 'newest'
-      return [name, served === 'newest' ? files : keepServed(files, served)] as const
-    })
-    return { ...others, services: new Map(kept) }
+  selectServed(name: string, files: FileVersions): FileVersions {
+    const served = this.#served.get(name) ?? 'newest'
+    return served === 'newest' ? files : keepServed(files, served)
   }
 
   async fetch({ folder }: ServiceSpec): Promise<void> {

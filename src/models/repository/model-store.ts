@@ -31,8 +31,8 @@ export interface ModelStore {
   readFiles(): Promise<StoreFiles>
   /** The same of one service. @throws Error when it cannot be read */
   readServiceFiles(name: string): Promise<FileVersions>
-  /** Leaves out files that services do not need as they are served now. Absent: all are needed. */
-  filterServed?(files: StoreFiles): StoreFiles
+  /** Leaves out files that a service does not need as it is served now. Absent: all are needed. */
+  selectServed?(name: string, files: FileVersions): FileVersions
   /** Gets the files that are not here yet, before workers load them. @throws Error; it can be tried again */
   fetch?(spec: ServiceSpec): Promise<void>
   /** Keeps the files of a service for one more user. Who opens a service is its first user. */

@@ -24,6 +24,7 @@ const { values } = parseArgs({
     swaps: { type: 'string', default: '100' },
     kills: { type: 'string', default: '40' },
     only: { type: 'string', default: 'services,swaps,kills' },
+    in: { type: 'string', default: 'folder,blobs' },
   },
 })
 const count = (name: 'services' | 'swaps' | 'kills') => (values.only.includes(name) ? Number(values[name]) : 0)
@@ -136,6 +137,7 @@ try {
   const cache = join(root, 'cache')
   for (const location of [resolve(root, 'models'), 'blob:models']) {
     const isBlob = location.startsWith('blob:')
+    if (!values.in.includes(isBlob ? 'blobs' : 'folder')) continue
     const files = await openRepository(location, { connectionString, isDevelopment: true })
     const environment = {
       SCORING_MODELS: location,
