@@ -44,6 +44,9 @@ export type ReadService =
       readonly failure: string
     }
 
+/** What the reason of a service begins with that could not be read, without any fault of its files. */
+export const unreadable = 'cannot be read: '
+
 /**
  * Reads the files of a service, except its models. Never rejects: a service that cannot be read has a reason.
  *
@@ -58,7 +61,7 @@ export async function readService(
     const spec = withProviders(await store.openService(name), executionProviders)
     return { kind: 'readable', name, definition: spec.definition, spec, documents: await store.readDocuments(name) }
   } catch (cause) {
-    const failure = cause instanceof ServiceLoadError ? cause.message : `cannot be read: ${(cause as Error).message}`
+    const failure = cause instanceof ServiceLoadError ? cause.message : unreadable + (cause as Error).message
     return { kind: 'unreadable', name, definition: ServiceDefinition.parse({}), failure }
   }
 }

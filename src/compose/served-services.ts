@@ -9,7 +9,7 @@ import { OpenedFiles } from '../models/repository/opened-files.ts'
 import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
 import type { FileVersions, StoreFiles } from '../models/repository/store-changes.ts'
 import { requireRoomForBody } from './byte-budgets.ts'
-import { type ReadService, readService, type ServiceParts, startService } from './open-service.ts'
+import { type ReadService, readService, type ServiceParts, startService, unreadable } from './open-service.ts'
 import type { ServiceAuthorizers } from './service-authorizers.ts'
 import { ServiceWatch } from './service-watch.ts'
 import type { Settings } from './settings.ts'
@@ -78,9 +78,16 @@ export async function serveServices(read: readonly ReadService[], options: Serve
     pollMs: store.isElsewhere ? settings.pollMs : undefined,
   })
   if (files) void watch.start(files, firstLoads)
+  // Those that could not be read at the start, for a reason that is not theirs.
+  const readAgain = () => {
+    const unread = catalogue.all.filter(({ failure }) => failure?.startsWith(unreadable))
+    for (const { name } of unread) void swaps.load(name, new Map([['service.json', 'changed']]))
+  }
+  const timer = store.isElsewhere ? setInterval(readAgain, 2 * firstRetryMs).unref() : undefined
   return {
     catalogue,
     stop: async () => {
+      clearInterval(timer)
       watch.stop()
       await Promise.all([swaps.stop(), ...catalogue.all.map(service => service.stop())])
     },

@@ -61,6 +61,19 @@ describe('ModelDigests', () => {
     assert.notEqual(await digest(), second)
   })
 
+  it('gives a service the same digest with other weights, and another one with another model', async test => {
+    const deployed = async (blue: number, description = '') => {
+      const deployments = { blue: { version: 1, weight: blue }, green: { version: 2, weight: 100 - blue } }
+      const root = await makeServices({ ...files, 'tiny/service.json': { deployments, description } }, test)
+      const spec = await new FolderModelStore(root).openService('tiny')
+      return new ModelDigests(new FolderServiceFiles(), randomUUID).readDigest({ spec, files: undefined })
+    }
+    const first = await deployed(90)
+    assert.equal(await deployed(60), first)
+    assert.notEqual(await deployed(10), first)
+    assert.notEqual(await deployed(90, 'another definition'), first)
+  })
+
   it('computes the digest of a service once, and anew for the service that replaces it', async test => {
     const { root, spec } = await open(test)
     const digests = new ModelDigests(new FolderServiceFiles(), randomUUID)

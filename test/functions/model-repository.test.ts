@@ -10,6 +10,7 @@ import { ModelRegistry } from '../../src/models/repository/model-registry.ts'
 import type { RepositoryFiles } from '../../src/models/repository/repository-files.ts'
 import { ServiceRegistry } from '../../src/models/repository/service-registry.ts'
 import { startStorage } from '../support/azurite-storage.ts'
+import { framed, GrpcConnection, inferRequest } from '../support/grpc-calls.ts'
 import { writeModel } from '../support/onnx-writer.ts'
 import { PrometheusPage } from '../support/prometheus-page.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
@@ -246,6 +247,18 @@ describe('services in Blob storage', () => {
       const { model_version, outputs } = await v2(version)
       assert.deepEqual([model_version, outputs[0]?.data], [version, [factor, 2 * factor]])
     }
+    const connection = new GrpcConnection(cleaner, app.url)
+    const grpc = (headers: Record<string, string>) =>
+      connection.call(
+        '/inference.GRPCInferenceService/ModelInfer',
+        { authorization: `Bearer ${key}`, ...headers },
+        framed(inferRequest([1, 2], { model: 'split', input: 'x', shape: [1, 2] })),
+      )
+    const key = await app.keyOf('split')
+    const blue = await grpc({ 'azureml-model-deployment': 'blue' })
+    assert.equal(blue.headers['azureml-model-deployment'], 'blue')
+    assert.equal((await grpc({})).headers['azureml-model-deployment'], 'green')
+    assert.equal((await grpc({ 'azureml-model-deployment': 'red' })).trailers['grpc-status'], '5') // NOT_FOUND
     const metrics = new PrometheusPage(await (await fetch(`${app.url}/metrics`)).text())
     const labels = {
       scoring_service: 'split',
@@ -290,6 +303,19 @@ describe('services in Blob storage', () => {
     assert.equal((await score('gone')).status, 200)
     await services.delete('gone')
     await until(async () => (await score('gone')).status === 404, 'gone')
+  })
+
+  it('are there after a host was killed while it changed to a new version', async () => {
+    await register('gone', 3)
+    await services.put('gone', { definition: {} })
+    await delay(300 * Math.random())
+    other.process.kill('SIGKILL')
+    await new Promise(ended => other.process.once('exit', ended))
+    other = await other.restart()
+    await other.settled()
+    assert.deepEqual((await score('gone', {}, other)).answer, scaled(3))
+    const opened = await readdir(join(cache, 'shared/opened'))
+    assert.equal(opened.length, 2) // what the killed one had opened is removed
   })
 
   it('are read again when a copy on disk is damaged', async () => {

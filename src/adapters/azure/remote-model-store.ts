@@ -5,6 +5,7 @@ import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import type { OwnDocuments } from '../../models/definition/own-documents.ts'
 import { ownDocumentFiles } from '../../models/definition/own-documents.ts'
 import { serviceNamePattern, serviceNameRule } from '../../models/definition/service-name.ts'
+import { limited } from '../../models/repository/limited.ts'
 import type { ModelStore } from '../../models/repository/model-store.ts'
 import type { FileEntry, RepositoryFiles } from '../../models/repository/repository-files.ts'
 import { groupByFolder, listVersionsIn, withoutRegistration } from '../../models/repository/repository-layout.ts'
@@ -41,7 +42,9 @@ interface View {
 
 /** What scripts import from beside the services. */
 const sharedCode = /\.[cm]?[jt]s$/
-const parallelFetches = 4
+/** Services that are opened, and files that are fetched, at a time; an app may have hundreds. */
+const parallelOpens = 16
+const parallelFetches = 8
 
 /**
  * Reads services from a repository that is elsewhere. Each service that is opened gets a folder of its own, with exactly the
@@ -54,6 +57,8 @@ export class RemoteModelStore implements ModelStore {
   /** By the name of the service, the one that was opened last. */
   readonly #opened = new Map<string, View>()
   readonly #served = new Map<string, ReadonlySet<string> | 'newest'>()
+  readonly #opening = limited(parallelOpens)
+  readonly #fetching = limited(parallelFetches)
   #shared: ReadonlyMap<string, FileEntry> | undefined
   #count = 0
 
@@ -77,6 +82,10 @@ export class RemoteModelStore implements ModelStore {
   async openService(name: string): Promise<ServiceSpec> {
     if (!serviceNamePattern.test(name))
       throw new ServiceLoadError(`"${name}" is not a valid service name: ${serviceNameRule}`)
+    return this.#opening(() => this.#open(name))
+  }
+
+  async #open(name: string): Promise<ServiceSpec> {
     if (!this.#shared) await this.readFiles()
     const all = removePrefix(await this.#options.files.list(`${name}/`), `${name}/`)
     const text = await this.#options.files.readText(`${name}/service.json`)
@@ -231,15 +240,13 @@ export class RemoteModelStore implements ModelStore {
   }
 
   async #fetchMissing({ missing }: View): Promise<void> {
-    const left = [...missing]
-    const work = async () => {
-      for (let next = left.pop(); next; next = left.pop()) {
-        const [place, source] = next
+    const fetches = [...missing].map(([place, source]) =>
+      this.#fetching(async () => {
         await this.#options.cache.place(source, place)
         missing.delete(place)
-      }
-    }
-    await Promise.all(Array.from({ length: parallelFetches }, work))
+      }),
+    )
+    await Promise.all(fetches)
   }
 }
 

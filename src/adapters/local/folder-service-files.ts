@@ -11,12 +11,13 @@ const code = /\.[cm]?[jt]s$/
 
 /**
  * Lists the files of a service that decide its answers: definition, models with the data beside them, scripts and their
- * imports, also those from folders that are no services. It leaves out unused versions of models, documents for people, and
+ * imports, also those from folders that are no services. It leaves out the definition of a service with deployments, which has
+ * their weights, unused versions of models, documents for people, and
  * files that begin with a dot.
  */
 export class FolderServiceFiles implements ServiceFiles {
   async list(spec: ServiceSpec): Promise<string[]> {
-    const { folder, models } = spec
+    const { folder, models, deployments } = spec
     const used = new Set(models.map(({ path }) => relative(folder, path).split(sep)[0]))
     const documents = new Set<string>(Object.values(ownDocumentFiles).flat())
     const entries = await readdir(folder, { recursive: true, withFileTypes: true })
@@ -25,6 +26,7 @@ export class FolderServiceFiles implements ServiceFiles {
       .map(({ parentPath, name }) => relative(folder, join(parentPath, name)).split(sep))
       .filter(([top = '', ...rest]) => (rest.length > 0 ? used.has(top) || !/^\d+$/.test(top) : !documents.has(top)))
       .filter(parts => !parts.some(part => part.startsWith('.')))
+      .filter(([top, ...rest]) => !(deployments && top === 'service.json' && rest.length === 0))
       .map(parts => parts.join('/'))
     return [...own, ...(hasScript(spec) ? await listShared(folder) : [])].sort()
   }

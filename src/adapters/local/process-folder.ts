@@ -3,6 +3,8 @@ import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 
+/** Of this process. */
+const own = new Set<string>()
 /** Of a process on another machine it is not known whether it lives. */
 const strangerEndedAfterMs = 7 * 24 * 3_600_000
 
@@ -13,9 +15,10 @@ export function openProcessFolder(parent: string): string {
   for (const name of readdirSync(parent)) {
     if (hasEnded(parent, name, host)) rmSync(join(parent, name), { recursive: true, force: true })
   }
-  const folder = join(parent, `${host}.${process.pid}.${randomBytes(6).toString('hex')}`)
-  mkdirSync(folder)
-  return folder
+  const name = `${host}.${process.pid}.${randomBytes(6).toString('hex')}`
+  own.add(name)
+  mkdirSync(join(parent, name))
+  return join(parent, name)
 }
 
 function hasEnded(parent: string, name: string, host: string): boolean {
@@ -25,7 +28,7 @@ function hasEnded(parent: string, name: string, host: string): boolean {
     const madeAt = statSync(join(parent, name), { throwIfNoEntry: false })?.mtimeMs
     return madeAt !== undefined && Date.now() - madeAt > strangerEndedAfterMs
   }
-  if (Number(pid) === process.pid) return true // an earlier process of a container, which always has this number
+  if (Number(pid) === process.pid) return !own.has(name) // an earlier process of a container, which always has this number
   try {
     process.kill(Number(pid), 0)
     return false

@@ -8,7 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 /** The part of a service in `/health/ready` that is used here. */
 export interface ServiceState {
-  readonly status: 'loading' | 'ready' | 'failed'
+  /** `idle`: it loads with its first request. */
+  readonly status: 'loading' | 'ready' | 'failed' | 'idle'
   /** Why it has failed. */
   readonly reason?: string
   readonly version?: string

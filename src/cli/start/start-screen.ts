@@ -106,13 +106,13 @@ function describeServices(facts: StartFacts, terminal: Terminal): string[] {
   return [...lines, `  … and ${more} more${failed > 0 ? ` (${failed} of all have failed)` : ''}: ${facts.url}/docs`]
 }
 
-const colors = { ready: 'green', loading: 'yellow', failed: 'red' } as const
+const colors = { ready: 'green', loading: 'yellow', failed: 'red', idle: 'green' } as const
 
 /** Those with a problem first when there are too many. */
 function listedServices(services: ServiceStates): [name: string, state: ServiceState][] {
   const all = Object.entries(services)
   if (all.length <= maxListed) return all
-  const order = ['failed', 'loading', 'ready']
+  const order = ['failed', 'loading', 'ready', 'idle']
   return all.sort(([, a], [, b]) => order.indexOf(a.status) - order.indexOf(b.status)).slice(0, maxListed)
 }
 

@@ -1,8 +1,9 @@
 /** The write side of a repository: registers versions of models, reads what is known of them, deletes them. */
-import { createHash, type Hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
+import { limited } from './limited.ts'
 import { checkName, checkTexts, checkVersion, type NewModel, readContents, readDigests } from './new-model.ts'
 import { RegistryError } from './registry-error.ts'
-import type { Content, FileEntry, RepositoryFiles } from './repository-files.ts'
+import type { FileEntry, RepositoryFiles } from './repository-files.ts'
 import { groupByFolder, type ListedVersion, listVersionsIn, modelNamePattern } from './repository-layout.ts'
 import { findPinnedVersions } from './service-registry.ts'
 import {
@@ -14,6 +15,7 @@ import {
   type VersionFile,
   type VersionRecord,
 } from './version-record.ts'
+import { requireDigest, writeVersionFile } from './write-version-file.ts'
 
 /** A version of a model. */
 export interface RegisteredModel {
@@ -70,7 +72,9 @@ export class ModelRegistry {
     const folder = versionFolder(name, version)
     try {
       const files: VersionFile[] = []
-      for (const [path, content] of contents) files.push(await this.#write(folder, path, content, digests.get(path)))
+      for (const [path, content] of contents) {
+        files.push(await writeVersionFile(this.#files, { folder, path, content, sha256: digests.get(path) }))
+      }
       const record: VersionRecord = { createdAt: this.#now().toISOString(), description, tags, properties, files }
       await this.#commit(folder, record)
       await this.#files.remove(folder + reservationFile).catch(() => {}) // the record tells
@@ -202,25 +206,6 @@ export class ModelRegistry {
     throw conflict(name)
   }
 
-  async #write(folder: string, path: string, content: Content, expected: string | undefined): Promise<VersionFile> {
-    let measured = { bytes: 0, hash: createHash('sha256') }
-    const measuring = async function* () {
-      measured = { bytes: 0, hash: createHash('sha256') } // a storage may begin again
-      for await (const piece of content()) {
-        measured.bytes += piece.length
-        measured.hash.update(piece)
-        yield piece
-      }
-    }
-    const isCreated = await this.#files.create(folder + path, measuring)
-    const sha256 = isCreated ? measured.hash.digest('hex') : await digestPieces(content())
-    requireDigest(path, sha256, expected)
-    // After a broken connection it may have been written all the same.
-    if (!isCreated && (await this.#digestFile(folder + path)) !== sha256)
-      throw new RegistryError('CONFLICT', `${folder}${path} was written by another process meanwhile`)
-    return { path, bytes: isCreated ? measured.bytes : await countBytes(content()), sha256 }
-  }
-
   async #commit(folder: string, record: VersionRecord): Promise<void> {
     const text = encodeRecord(record)
     if (await this.#create(folder + recordFile, text)) return
@@ -291,11 +276,6 @@ export class ModelRegistry {
   #create(path: string, text: string): Promise<boolean> {
     return this.#files.create(path, () => [new TextEncoder().encode(text)])
   }
-
-  async #digestFile(path: string): Promise<string | undefined> {
-    const entry = (await this.#files.list(path)).get(path)
-    return entry && digestPieces(this.#files.read(path, entry.version))
-  }
 }
 
 function versionFolder(name: string, version: number): string {
@@ -316,11 +296,6 @@ function defined(change: { tags?: Labels; description?: string }): Partial<Versi
   return { ...(tags && { tags }), ...(description !== undefined && { description }) }
 }
 
-function requireDigest(what: string, actual: string, expected: string | undefined): void {
-  if (expected === undefined || actual === expected) return
-  throw new RegistryError('DIGEST_MISMATCH', `${what} has the SHA-256 ${actual}; expected ${expected}`)
-}
-
 function unknown(name: string, version: number): RegistryError {
   return new RegistryError('VERSION_UNKNOWN', `there is no version ${version} of the model "${name}"`)
 }
@@ -331,33 +306,4 @@ function conflict(what: string): RegistryError {
 
 function readTime(text: string | undefined): string {
   return /"at":"([^"]+)"/.exec(text ?? '')?.[1] ?? ''
-}
-
-async function digestPieces(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<string> {
-  const hash: Hash = createHash('sha256')
-  for await (const piece of pieces) hash.update(piece)
-  return hash.digest('hex')
-}
-
-async function countBytes(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<number> {
-  let bytes = 0
-  for await (const piece of pieces) bytes += piece.length
-  return bytes
-}
-
-/** @returns runs at most so many at a time */
-function limited(count: number): <T>(work: () => Promise<T>) => Promise<T> {
-  let running = 0
-  const waiting: (() => void)[] = []
-  return async work => {
-    if (running >= count) await new Promise<void>(resolve => waiting.push(resolve))
-    else running++
-    try {
-      return await work()
-    } finally {
-      const next = waiting.shift()
-      if (next) next()
-      else running--
-    }
-  }
 }

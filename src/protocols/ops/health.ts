@@ -56,7 +56,7 @@ function describeService(service: ScoringService, rejected?: RejectedChange): ob
     status: service.status,
     docs: `/api/v1/service/${encodeURIComponent(service.name)}/docs`,
     version: spec?.version,
-    availableVersions: spec?.versions.some(version => version !== spec.version) ? spec.versions : undefined,
+    availableVersions: !deployments && spec?.versions.some(each => each !== spec.version) ? spec.versions : undefined,
     definition: spec?.definitionDigest,
     reason: service.failure,
     rejectedChange: rejected,
