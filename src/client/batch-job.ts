@@ -71,6 +71,7 @@ export type RowResult<Prediction = unknown> = {
   | { readonly prediction?: undefined; readonly error: { readonly code: string; readonly message: string } }
 )
 
+/** How a job is waited for. */
 export interface WaitOptions {
   readonly signal?: AbortSignal | undefined
   /** Most milliseconds to wait; absent: until the job has ended. */

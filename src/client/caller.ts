@@ -4,6 +4,7 @@ import { decodeJson } from './json.ts'
 import { RequestError } from './request-error.ts'
 import { wait } from './wait.ts'
 
+/** Limits of a call. */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined
   /** Milliseconds for the request with its retries and the whole answer (100,000). */
@@ -12,6 +13,7 @@ export interface CallOptions {
   readonly maxRetries?: number | undefined
 }
 
+/** A request to a route of a service. */
 export interface ServiceRequest {
   readonly method: string
   readonly headers?: Readonly<Record<string, string>>

@@ -28,6 +28,7 @@ export interface ModelRegistration {
   readonly description?: string | undefined
 }
 
+/** Which models are listed. */
 export interface ModelFilters {
   readonly name?: string | undefined
   /** Tags that a version has: a name, or a name with its value. */

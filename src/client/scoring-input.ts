@@ -30,6 +30,7 @@ export type ScoringInput =
   | Blob
   | ReadableStream<Uint8Array>
 
+/** What the input alone does not tell. */
 export interface InputOptions {
   /** Sizes of a tensor that is given as a typed array, e.g. `[1, 3, 224, 224]`; absent: the service infers the number of rows. */
   readonly shape?: readonly number[] | undefined

@@ -19,6 +19,7 @@ export interface WebserviceAddress {
   readonly fetch?: Fetch | undefined
 }
 
+/** Limits of a request, and what its input alone does not tell. */
 export interface RunOptions extends CallOptions, InputOptions {
   /** Further headers of the request, e.g. `azureml-model-deployment`. */
   readonly headers?: Readonly<Record<string, string>> | undefined
@@ -38,6 +39,7 @@ export interface ServiceStatus {
   readonly notes?: readonly string[]
 }
 
+/** How a deployment is waited for. */
 export interface WaitForDeploymentOptions {
   readonly signal?: AbortSignal | undefined
   /** Milliseconds (300,000). */
@@ -121,16 +123,14 @@ export class Webservice {
     return service
   }
 
-  /** Lists the services of a workspace, by name. */
+  /** Lists the services of a workspace, by name, with their states. */
   static async list(workspace: Workspace, filters: ServiceFilters = {}): Promise<Webservice[]> {
     const records = await workspace.store.listServices()
-    return records
+    const services = records
       .filter(record => matches(record, filters))
-      .map(record => {
-        const service = new Webservice(workspace, record.name)
-        service.#record = record
-        return service
-      })
+      .map(({ name }) => new Webservice(workspace, name))
+    await Promise.all(services.map(service => service.updateDeploymentState()))
+    return services
   }
 
   /**

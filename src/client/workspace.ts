@@ -29,6 +29,7 @@ export interface TokenCredential {
   ): Promise<{ token: string; expiresOnTimestamp: number; refreshAfterTimestamp?: number } | null>
 }
 
+/** What differs from the settings of the project. */
 export interface FolderWorkspaceOptions {
   /** Address of the app; default: the app that `scoring start` runs here, or `http://localhost:7071`. */
   readonly url?: string | undefined
@@ -36,6 +37,7 @@ export interface FolderWorkspaceOptions {
   readonly models?: string | undefined
 }
 
+/** Where models, keys and the app are. */
 export interface AzureWorkspaceOptions {
   /** Address of the app, e.g. `https://my-scoring.azurewebsites.net`. */
   readonly url: string

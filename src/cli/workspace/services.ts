@@ -13,7 +13,6 @@ export async function listServices(options: ServiceListOptions): Promise<void> {
   const workspace = await openWorkspace(options)
   const tags = Object.entries(options.tag ?? {})
   const services = await Webservice.list(workspace, { modelName: options.model, tags })
-  await Promise.all(services.map(service => service.updateDeploymentState()))
   if (options.json) return printJson(services.map(describeService))
   if (services.length === 0) return console.error(`no service in ${workspace.name}`)
   const terminal = openTerminal()

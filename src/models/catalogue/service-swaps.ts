@@ -180,7 +180,8 @@ export class ServiceSwaps {
     if (!isRepeated) {
       logFailure(`[${name}] ${describeFailure(files, catalogue.get(name), reason)}`)
       onChanged?.(name, 'rejected')
-      if (catalogue.get(name)) catalogue.reject(name, { reason, since: date().toISOString(), definition })
+      if (catalogue.get(name))
+        catalogue.reject(name, { reason, since: date().toISOString(), ...(definition !== undefined && { definition }) })
     }
     const waitMs = before?.waitMs ?? retryMs
     const retry = () => void this.load(name, all)
