@@ -3,7 +3,7 @@ import { describeLoad } from '../inference/load-report-line.ts'
 import type { ScoringService } from '../inference/scoring-service.ts'
 import { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import { ServiceSwaps } from '../models/catalogue/service-swaps.ts'
-import { ServiceDefinition } from '../models/definition/definition.ts'
+import type { ServiceDefinition } from '../models/definition/definition.ts'
 import type { ModelStore } from '../models/repository/model-store.ts'
 import { OpenedFiles } from '../models/repository/opened-files.ts'
 import { hasScript } from '../models/repository/service-spec.ts'
@@ -29,7 +29,7 @@ interface ServeOptions {
 }
 
 /** Of a service that did not exist at the start. */
-const noTriggers = JSON.stringify(ServiceDefinition.parse({}).triggers)
+const noTriggers = JSON.stringify({ http: { authLevel: 'anonymous' } } satisfies ServiceDefinition['triggers'])
 
 /** Starts the services; models load in their threads meanwhile. */
 export async function serveServices(read: readonly ReadService[], options: ServeOptions): Promise<ServedServices> {

@@ -150,7 +150,9 @@ async function within<T>(call: Promise<T>): Promise<T> {
 
 /** Codes and texts of the SDK have no keys and no tokens; texts may be long. */
 function describe(error: unknown): string {
-  const { code, message } = error as { code?: unknown; message?: string }
+  // After its last try the SDK gives the failures of all of them, without a message.
+  const last = error instanceof AggregateError ? error.errors.at(-1) : undefined
+  const { code, message } = (last ?? error) as { code?: unknown; message?: string }
   const text = (message ?? String(error)).split('\n')[0]?.slice(0, 300) ?? ''
-  return code === undefined ? text : `${code}: ${text}`
+  return code === undefined || text.startsWith(String(code)) ? text : `${code}: ${text}`
 }
