@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   isServiceBusError,
   ServiceBusClient,
@@ -10,6 +11,7 @@ import type { Bus, ReceivedMessage, ReceiveOptions, SentMessage } from './bus.ts
 
 /** For one call. Against a broker that does not answer, the SDK's own limits have been seen not to apply. */
 const callTimeoutMs = 60_000
+const closeTimeoutMs = 2000
 const retryOptions = { maxRetries: 3, retryDelayInMs: 500, timeoutInMs: 20_000 }
 
 /** @throws Error for a connection string that the SDK cannot read */
@@ -67,7 +69,8 @@ class AzureBus implements Bus {
   }
 
   async close(): Promise<void> {
-    await within(this.#client.close())
+    // Every message is settled by now. After an outage, the SDK has been seen to wait for ever for the end of the old connection.
+    await Promise.race([this.#client.close().catch(() => {}), delay(closeTimeoutMs, undefined, { ref: false })])
   }
 }
 

@@ -97,4 +97,36 @@ describe('openAzureBus', () => {
       return true
     })
   })
+
+  it('goes on where it was when the namespace has been away', async test => {
+    const first = await startServiceBus(test)
+    const bus = openAzureBus(first.connectionString)
+    test.onTestFinished(() => bus.close())
+    const received: string[] = []
+    const faults: string[] = []
+    const isAway = Promise.withResolvers<void>()
+    const end = bus.receive('in', {
+      maxConcurrentCalls: 1,
+      maxLockRenewalMs: 60_000,
+      onFault: text => {
+        faults.push(text)
+        isAway.resolve()
+      },
+      onMessage: async message => {
+        received.push(message.body.toString())
+        await message.complete()
+      },
+    })
+    await bus.send('in', answer('before'))
+    await first.until(() => received.length === 1 && first.queue('in').waiting.length === 0)
+    await first.stop()
+    await isAway.promise
+    assert.match(faults[0] ?? '', /ECONN|connection|closed/i)
+    const second = await startServiceBus(test, { port: first.port })
+    await bus.send('in', answer('after'))
+    await second.until(() => second.queue('in').waiting.length === 0 && second.queue('in').deliveries > 0)
+    assert.deepEqual(received, ['before', 'after'])
+    await end()
+    await bus.close()
+  })
 })
