@@ -4,7 +4,7 @@ import type { ScoringService } from '../inference/scoring-service.ts'
 import { LoadedServices } from '../models/catalogue/loaded-services.ts'
 import { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import { ServiceSwaps } from '../models/catalogue/service-swaps.ts'
-import { ServiceDefinition } from '../models/definition/definition.ts'
+import type { ServiceDefinition } from '../models/definition/definition.ts'
 import type { ModelStore } from '../models/repository/model-store.ts'
 import { OpenedFiles } from '../models/repository/opened-files.ts'
 import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
@@ -33,7 +33,7 @@ interface ServeOptions {
 const firstRetryMs = 15_000
 
 /** Of a service that did not exist at the start. */
-const noTriggers = JSON.stringify(ServiceDefinition.parse({}).triggers)
+const noTriggers = JSON.stringify({ http: { authLevel: 'anonymous' } } satisfies ServiceDefinition['triggers'])
 
 /** Starts the services; models load in their threads meanwhile. */
 export async function serveServices(read: readonly ReadService[], options: ServeOptions): Promise<ServedServices> {

@@ -6,6 +6,7 @@ import { BlobServiceClient } from '@azure/storage-blob'
 import { QueueServiceClient } from '@azure/storage-queue'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { startStorage } from '../support/azurite-storage.ts'
+import { identityModel } from '../support/onnx-writer.ts'
 import { PrometheusPage } from '../support/prometheus-page.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 import { type ServiceBusDouble, startServiceBus } from '../support/service-bus-double.ts'
@@ -57,6 +58,12 @@ describe('triggers of a service', () => {
           },
         },
         'sums/score.js': script,
+        // A free thread waits for eight rows, longer than eight messages need.
+        'rows/service.json': {
+          batching: { maxRows: 8, maxDelayMs: 10_000 },
+          triggers: { serviceBus: { input: 'rows-in', output: 'rows-out' } },
+        },
+        'rows/1/model.onnx': identityModel('float32'),
         // Has the queue of another service, and so none; and one that cannot be read, which stops no other.
         'twice/service.json': {
           entryScript: 'score.js',
@@ -130,6 +137,8 @@ describe('triggers of a service', () => {
     assert.equal(await answerBlob('before.sum.json'), '{"sum": 3}')
     await put('folder/new.json', '{"data": [4, 5]}')
     assert.equal(await answerBlob('folder/new.sum.json'), '{"sum": 9}')
+    await put('größe %20 #1?&.json', '{"data": [6]}')
+    assert.equal(await answerBlob('größe %20 #1?&.sum.json'), '{"sum": 6}')
     await put('folder/new.json', '{"data": [5, 5]}')
     assert.equal(await answerBlob('folder/new.sum.json', text => text !== '{"sum": 9}'), '{"sum": 10}')
   })
@@ -197,6 +206,25 @@ describe('triggers of a service', () => {
       ['second', undefined, 'application/json', '{"sum": 3}'],
     ])
     waiting.length = 0
+  })
+
+  it('score messages that come together in one run', async () => {
+    const runs = async () => {
+      const page = new PrometheusPage(await (await fetch(`${app.url}/metrics`)).text())
+      const read = (what: string) => page.valueOf(`scoring_batch_requests_${what}`, { scoring_service: 'rows' }) ?? 0
+      return [read('count'), read('sum')] as const
+    }
+    const [runsBefore, requestsBefore] = await runs()
+    const rows = Array.from({ length: 8 }, (_, row) => ({ body: { data: [[row, 1]] }, messageId: `row ${row}` }))
+    await client.createSender('rows-in').sendMessages(rows)
+    const { waiting } = bus.queue('rows-out')
+    await bus.until(() => waiting.length === 8)
+    assert.deepEqual(
+      waiting.map(({ message }) => `${message.correlation_id}: ${bus.textOf(message)}`).sort(),
+      rows.map((_, row) => `row ${row}: [[${row}.0, 1.0]]`),
+    )
+    const [runsAfter, requestsAfter] = await runs()
+    assert.deepEqual([runsAfter - runsBefore, requestsAfter - requestsBefore], [1, 8])
   })
 
   it('move a message that can never be scored to the dead letters, with the reason', async () => {

@@ -41,13 +41,14 @@ interface Queue {
 }
 
 export interface ServiceBusDouble {
+  readonly port: number
   readonly connectionString: string
   queue(name: string): Queue
   /** Body of a message as text. */
   textOf(message: Message): string
   /** Waits until it holds; it is asked again after each change. */
   until(holds: () => boolean): Promise<void>
-  /** Takes no links to the queue from then on, as if it did not exist. */
+  /** Ends it, and every connection. */
   stop(): Promise<void>
 }
 
@@ -55,6 +56,8 @@ export interface DoubleOptions {
   readonly lockMs?: number
   readonly maxDeliveryCount?: number
   readonly maxMessageBytes?: number
+  /** Of an earlier double, which has ended; its queues are gone. */
+  readonly port?: number
 }
 
 const keyName = 'test'
@@ -64,7 +67,7 @@ const batchFormat = 0x80013700
 
 export async function startServiceBus(
   test: Cleaner,
-  { lockMs = 30_000, maxDeliveryCount = 10, maxMessageBytes = 262_144 }: DoubleOptions = {},
+  { lockMs = 30_000, maxDeliveryCount = 10, maxMessageBytes = 262_144, port: wanted = 0 }: DoubleOptions = {},
 ): Promise<ServiceBusDouble> {
   const queues = new Map<string, Queue>()
   const waiters = new Set<() => void>()
@@ -277,7 +280,7 @@ export async function startServiceBus(
       if (error instanceof Error && !('condition' in error)) console.error('service-bus-double:', event, error)
     })
 
-  const server = container.listen({ port: 0, host: '127.0.0.1' }) as unknown as Server
+  const server = container.listen({ port: wanted, host: '127.0.0.1' }) as unknown as Server
   const connections = new Set<{ destroy(): void }>()
   server.on('connection', socket => {
     connections.add(socket)
@@ -290,8 +293,9 @@ export async function startServiceBus(
     for (const socket of connections) socket.destroy()
     await new Promise<void>(closed => server.close(() => closed()))
   }
-  test.onTestFinished(stop)
+  test.onTestFinished(() => (server.listening ? stop() : undefined))
   return {
+    port,
     connectionString: `Endpoint=sb://127.0.0.1:${port};SharedAccessKeyName=${keyName};SharedAccessKey=${key};UseDevelopmentEmulator=true`,
     queue: queueOf,
     textOf: message => bodyOf(message).toString(),

@@ -50,7 +50,7 @@ export function parsePattern(path: string): BlobPattern | undefined {
   const names = parts.filter((_, index) => index % 2 === 1)
   if (new Set(names).size !== names.length || parts.some((part, index) => index % 2 === 0 && /[{}]/.test(part)))
     return undefined
-  const source = parts.map((part, index) => (index % 2 === 0 ? RegExp.escape(part) : `(?<${part}>.+)`)).join('')
+  const source = parts.map((part, index) => (index % 2 === 0 ? escapeText(part) : `(?<${part}>.+)`)).join('')
   const expression = new RegExp(`^${source}$`, 's')
   return {
     container,
@@ -60,4 +60,9 @@ export function parsePattern(path: string): BlobPattern | undefined {
       return found ? { ...found.groups } : undefined
     },
   }
+}
+
+/** Node.js 22 has no `RegExp.escape`. */
+function escapeText(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   isServiceBusError,
   ServiceBusClient,
@@ -10,6 +11,7 @@ import type { Bus, ReceivedMessage, ReceiveOptions, SentMessage } from './bus.ts
 
 /** For one call. Against a broker that does not answer, the SDK's own limits have been seen not to apply. */
 const callTimeoutMs = 60_000
+const closeTimeoutMs = 2000
 const retryOptions = { maxRetries: 3, retryDelayInMs: 500, timeoutInMs: 20_000 }
 
 /** @throws Error for a connection string that the SDK cannot read */
@@ -67,7 +69,8 @@ class AzureBus implements Bus {
   }
 
   async close(): Promise<void> {
-    await within(this.#client.close())
+    // Every message is settled by now. After an outage, the SDK has been seen to wait for ever for the end of the old connection.
+    await Promise.race([this.#client.close().catch(() => {}), delay(closeTimeoutMs, undefined, { ref: false })])
   }
 }
 
@@ -150,7 +153,9 @@ async function within<T>(call: Promise<T>): Promise<T> {
 
 /** Codes and texts of the SDK have no keys and no tokens; texts may be long. */
 function describe(error: unknown): string {
-  const { code, message } = error as { code?: unknown; message?: string }
+  // After its last try the SDK gives the failures of all of them, without a message.
+  const last = error instanceof AggregateError ? error.errors.at(-1) : undefined
+  const { code, message } = (last ?? error) as { code?: unknown; message?: string }
   const text = (message ?? String(error)).split('\n')[0]?.slice(0, 300) ?? ''
-  return code === undefined ? text : `${code}: ${text}`
+  return code === undefined || text.startsWith(String(code)) ? text : `${code}: ${text}`
 }
