@@ -70,6 +70,12 @@ module monitoring '../modules/monitoring.bicep' = {
   }
 }
 
+module workbook '../modules/workbook.bicep' = {
+  name: 'workbook'
+  scope: group
+  params: { location: location, tags: tags, workspaceId: monitoring.outputs.workspaceId }
+}
+
 module storage '../modules/storage.bicep' = {
   name: 'storage'
   scope: group

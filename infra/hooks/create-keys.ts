@@ -80,6 +80,12 @@ await runHook(async () => {
 })
 
 async function listProtectedServices(): Promise<readonly string[]> {
+  const { SCORING_MODELS = '' } = process.env
+  if (/^(https?|blob):/.test(SCORING_MODELS)) {
+    throw new HookError(
+      `SCORING_MODELS is "${SCORING_MODELS}", and this hook only knows services in a folder: make the keys of others with "az keyvault secret set"`,
+    )
+  }
   const modelsDir = findModelsDir({ app: root })
   const names = await listServiceNames(modelsDir, [])
   const modes = await Promise.all(names.map(name => readAuthMode(modelsDir, name)))

@@ -20,6 +20,7 @@ const unpublished = new Set(['Microsoft.Insights/components'])
 const ofBicep = new Set(['name', 'parent', 'scope', 'dependsOn'])
 /** Newer than what the package of that type knows. Source: Azure/bicep-types-az, the version that infra/ names. */
 const newer = [
+  ...['location', 'tags'].map(name => `Microsoft.Insights/workbooks: ${name}: unknown or read-only`),
   'Microsoft.EventGrid/systemTopics/eventSubscriptions: properties.destination.endpointType: MonitorAlert',
   ...['severity', 'description', 'actionGroups'].map(
     name =>

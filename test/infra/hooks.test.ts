@@ -123,6 +123,10 @@ describe.skipIf(process.platform === 'win32')('the hooks of azd', () => {
 
   it.each([
     [{ AZURE_KEY_VAULT_NAME: '' }, /^AZURE_KEY_VAULT_NAME is not set: run "azd provision" first/],
+    [
+      { SCORING_MODELS: 'blob:services' },
+      /^SCORING_MODELS is "blob:services", and this hook only knows services in a folder/,
+    ],
     [{ KEY_DAYS: 'soon' }, /^KEY_DAYS is "soon", and must be a whole number from 1 to 3650\n$/],
     [{ AZURE_RESOURCE_MANAGER: 'http://management.example/' }, /must be an https URL\n$/],
     [{ PATH: '/nowhere' }, /^azd has no token for Azure: run "azd auth login" first\n$/],

@@ -41,6 +41,14 @@ describe('infra/**/*.bicep', () => {
   })
 })
 
+describe('the workbook', () => {
+  it('names one place for the workspace, which the deployment puts in', () => {
+    const text = readFileSync('infra/workbook/scoring.json', 'utf8')
+    assert.equal(text.match(/"azure monitor"/g)?.length, 1)
+    assert.deepEqual(JSON.parse(text).fallbackResourceIds, ['azure monitor'])
+  })
+})
+
 describe('infra/**/*.parameters.json', () => {
   it.each(globSync('infra/**/*.parameters.json'))('%s gives each parameter that has no default, and no other', name => {
     const given = Object.keys(JSON.parse(readFileSync(name, 'utf8')).parameters)
@@ -217,6 +225,13 @@ const mutations: readonly (readonly [keyof typeof policies, string, string | Reg
   ['fitsTogether', 'modules/storage', /containerName/g, 'container', /container is not declared, or twice/],
   ['fitsTogether', 'main', 'keyVault.outputs.url', 'keyVault.outputs.uri', /has no output uri/],
   ['fitsTogether', 'main', "'modules/alerts.bicep'", "'modules/alert.bicep'", /there is no modules\/alert.bicep/],
+  [
+    'fitsTogether',
+    'modules/workbook',
+    'workbook/scoring.json',
+    'workbook/scorings.json',
+    /there is no \.\.\/workbook\/scorings/,
+  ],
   [
     'fitsTogether',
     'modules/alerts',

@@ -1,5 +1,5 @@
 /** Rules for the Bicep files, each a function that returns what breaks it. `infrastructure.test.ts` shows that each can be broken. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { findTypeErrors } from './azure-types.ts'
 import { type BicepFile, type BicepResource, Expression, isObject, type Value, valuesAt } from './bicep.ts'
@@ -174,6 +174,9 @@ export const fitsTogether: Policy = files => {
   const findings: string[] = []
   for (const { file, text, modules, parameters, unknownNames } of files) {
     findings.push(...unknownNames.map(name => `${file}: ${name} is not declared, or twice`))
+    for (const [, path = ''] of text.matchAll(/\bload(?:Text|Json)Content\('([^']+)'/g)) {
+      if (!existsSync(join(dirname(file), path))) findings.push(`${file}: there is no ${path}`)
+    }
     for (const { name, path, body } of modules) {
       const target = byPath.get(join(dirname(file), path))
       if (!target) {

@@ -31,6 +31,7 @@ const resources = {
     'scheduledQueryRuleResourceSerializer',
     'scheduledQueryRuleApi',
   ],
+  'Microsoft.Insights/workbooks': ['arm-appinsights@4.0.0', 'Workbook'],
   'Microsoft.KeyVault/vaults': ['arm-keyvault@5.0.0', 'vaultCreateOrUpdateParametersSerializer'],
   'Microsoft.KeyVault/vaults/secrets': ['arm-keyvault@5.0.0', 'secretCreateOrUpdateParametersSerializer'],
   'Microsoft.ManagedIdentity/userAssignedIdentities': ['arm-msi@2.2.0', 'Identity'],
