@@ -94,7 +94,8 @@ export class ScoringService {
 
   /** @returns the phases of the start of this process, if a request that came at `requestedAt` got its first answer */
   answered(requestedAt: number): PhaseTimes | undefined {
-    return this.#coldStart?.answered({ service: this.name, loadedAt: this.#loadedAt, requestedAt })
+    if (!this.#coldStart?.isAwaited) return undefined
+    return this.#coldStart.answered({ service: this.name, loadedAt: this.#loadedAt, requestedAt })
   }
 
   get status(): ServiceStatus {

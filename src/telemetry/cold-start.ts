@@ -36,6 +36,11 @@ export class ColdStart {
     this.#onFirstAnswer = tell
   }
 
+  /** Whether there was no answer yet that it could tell of. */
+  get isAwaited(): boolean {
+    return this.#onFirstAnswer !== undefined
+  }
+
   /** @returns the phases for the first answer; undefined for all others */
   answered(answer: FirstAnswer): PhaseTimes | undefined {
     const tell = this.#onFirstAnswer

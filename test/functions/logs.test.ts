@@ -86,7 +86,15 @@ describe('the log of the app', () => {
     assert.deepEqual(
       { ...scored, time: undefined, ms: undefined, invocationId: undefined },
       {
-        ...{ time: undefined, level: 'info', service: 'plain', requestId: 'my "41"', method: 'POST', status: 200 },
+        ...{
+          time: undefined,
+          level: 'info',
+          modelVersion: '1',
+          service: 'plain',
+          requestId: 'my "41"',
+          method: 'POST',
+          status: 200,
+        },
         ...{ path: '/api/v1/service/plain/score', ms: undefined, rows: 1, invocationId: undefined },
       },
     )

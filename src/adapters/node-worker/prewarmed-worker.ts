@@ -21,9 +21,9 @@ export interface PrewarmedWorker {
   readonly maxMemoryMb: number
 }
 
-/** Variables of the platform that hold its secrets: storage, telemetry, the identity of the app, the key vault. */
+/** Variables of the platform that hold its secrets: storage, telemetry and its collector, the identity of the app, the key vault. */
 const platformSecrets =
-  /^AzureWebJobs|CONNECTION_?STRING|INSTRUMENTATION_?KEY|^(IDENTITY|MSI)_|ENCRYPTION_KEY$|^WEBSITE_CONTENTAZUREFILE|^AZURE_(CLIENT_SECRET|CLIENT_CERTIFICATE|PASSWORD|FEDERATED_TOKEN)|^SCORING_KEY_VAULT_TEST_/i
+  /^AzureWebJobs|CONNECTION_?STRING|INSTRUMENTATION_?KEY|^(IDENTITY|MSI)_|ENCRYPTION_KEY$|^WEBSITE_CONTENTAZUREFILE|^AZURE_(CLIENT_SECRET|CLIENT_CERTIFICATE|PASSWORD|FEDERATED_TOKEN)|^SCORING_KEY_VAULT_TEST_|^OTEL_EXPORTER_\w*HEADERS$/i
 
 function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !platformSecrets.test(name)))

@@ -409,7 +409,14 @@ describe('NodeWorker, with an entry script', () => {
 
   it('sees neither the connection strings nor the identity of the platform', async test => {
     // Names of Azure Functions, and of @azure/identity's EnvironmentCredential and WorkloadIdentityCredential.
-    const hidden = ['AzureWebJobsStorage', 'IDENTITY_HEADER', 'AZURE_CLIENT_SECRET', 'AZURE_FEDERATED_TOKEN_FILE']
+    const hidden = [
+      'AzureWebJobsStorage',
+      'IDENTITY_HEADER',
+      'AZURE_CLIENT_SECRET',
+      'OTEL_EXPORTER_OTLP_HEADERS',
+      'OTEL_EXPORTER_OTLP_TRACES_HEADERS',
+      'AZURE_FEDERATED_TOKEN_FILE',
+    ]
     const names = [...hidden, 'SCORING_KEY_VAULT_TEST_TOKEN', 'OWN_SETTING']
     for (const name of names) process.env[name] = `value of ${name}`
     test.onTestFinished(() => {
