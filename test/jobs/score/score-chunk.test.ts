@@ -192,7 +192,11 @@ describe('scoreChunk', () => {
       return undefined
     }
     await bench.runJob(Buffer.concat([Buffer.from('1\n"'), Buffer.alloc(25 * 2 ** 20, 'x'), Buffer.from('"\n3\n')]))
-    const lines = bench.output?.trim().split('\n').map(line => JSON.parse(line)) ?? []
+    const lines =
+      bench.output
+        ?.trim()
+        .split('\n')
+        .map(line => JSON.parse(line)) ?? []
     assert.deepEqual(
       lines.map(({ prediction, error }) => prediction ?? error.code),
       [[1], 'ROW_TOO_LARGE', [3]],
