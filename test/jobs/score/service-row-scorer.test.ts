@@ -258,8 +258,10 @@ describe('ServiceRowScorer', () => {
 
   it('continues with other rows while one waits for a retry', async () => {
     const scorer = scorerOf(made, 1)
-    const [failing, ...others] = await scorer.score('later', rowsOf(['once', 1, 2]), options)
-    assert.deepEqual([...others, failing], [{ prediction: '2' }, { prediction: '3' }, { prediction: '4' }])
+    const results = await scorer.score('later', rowsOf(['once', 1, 2]), options)
+    const calls = results.map(result => result && 'prediction' in result && result.prediction)
+    assert.deepEqual(calls.toSorted(), ['2', '3', '4'])
+    assert.notEqual(calls[0], '2') // on a slow machine the pause ends before all others are scored
   })
 
   it('leaves rows to another run when the time is up, but not all of them', async () => {
