@@ -71,7 +71,8 @@ export class ServiceRowScorer implements RowScorer {
     return this.#withService(name, options, async ({ service, report }) => {
       const inputs = tensorInputs(report)
       if (!inputs || !mayShareRequest(report)) return undefined
-      const size = this.#pieceSizes.get(name) ?? new PieceSize(service.definition.limits.maxRows)
+      const { limits, batching } = service.definition
+      const size = this.#pieceSizes.get(name) ?? new PieceSize(limits.maxRows, batching.maxRows)
       this.#pieceSizes.set(name, size)
       const run = await this.#workTogether(options, signal => new TextRun(text, { ...options, signal, service, size }))
       const others = await this.#scoreFailed(name, { text, inputs, failed: run.failed }, options)
