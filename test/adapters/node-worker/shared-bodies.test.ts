@@ -122,7 +122,7 @@ describe('NodeWorker, with bodies in shared memory', () => {
     }
   })
 
-  it('scores each body by itself, whoever leaves, whose time is up, and whichever thread ends', async test => {
+  it('scores each body by itself, although callers leave, deadlines pass and threads end', async test => {
     const { ask, endThread, allGivenBack } = await serve(test, {
       'sut/service.json': { limits: { timeoutMs: 30_000 }, batching: { maxRows: 4 } },
       'sut/1/model.onnx': extremes,
