@@ -51,7 +51,7 @@ export class BodyHold {
 const blocks = new WeakMap<ArrayBufferLike, BodyBlock>()
 
 /**
- * Keeps the memory of a body for somebody who reads it, such as a worker.
+ * Keeps the memory of a body for a reader, such as a worker.
  *
  * @returns undefined for a body that has memory of its own
  */
@@ -99,7 +99,7 @@ export class BodyMemory {
     this.#onFirst = onFirst
   }
 
-  /** Bytes of blocks that somebody holds. */
+  /** Bytes of blocks that are held. */
   get heldBytes(): number {
     return this.#bytes - this.#freeBytes
   }

@@ -49,10 +49,10 @@ function copyNumbers(source: Numbers, target: Numbers, offset: number): void {
   // float16 is no view where Node.js has no such type.
   if (source.length < copiedAsBytesFrom || !ArrayBuffer.isView(source) || !ArrayBuffer.isView(target))
     return (target as Float64Array).set(source as Float64Array, offset)
-  copyBytes(bytesOf(source), bytesOf(target), offset * source.BYTES_PER_ELEMENT)
+  copyBytes(viewBytes(source), viewBytes(target), offset * source.BYTES_PER_ELEMENT)
 }
 
-function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+function viewBytes({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength)
 }
 

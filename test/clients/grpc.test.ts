@@ -99,12 +99,12 @@ describe('gRPC', () => {
     // By either version of reflection.
     assert.equal(stdout.match(/tensorflow\.serving\.PredictionService/g)?.length, 2)
     assert.equal(stdout.match(/repeated bytes raw_input_contents = 7;/g)?.length, 2)
-    const { outputs, rawOutputContents } = JSON.parse(stdout.slice(stdout.lastIndexOf('\n{') + 1))
+    const { outputs, raw_output_contents: contents } = JSON.parse(stdout.slice(stdout.lastIndexOf('\n{') + 1))
     assert.deepEqual(
       outputs.map(({ name }: { name: string }) => name),
       ['OUTPUT0', 'OUTPUT1'],
     )
-    const sums = Buffer.from(rawOutputContents[0], 'base64')
+    const sums = Buffer.from(contents[0], 'base64')
     assert.deepEqual([sums.length, sums.readInt32LE(0), sums.readInt32LE(60)], [64, 1, 31])
   }
 

@@ -66,7 +66,7 @@ describe('BodyMemory', () => {
     assert.equal(told, 1)
   })
 
-  it('never lets two bodies share memory, whoever holds them for however long', () => {
+  it('never lets two bodies share memory, in whatever order they are held and released', () => {
     const step = fc.record({
       what: fc.constantFrom('take', 'take', 'hold', 'release'),
       which: fc.nat(1000),

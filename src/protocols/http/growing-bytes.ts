@@ -15,7 +15,7 @@ export class GrowingBytes {
 
   /**
    * @param announced  the announced number of bytes, if any
-   * @param shared  memory for as many bytes, which belongs to somebody else
+   * @param shared  memory for as many bytes, which belongs to its caller
    */
   constructor(announced: number | undefined, shared?: Uint8Array) {
     this.#announced = announced

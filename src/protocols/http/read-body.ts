@@ -112,7 +112,7 @@ async function readPieces(
   }, pace.everyMs)
   const fill = async () => {
     await pour(request, piece => {
-      if (isOver) throw new Error('the body is not wanted any more')
+      if (isOver) throw new Error('nobody reads this body any more')
       if (body.size + piece.byteLength > maxBodyBytes) throw bodyTooLarge(maxBodyBytes)
       held.resize(body.size + piece.byteLength)
       body.append(piece)
