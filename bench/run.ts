@@ -3,6 +3,7 @@ import '../src/adapters/onnxruntime/telemetry-off.ts' // here for the servers in
 
 import { parseArgs } from 'node:util'
 import { benchAuth } from './auth/bench.ts'
+import { benchColdStart } from './cold-start/bench.ts'
 import { benchEncrypted } from './encrypted/bench.ts'
 import { benchEngine } from './engine/bench.ts'
 import { benchGrpc } from './grpc/bench.ts'
@@ -32,7 +33,8 @@ const benchmarks: Record<string, Benchmark> = {
     run: benchJobs,
     about: 'rows per second of batch jobs, and memory against file size (8 minutes, 3 GB of disk)',
   },
-  start: { run: benchStart, about: 'time to the first answer, with and without an optimized model (a minute)' },
+  'cold-start': { run: benchColdStart, about: 'time from process start to the first score, by phase (2 minutes)' },
+  start: { run: benchStart, about: 'opening a model, with and without an optimized copy (a minute)' },
   auth: { run: benchAuth, about: 'what it costs to check a key (half a minute)' },
   encrypted: {
     run: benchEncrypted,

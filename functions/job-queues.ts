@@ -3,6 +3,7 @@ import { app, type InvocationContext } from '@azure/functions'
 import { startedApp } from '../src/compose/app.ts'
 import type { Jobs } from '../src/compose/jobs-app.ts'
 import { jobQueues } from '../src/jobs/message-queues.ts'
+import { readTraceContext, type TraceContext } from '../src/telemetry/trace-context.ts'
 
 type Handler = (jobs: Jobs, message: unknown, context: InvocationContext) => Promise<void>
 
@@ -22,6 +23,10 @@ function onQueue(name: string, queueName: string, handle: Handler): void {
   })
 }
 
+function hostTrace({ traceContext }: InvocationContext): TraceContext | undefined {
+  return readTraceContext(traceContext?.traceParent, traceContext?.traceState)
+}
+
 const submit =
   (isLastTry: boolean): Handler =>
   ({ service }, message, { triggerMetadata, invocationId }) =>
@@ -29,11 +34,11 @@ const submit =
 
 onQueue('job-submitted', jobQueues.submit, submit(false))
 onQueue('job-submitted-poison', `${jobQueues.submit}-poison`, submit(true))
-onQueue('job-split', jobQueues.split, ({ steps }, message) => steps.split(message))
-onQueue('job-chunk', jobQueues.chunk, ({ steps }, message, { triggerMetadata }) =>
-  steps.chunk(message, Number(triggerMetadata?.dequeueCount ?? 1)),
+onQueue('job-split', jobQueues.split, ({ steps }, message, context) => steps.split(message, hostTrace(context)))
+onQueue('job-chunk', jobQueues.chunk, ({ steps }, message, context) =>
+  steps.chunk(message, Number(context.triggerMetadata?.dequeueCount ?? 1), hostTrace(context)),
 )
-onQueue('job-finish', jobQueues.finish, ({ steps }, message) => steps.finish(message))
+onQueue('job-finish', jobQueues.finish, ({ steps }, message, context) => steps.finish(message, hostTrace(context)))
 for (const step of ['split', 'chunk', 'finish'] as const) {
   onQueue(`job-${step}-poison`, `${jobQueues[step]}-poison`, ({ steps }, message) => steps.poisoned(step, message))
 }

@@ -1,10 +1,11 @@
 /** Registers every trigger of the app; what they need is loaded after that, when the app starts. */
+import { coldStart } from './cold-start.ts'
 import './first-thread.ts'
 
 import { app } from '@azure/functions'
-import { functionsCore } from '../src/adapters/functions-worker/functions-core.ts'
+import { functionsCore, isEmbeddedHost } from '../src/adapters/functions-worker/functions-core.ts'
 import { importOwnFunctions } from '../src/adapters/functions-worker/own-functions.ts'
-import { requestLog, startedApp, stopApp } from '../src/compose/app.ts'
+import { requestLog, startedApp, stopApp, watchColdStart } from '../src/compose/app.ts'
 import { locateApp } from '../src/compose/locate-app.ts'
 import { registrations } from './registrations.ts'
 import './docs.ts'
@@ -18,18 +19,25 @@ import './metrics.ts'
 import './open-inference.ts'
 import './openapi.ts'
 import './score.ts'
+import './service-triggers.ts'
 import './sweep.ts'
 import './unknown-path.ts'
 
+watchColdStart(coldStart)
 app.setup({ enableHttpStream: true })
 // The hook of the library hides the folder of the app, so this one is registered without it.
 functionsCore.registerHook('appStart', async ({ functionAppDirectory }) => {
+  coldStart.end('host')
   const appRoot = locateApp(functionAppDirectory)
   await Promise.all([startedApp(), importOwnFunctions(appRoot, registrations)])
+  coldStart.end('app')
   app.setup({ enableHttpStream: true }) // whatever a file of the project has set: the app reads bodies as they come
 })
 app.hook.appTerminate(stopApp)
 if (requestLog) {
-  app.hook.preInvocation(requestLog.begin)
-  app.hook.postInvocation(requestLog.end)
+  const { begin, end } = requestLog
+  const isKeptByHost = !isEmbeddedHost(functionsCore)
+  app.hook.preInvocation(begin)
+  app.hook.postInvocation(context => end(context, isKeptByHost))
 }
+coldStart.end('bundle')

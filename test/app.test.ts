@@ -11,7 +11,7 @@ const files = { 'sut/service.json': {}, 'sut/1/model.onnx': identityModel('float
 
 async function appRoot(test: TestContext, keys?: object): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), 'app-'))
-  test.onTestFinished(() => rm(root, { recursive: true, force: true }))
+  test.onTestFinished(() => rm(root, { recursive: true, force: true, maxRetries: 9 }))
   await mkdir(join(root, '.local'))
   if (keys) await writeFile(join(root, '.local', 'keys.json'), JSON.stringify(keys))
   return root
@@ -48,6 +48,27 @@ describe('startApp', () => {
     const app = await startApp({ ...environment, SCORING_MAX_HELD_BYTES: '3000' }, await appRoot(test))
     assert.equal(app.catalogue.find('small').bytes.maxBytes, 1500)
     await app.stop()
+  })
+
+  it('lets requests time out before the host would end the process, and says so', async test => {
+    const script = `import { tensor } from 'scoring-functions'
+      export const init = () => {}
+      export const run = () => new Promise(() => {})`
+    const SCORING_MODELS = await makeServices(
+      { 'slow/service.json': { entryScript: 'score.js', limits: { timeoutMs: 900_000 } }, 'slow/score.js': script },
+      test,
+    )
+    const errors = vi.spyOn(console, 'error').mockReturnValue()
+    const environment = { AZURE_FUNCTIONS_ENVIRONMENT: 'Development', SCORING_MODELS }
+    const app = await startApp(
+      { ...environment, AzureFunctionsJobHost__functionTimeout: '00:00:01' },
+      await appRoot(test),
+    )
+    test.onTestFinished(() => app.stop())
+    assert.match(
+      errors.mock.calls.join('\n'),
+      /^\[slow\] limits.timeoutMs is 900000; requests time out after 950 ms, /m,
+    )
   })
 
   it('is refused outside Development without a vault, even when there is a key file', async test => {

@@ -86,6 +86,12 @@ export function ourHost(modelsDir: string, env: NodeJS.ProcessEnv = {}): ServerC
   return hostCommand(appDir, { SCORING_MODELS: modelsDir, ...env })
 }
 
+/** Our app behind the double of Azure's host that the tests have. */
+export function ourAzureHost(modelsDir: string, env: NodeJS.ProcessEnv = {}): ServerCommand {
+  const { command, env: own } = ourHost(modelsDir, { AzureWebJobsStorage: '', SCORING_WATCH: 'off', ...env })
+  return { command, args: [join(rootDir, 'test/support/azure-host.ts'), appDir], ...(own && { env: own }) }
+}
+
 /** The same host with an app that does nothing. */
 export function emptyHost(): ServerCommand {
   return hostCommand(emptyAppDir, {})

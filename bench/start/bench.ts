@@ -1,7 +1,6 @@
 import { describeMachine, machineLine } from '../report/machine.ts'
 import type { Ratio } from '../report/statistics.ts'
 import { markdownTable, readable, verdict } from '../report/table.ts'
-import { coldStartContest } from './cold-start-contest.ts'
 import { sessionContest } from './session-contest.ts'
 
 /** Lower is better. */
@@ -19,16 +18,10 @@ export interface StartResult {
 /** Processes start faster or slower by a third from one to the next. */
 const processesPerRound = 3
 
-/** `npm run bench -- start`: how long until the first answer, and what optimizing models ahead of time gains. */
-export async function benchStart(settings: {
-  rounds: number
-  isBuilt: boolean
-}): Promise<{ result: object; markdown: string }> {
+/** `npm run bench -- start`: what optimizing models ahead of time gains. */
+export async function benchStart(settings: { rounds: number }): Promise<{ result: object; markdown: string }> {
   const rounds = settings.rounds * processesPerRound
-  const results = [
-    ...(await coldStartContest({ rounds, isBuilt: settings.isBuilt })),
-    ...(await sessionContest({ rounds })),
-  ]
+  const results = await sessionContest({ rounds })
   const machine = describeMachine()
   const date = new Date().toISOString().slice(0, 10)
   const rows = results.map(({ what, how, ms, ratio, target, isMet }) => [

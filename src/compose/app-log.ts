@@ -1,6 +1,12 @@
 /** The log of this process. Its settings are read before the app starts, because hooks are registered before that. */
 import { format as formatArguments } from 'node:util'
-import type { HttpRequest, HttpResponseInit, PostInvocationContext, PreInvocationContext } from '@azure/functions'
+import type {
+  HttpRequest,
+  HttpResponseInit,
+  InvocationContext,
+  PostInvocationContext,
+  PreInvocationContext,
+} from '@azure/functions'
 import { describeRequest } from '../protocols/http/request-log.ts'
 import type { WireResponse } from '../protocols/http/wire.ts'
 import { LogFormat, type LogLevel, type LogSettings, type RequestEntry } from '../telemetry/log.ts'
@@ -8,7 +14,11 @@ import { LogFormat, type LogLevel, type LogSettings, type RequestEntry } from '.
 /** Writes a line for each request: hooks for those that invoke a function, and what takes other entries. */
 export interface RequestLog {
   readonly begin: (context: PreInvocationContext) => void
-  readonly end: (context: PostInvocationContext) => void
+  /**
+   * @param isKeptByHost  whether the host keeps lines that are written to the context of an invocation together with what else it
+   *   tells of that, as Application Insights shows it; otherwise they are printed
+   */
+  readonly end: (context: PostInvocationContext, isKeptByHost: boolean) => void
   readonly write: (entry: RequestEntry) => void
 }
 
@@ -32,14 +42,23 @@ export function openRequestLog(settings: LogSettings): RequestLog | undefined {
     begin({ hookData }) {
       hookData.scoringStartedAt = performance.now()
     },
-    end({ inputs, result, error, hookData, invocationContext }) {
+    end({ inputs, result, error, hookData, invocationContext }, isKeptByHost) {
       if (invocationContext.options.trigger.type !== 'httpTrigger') return
       const response = error ? undefined : withStatus(result)
       const { invocationId } = invocationContext
       const ms = performance.now() - (hookData.scoringStartedAt as number)
-      write(describeRequest(inputs[0] as HttpRequest, response, { ms, invocationId }))
+      const entry = describeRequest(inputs[0] as HttpRequest, response, { ms, invocationId })
+      if (isKeptByHost) writeTo(invocationContext, entry, format)
+      else write(entry)
     },
   }
+}
+
+const methods = { debug: 'debug', info: 'info', warning: 'warn', error: 'error' } as const
+
+function writeTo(context: InvocationContext, entry: RequestEntry, format: LogFormat): void {
+  const line = format.formatRequest(entry)
+  if (line !== '') context[methods[entry.level]](line.trimEnd())
 }
 
 /** The app's own responses have a status; a function of the project may return one without, or nothing at all. */

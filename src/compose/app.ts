@@ -4,20 +4,22 @@ import { join } from 'node:path'
 import { findPackageRoot } from '../adapters/local/app-root.ts'
 import { availableProcessors } from '../adapters/local/available-processors.ts'
 import { FolderDocsFiles } from '../adapters/local/folder-docs-files.ts'
-import { FolderModelStore } from '../adapters/local/folder-model-store.ts'
+import { readFunctionTimeoutMs } from '../adapters/local/function-timeout.ts'
 import { openPrivateFolder } from '../adapters/local/private-folder.ts'
 import { observeProcess } from '../adapters/local/process-metrics.ts'
 import { endPrewarmedWorker } from '../adapters/node-worker/prewarmed-worker.ts'
-import { forwardToOpenTelemetry } from '../adapters/opentelemetry/forward-to-open-telemetry.ts'
+import { loadOpenTelemetry } from '../adapters/opentelemetry/load-open-telemetry.ts'
 import { StartupError } from '../errors.ts'
 import { observeServices } from '../inference/observe-services.ts'
 import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
-import { describeUndefined } from '../models/repository/model-store.ts'
+import { describeUndefined, type ModelStore } from '../models/repository/model-store.ts'
 import type { DocsFiles } from '../protocols/ops/docs-files.ts'
 import { CpuShares } from '../scheduling/cpu-shares.ts'
+import type { ColdStart } from '../telemetry/cold-start.ts'
 import { LogFormat } from '../telemetry/log.ts'
 import type { MetricFamily } from '../telemetry/metric.ts'
 import { ScoringMetrics } from '../telemetry/service-metrics.ts'
+import { LoadQueue } from '../workers/pool/load-queue.ts'
 import { RunRecords } from '../workers/transport/run-records.ts'
 import { openRequestLog } from './app-log.ts'
 import { openAppBudget } from './byte-budgets.ts'
@@ -26,10 +28,12 @@ import type { Jobs } from './jobs-app.ts'
 import { locateApp } from './locate-app.ts'
 import { openEncrypted } from './open-encrypted.ts'
 import { openJobs } from './open-jobs.ts'
+import { openModelStore } from './open-model-store.ts'
 import { type ReadService, readService, type ServiceParts } from './open-service.ts'
 import { serveServices } from './served-services.ts'
 import { ServiceAuthorizers } from './service-authorizers.ts'
 import {
+  appVersion,
   readLogSettings,
   readServerVersion,
   readSettings,
@@ -37,6 +41,7 @@ import {
   type Settings,
   unknownSettings,
 } from './settings.ts'
+import { tellColdStart } from './tell-cold-start.ts'
 
 interface App {
   readonly settings: Settings
@@ -62,13 +67,15 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   for (const name of unknownSettings(environment)) {
     console.error(`setting ${name} has no effect: this version has no such setting`)
   }
-  const store = new FolderModelStore(settings.modelsDir)
+  const store = await openModelStore(settings)
   // Read before the services are, so that a change in between is noticed.
-  const files = settings.isWatching ? store.readFiles() : undefined
+  const isWatching = settings.watch === 'on' && (store.isElsewhere === true || settings.isDevelopment)
+  const files = isWatching ? store.readFiles() : undefined
   files?.catch(() => {}) // the watch says so
   const read = await readServices(store, settings)
   const bytes = openAppBudget(settings.maxHeldBytes, read)
   const authorizers = await ServiceAuthorizers.open(settings, read)
+  const openTelemetry = await loadOpenTelemetry(environment, appVersion, line => console.error(line))
   const keysLoaded = authorizers.loadKeys() // models load meanwhile
   keysLoaded.catch(() => {}) // awaited below
   const runRecords = openRunRecords(settings)
@@ -79,6 +86,10 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     cpuShares: new CpuShares(Math.max(processorCount, settings.maxThreads), () => performance.now()),
     bytes,
     metrics: scoringMetrics,
+    tracing: openTelemetry?.tracing,
+    coldStart: watchedStart,
+    loads: new LoadQueue(processorCount),
+    functionTimeoutMs: readFunctionTimeoutMs(appRoot, environment),
     runRecords,
     logFormat: new LogFormat(settings.log, () => new Date()),
     hasServerTiming: settings.hasServerTiming,
@@ -86,15 +97,31 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   }
   const served = await serveServices(read, { store, settings, authorizers, parts, files })
   const { catalogue } = served
-  const metrics = [...scoringMetrics.families, ...observeServices(() => catalogue.all)]
-  await forwardToOpenTelemetry(metrics, line => console.error(line))
+  // In Development the answer says it, and starts are many.
+  const logStart = settings.isDevelopment ? undefined : (line: string) => console.log(line)
+  watchedStart?.whenAnswered(tellColdStart(openTelemetry?.tracing, logStart))
+  const metrics = [
+    ...scoringMetrics.families,
+    ...observeServices(
+      () => catalogue.all,
+      name => catalogue.rejected(name) !== undefined,
+    ),
+  ]
+  openTelemetry?.forwardMetrics(metrics)
   const stopping = new AbortController()
   const background = new Set<Promise<void>>()
-  const jobs = openJobs({ settings, catalogue, stopping: stopping.signal, background })
+  const jobs = openJobs({
+    settings,
+    catalogue,
+    tracing: openTelemetry?.tracing,
+    stopping: stopping.signal,
+    background,
+  })
   const stop = async () => {
     stopping.abort()
     authorizers.stop()
     await Promise.all([served.stop(), ...background])
+    await openTelemetry?.stop()
     runRecords?.close()
   }
   try {
@@ -119,12 +146,13 @@ function readKeyStorage({ encryptedKeys, storage, azureClientId, isDevelopment }
 }
 
 /** Reads all services. One that cannot be read is named in the log and answers 503; the others are served. */
-async function readServices(store: FolderModelStore, settings: Settings): Promise<ReadService[]> {
+async function readServices(store: ModelStore, settings: Settings): Promise<ReadService[]> {
   const names = await store.listServices()
   for (const name of await store.listUndefined()) console.error(describeUndefined(name))
-  if (names.length === 0)
-    throw new StartupError(`no service in ${settings.modelsDir}: a service is a folder with a service.json`)
-  if (settings.defaultService !== undefined && !names.includes(settings.defaultService)) {
+  if (names.length === 0 && !store.isElsewhere)
+    throw new StartupError(`no service in ${store.location}: a service is a folder with a service.json`)
+  if (names.length === 0) console.error(`no service in ${store.location} yet`)
+  if (settings.defaultService !== undefined && !names.includes(settings.defaultService) && !store.isElsewhere) {
     throw new StartupError(
       `SCORING_DEFAULT_SERVICE: there is no service "${settings.defaultService}"; there are: ${names.join(', ')}`,
     )
@@ -161,6 +189,13 @@ function openRunRecords({ runRecords: folder }: Settings): RunRecords | undefine
 export const serverVersion = readServerVersion(process.env)
 export const requestLog = openRequestLog(readLogSettings(process.env))
 export const sweepSchedule = readSweepSchedule(process.env)
+
+let watchedStart: ColdStart | undefined
+
+/** To be called before the app starts: its first answer will tell how long its start took. */
+export function watchColdStart(start: ColdStart): void {
+  watchedStart = start
+}
 
 let started: Promise<App> | undefined
 

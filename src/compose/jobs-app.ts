@@ -14,11 +14,14 @@ import { ServiceRowScorer } from '../jobs/score/service-row-scorer.ts'
 import { SharedMemory } from '../jobs/score/shared-memory.ts'
 import { createJobSteps, type JobSteps } from '../jobs/steps.ts'
 import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
+import type { Tracing } from '../telemetry/tracing.ts'
 import type { Settings } from './settings.ts'
 
 export interface JobsParts {
   readonly settings: Settings
   readonly catalogue: ServiceCatalogue
+  /** undefined: jobs are not traced. */
+  readonly tracing: Tracing | undefined
   /** Aborted when the app stops. */
   readonly stopping: AbortSignal
   /** Work on jobs that no invocation waits for. */
@@ -31,13 +34,16 @@ export interface Jobs {
 }
 
 export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
-  const { settings, catalogue, stopping, background } = parts
+  const { settings, catalogue, tracing, stopping, background } = parts
   const log = (line: string) => console.error(`[jobs] ${line}`)
-  const digests = new ModelDigests(new FolderServiceFiles(settings.modelsDir), randomUUID)
+  const digests = new ModelDigests(new FolderServiceFiles(), randomUUID)
   const find = (service: string) => catalogue.find(service)
   const scorer = new ServiceRowScorer({
     find,
-    modelDigest: service => digests.readDigest(service),
+    modelDigest: async service => {
+      await service.prepare()
+      return digests.readDigest(service)
+    },
     // One more than there are workers, so that none waits for the next request.
     concurrency: settings.maxThreads + 1,
   })
@@ -52,6 +58,7 @@ export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
     memory: new SharedMemory(),
     cache: new JobCache(),
     texts: new ChunkTexts(systemClock),
+    tracing,
     stopping,
     background,
     log,

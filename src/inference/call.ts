@@ -2,6 +2,7 @@ import type { Caller } from '../auth/authorizer.ts'
 import type { LoadReport } from '../models/session/load-report.ts'
 import type { InferenceRequest } from '../scheduling/inference-request.ts'
 import type { CallDeadline } from '../scheduling/request-queue.ts'
+import type { Span } from '../telemetry/tracing.ts'
 
 /** One call of a service, as any protocol brings it. */
 export interface Call {
@@ -14,6 +15,8 @@ export interface Call {
   readonly declaredBytes: number
   /** Reads how long the caller waits, where it says so; called once the caller is authorized. @throws ScoringError HEADER_INVALID */
   readonly readDeadline: () => CallDeadline | undefined
+  /** Gets the parts of the call, where it is traced. */
+  readonly span?: Span | undefined
   /** Whether the caller has left; such work is not started. */
   readonly isAbandoned: () => boolean
   /** Called when the caller is authorized and the service has loaded, before the request is admitted. */

@@ -1,3 +1,4 @@
+import type { TraceContext } from '../telemetry/trace-context.ts'
 import type { JobFolder } from './layout.ts'
 
 /** An id is also the name of a folder, see `layout.ts`. */
@@ -41,6 +42,8 @@ export interface JobSpec {
   readonly createdAt: string
   /** Id of the queue message; absent for a job that came over HTTP. */
   readonly messageId?: string
+  /** The span of the submission; absent: its sender has told none. */
+  readonly trace?: TraceContext
 }
 
 /** Whether the text of each chunk is stored apart, because the input cannot be read in ranges. */

@@ -1,3 +1,4 @@
+import type { TraceContext } from '../telemetry/trace-context.ts'
 import { JobMessage, type JobStep, messageJobFolder } from './message-queues.ts'
 import { finishJob } from './output/finish-job.ts'
 import type { PlanTools } from './plan/job-input.ts'
@@ -6,13 +7,17 @@ import { poisonedChunk, poisonedFinish, poisonedSplit } from './recovery/poison.
 import { sweepJobs } from './recovery/sweep.ts'
 import { RunOn, type RunOnTools, type StepRunner } from './run-on.ts'
 import { type ChunkMessage, type ScoreTools, scoreChunk } from './score/score-chunk.ts'
+import { type StepDelivery, traceStep } from './trace-step.ts'
 
 /** The steps of jobs, one for each queue. Each may run twice, late, and in any order. */
 export interface JobSteps {
-  split(message: unknown): Promise<void>
-  /** @param deliveryCount  how often the message has been received, from 1 */
-  chunk(message: unknown, deliveryCount: number): Promise<void>
-  finish(message: unknown): Promise<void>
+  split(message: unknown, hostTrace?: TraceContext): Promise<void>
+  /**
+   * @param deliveryCount  how often the message has been received, from 1
+   * @param hostTrace  the span of the invocation, where the host has one
+   */
+  chunk(message: unknown, deliveryCount: number, hostTrace?: TraceContext): Promise<void>
+  finish(message: unknown, hostTrace?: TraceContext): Promise<void>
   /** Handles a message on the poison queue of `step`. */
   poisoned(step: 'split' | 'chunk' | 'finish', message: unknown): Promise<void>
   /** Re-enqueues the messages of steps that stand still. */
@@ -30,24 +35,28 @@ export function createJobSteps(tools: StepTools): JobSteps {
 
   const { chunkBudgetMs, ownChunkBudgetMs } = tools.limits
   /** A chunk that is scored within another step has less time than one with a message of its own. */
-  const perform = async ({ queue, message }: JobStep): Promise<readonly JobStep[]> => {
-    if (queue === 'split') return splitInput(tools, message)
-    if (queue === 'chunk' && hasChunk(message))
-      return scoreChunk(tools, { message, deliveryCount: 1, budgetMs: ownChunkBudgetMs })
-    if (queue === 'finish') await finishJob(tools, message)
-    return []
-  }
+  const perform = (step: JobStep, delivery?: StepDelivery): Promise<readonly JobStep[]> =>
+    traceStep(tools, step, delivery, async span => {
+      const { queue, message } = step
+      if (queue === 'split') return splitInput(tools, message)
+      if (queue === 'chunk' && hasChunk(message)) {
+        const budgetMs = delivery ? chunkBudgetMs : ownChunkBudgetMs
+        return scoreChunk(tools, { message, deliveryCount: delivery?.count ?? 1, budgetMs, span })
+      }
+      if (queue === 'finish') await finishJob(tools, message)
+      return []
+    })
   const runner = new RunOn({ ...tools, perform })
   const on =
-    (step: (message: JobMessage) => Promise<unknown>) =>
-    async (content: unknown): Promise<void> => {
+    (step: (message: JobMessage, delivery: StepDelivery) => Promise<unknown>) =>
+    async (content: unknown, hostTrace?: TraceContext): Promise<void> => {
       const message = parseMessage(tools, content)
-      if (message) await step(message)
+      if (message) await step(message, { hostTrace })
     }
-  const onChunk = (step: (message: ChunkMessage, deliveryCount: number) => Promise<unknown>) => {
-    return async (content: unknown, deliveryCount = 1): Promise<void> => {
+  const onChunk = (step: (message: ChunkMessage, delivery: StepDelivery) => Promise<unknown>) => {
+    return async (content: unknown, count = 1, hostTrace?: TraceContext): Promise<void> => {
       const message = parseMessage(tools, content)
-      if (message && hasChunk(message)) await step(message, deliveryCount)
+      if (message && hasChunk(message)) await step(message, { count, hostTrace })
       else if (message) tools.log(`job ${messageJobFolder(message)}: dropped a chunk message without a chunk number`)
     }
   }
@@ -57,11 +66,9 @@ export function createJobSteps(tools: StepTools): JobSteps {
     finish: on(message => poisonedFinish(tools, message)),
   }
   return {
-    split: on(async message => runner.run(await splitInput(tools, message))),
-    chunk: onChunk(async (message, deliveryCount) => {
-      await runner.run(await scoreChunk(tools, { message, deliveryCount, budgetMs: chunkBudgetMs }))
-    }),
-    finish: on(message => finishJob(tools, message)),
+    split: on(async (message, delivery) => runner.run(await perform({ queue: 'split', message }, delivery))),
+    chunk: onChunk(async (message, delivery) => runner.run(await perform({ queue: 'chunk', message }, delivery))),
+    finish: on((message, delivery) => perform({ queue: 'finish', message }, delivery)),
     poisoned: (step, message) => poisoned[step](message),
     sweep: () => sweepJobs(tools),
     runner,

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { Tracing } from '../telemetry/tracing.ts'
 import type { BlobStore } from './blob-store.ts'
 import type { ChunkTexts } from './chunk-texts.ts'
 import type { JobCache } from './job-cache.ts'
@@ -17,6 +18,8 @@ export interface JobTools {
   readonly cache: JobCache
   /** One for the process. */
   readonly texts: ChunkTexts
+  /** Absent: steps are not traced. */
+  readonly tracing?: Tracing | undefined
   /** Aborted when the app stops. Other instances then continue the chunks of this one. */
   readonly stopping: AbortSignal
   /** Writes one line for the operator. */

@@ -64,6 +64,8 @@ export interface Timings {
   /** The run that the request took part in. */
   readonly runMs: number
   readonly encodeMs: number
+  /** Rows of that run, of all its requests; where they have no rows, the requests. */
+  readonly batchSize?: number
 }
 
 export function failure(code: ErrorCode, message: string): Failure {

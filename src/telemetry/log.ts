@@ -27,6 +27,8 @@ export interface LogEntry {
 export interface RequestEntry {
   readonly level: LogLevel
   readonly service: string | undefined
+  /** Of the model that answered, or would have; undefined: it has none, or was not found. */
+  readonly modelVersion: string | undefined
   readonly requestId: string | undefined
   readonly method: string
   readonly path: string
@@ -38,6 +40,8 @@ export interface RequestEntry {
   readonly rows: number | undefined
   /** As in the log of the host; undefined: no function was invoked, as gRPC has none. */
   readonly invocationId: string | undefined
+  /** The trace that the caller or the host has named. */
+  readonly traceId: string | undefined
 }
 
 /** Turns entries into lines, each with a line end; an entry below the level becomes ''. */
@@ -63,11 +67,13 @@ export class LogFormat {
 
   formatRequest({ level, service, requestId, ms, rows, ...rest }: RequestEntry): string {
     if (!this.isWritten(level)) return ''
-    const { method, path, status, code, invocationId } = rest
+    const { modelVersion, method, path, status, code, invocationId, traceId } = rest
     const roundedMs = Math.round(ms * 10) / 10
     const time = this.#now().toISOString()
     if (this.#isJson) {
-      return json({ time, level, service, requestId, method, path, status, code, ms: roundedMs, rows, invocationId })
+      const ids = { invocationId, traceId }
+      const scored = { status, code, ms: roundedMs, rows, modelVersion }
+      return json({ time, level, service, requestId, method, path, ...scored, ...ids })
     }
     const counted = rows === undefined ? '' : rows === 1 ? ', 1 row' : `, ${rows} rows`
     const answer = `${status}${code === undefined ? '' : ` ${code}`}, ${roundedMs} ms${counted}`

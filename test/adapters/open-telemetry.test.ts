@@ -6,7 +6,7 @@ import { metrics } from '@opentelemetry/api'
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus'
 import { MeterProvider } from '@opentelemetry/sdk-metrics'
 import { afterEach, describe, it } from 'vitest'
-import { forwardToOpenTelemetry } from '../../src/adapters/opentelemetry/forward-to-open-telemetry.ts'
+import { loadOpenTelemetry } from '../../src/adapters/opentelemetry/load-open-telemetry.ts'
 import { observeServices } from '../../src/inference/observe-services.ts'
 import { ScoringService } from '../../src/inference/scoring-service.ts'
 import { ServiceDefinition } from '../../src/models/definition/definition.ts'
@@ -31,7 +31,7 @@ function someService() {
   return { service, families: [...scoring.families, ...observeServices(() => [failing])] }
 }
 
-describe('forwardToOpenTelemetry', () => {
+describe('loadOpenTelemetry', () => {
   afterEach(() => metrics.disable())
 
   it('gives the SDK of the process what the page of metrics shows, under the names its own exporter makes', async () => {
@@ -39,7 +39,8 @@ describe('forwardToOpenTelemetry', () => {
     const provider = new MeterProvider({ readers: [reader] })
     metrics.setGlobalMeterProvider(provider)
     const { service, families } = someService()
-    await forwardToOpenTelemetry(families, refuse)
+    const openTelemetry = await loadOpenTelemetry({}, '1.0.0', refuse)
+    openTelemetry?.forwardMetrics(families)
 
     service.answered('azureml', 200, undefined, 12)
     service.answered('azureml', 504, 'SCORING_TIMEOUT', 60_000)
@@ -66,8 +67,7 @@ describe('forwardToOpenTelemetry', () => {
   })
 
   it('loads nothing where no SDK has registered itself', async () => {
-    const { families } = someService()
-    await forwardToOpenTelemetry(families, refuse)
+    assert.equal(await loadOpenTelemetry({}, '1.0.0', refuse), undefined)
     assert.equal(metrics.getMeterProvider().constructor.name, 'NoopMeterProvider')
   })
 
@@ -75,16 +75,17 @@ describe('forwardToOpenTelemetry', () => {
     Object.assign(globalThis, { [registryKey]: { version: '1.0.0', metrics: {} } })
     try {
       const lines: string[] = []
-      await forwardToOpenTelemetry(someService().families, line => lines.push(line))
-      assert.match(lines.join('\n'), /^metrics do not reach OpenTelemetry: its API 1\.0\.0 does not fit /)
+      const openTelemetry = await loadOpenTelemetry({}, '1.0.0', line => lines.push(line))
+      assert.equal(openTelemetry?.tracing, undefined)
+      assert.match(lines.join('\n'), /^metrics and spans do not reach OpenTelemetry: its API 1\.0\.0 does not fit /)
     } finally {
       delete (globalThis as Record<symbol, unknown>)[registryKey]
     }
   })
 })
 
-describe('forwardToOpenTelemetry, in an app', () => {
-  it('counts requests in the SDK that is loaded into the app', { timeout: 30_000 }, async test => {
+describe('loadOpenTelemetry, in an app', () => {
+  it('counts requests in the SDK that is loaded into the app', async test => {
     const fixture = join(import.meta.dirname, '../fixtures/open-telemetry/print-metrics.mjs')
     const app = await runApp(
       test,

@@ -38,7 +38,7 @@ export async function startAzureHost(
   const url = await new Promise<string>((found, failed) => {
     const read = (text: Buffer) => {
       output += text
-      const [line] = /^http:\/\/127\.0\.0\.1:\d+$/m.exec(output) ?? []
+      const [, line] = /^Listening on (http:\/\/127\.0\.0\.1:\d+)$/m.exec(output) ?? []
       if (line !== undefined) found(line)
     }
     child.stdout.on('data', read)

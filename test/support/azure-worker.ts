@@ -4,7 +4,7 @@
  * InvocationModel with HTTP streaming (the host forwards the raw request to the library's server, and the invocation
  * carries headers and route values). One app a process.
  */
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import Module, { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ interface Registered {
     name: string
     bindings: Record<
       string,
-      { type: string; direction: string; route?: string; methods?: string[]; queueName?: string }
+      { type: string; direction: string; route?: string; methods?: string[]; queueName?: string; dataType?: string }
     >
   }
   readonly handler: (...inputs: unknown[]) => unknown
@@ -41,8 +41,14 @@ export class AzureWorker {
   readonly functions = new Map<string, Registered>()
   readonly #hooks = new Map<string, ((context: object) => unknown)[]>()
   #model: ProgrammingModel | undefined
+  readonly #onLine: (line: string) => void
   #httpUri = ''
   #root = ''
+
+  /** @param onLine  gets the lines of invocations, which the host keeps with their ids */
+  constructor(onLine: (line: string) => void = () => {}) {
+    this.#onLine = onLine
+  }
 
   /** @param root folder with `package.json` and what its `main` names */
   async load(root: string): Promise<void> {
@@ -161,18 +167,26 @@ export class AzureWorker {
       Query: { json: JSON.stringify(query) },
     }
     for (const [key, value] of Object.entries(params)) triggerMetadata[key] = { string: value }
-    const invocation = (this.#model as ProgrammingModel).getInvocationModel({
+    const coreContext = {
       invocationId,
       metadata,
-      request: { invocationId, inputData: [{ name: trigger, data: { http: {} } }], triggerMetadata },
-      log: () => {},
-      state: undefined,
-    })
+      request: {
+        invocationId,
+        inputData: [{ name: trigger, data: { http: {} } }],
+        triggerMetadata,
+        traceContext: continueTrace(headers.traceparent, headers.tracestate),
+      },
+      log: (level: string, _: string, message: string) =>
+        this.#onLine(`Functions.${metadata.name} ${invocationId} ${level}: ${message}`),
+      state: undefined as string | undefined,
+    }
+    const invocation = (this.#model as ProgrammingModel).getInvocationModel(coreContext)
     const { context, inputs } = await invocation.getArguments()
     const hookData = {}
     const before = { invocationContext: context, inputs, hookData, appHookData: {} }
     for (const hook of this.#hooks.get('preInvocation') ?? []) await hook(before)
     const result = await invocation.invokeFunction(context, inputs, handler)
+    coreContext.state = 'postInvocationHooks' // (worker InvocationHandler.ts)
     for (const hook of this.#hooks.get('postInvocation') ?? []) await hook({ ...before, result, error: null })
     await invocation.getResponse(context, result)
   }
@@ -192,6 +206,7 @@ export class AzureWorker {
       request: {
         invocationId,
         inputData: [{ name: trigger, data: { json: JSON.stringify(event) } }],
+        traceContext: continueTrace(undefined, undefined),
         triggerMetadata: Object.fromEntries(
           Object.entries(triggerMetadata).map(([key, value]) => [
             key,
@@ -199,11 +214,39 @@ export class AzureWorker {
           ]),
         ),
       },
-      log: () => {},
+      log: (level: string, _: string, message: string) =>
+        this.#onLine(`Functions.${metadata.name} ${invocationId} ${level}: ${message}`),
       state: undefined,
     })
     const { context, inputs } = await invocation.getArguments()
     await invocation.invokeFunction(context, inputs, handler)
+  }
+
+  /**
+   * Runs a function for a blob or a message, as the host hands it over: bytes where its binding asks for them, else text.
+   *
+   * @param triggerMetadata  as the extension of the trigger has it
+   * @returns what the host gets for its outputs
+   * @throws what the function throws, which makes the host deliver the message again
+   */
+  async trigger(name: string, content: Buffer, triggerMetadata: Record<string, object>): Promise<unknown> {
+    const { metadata, handler } = this.functions.get(name) as Registered
+    const invocationId = randomUUID()
+    const [trigger, binding] = Object.entries(metadata.bindings).find(([, { type }]) => /trigger$/i.test(type)) as [
+      string,
+      { dataType?: string },
+    ]
+    const data = binding.dataType === 'binary' ? { bytes: content } : { string: content.toString() }
+    const invocation = (this.#model as ProgrammingModel).getInvocationModel({
+      invocationId,
+      metadata,
+      request: { invocationId, inputData: [{ name: trigger, data }], triggerMetadata },
+      log: () => {},
+      state: undefined,
+    })
+    const { context, inputs } = await invocation.getArguments()
+    const result = await invocation.invokeFunction(context, inputs, handler)
+    return invocation.getResponse(context, result)
   }
 
   #forward(
@@ -232,4 +275,10 @@ export class AzureWorker {
       request.on('error', reject).end(body)
     })
   }
+}
+
+/** The host has a span for each invocation, within the trace of the caller. (HttpContext's Activity, GrpcMessageConversionExtensions) */
+function continueTrace(traceparent: string | undefined, traceState: string | undefined): object {
+  const [, traceId = randomBytes(16).toString('hex'), , flags = '01'] = traceparent?.split('-') ?? []
+  return { traceParent: `00-${traceId}-${randomBytes(8).toString('hex')}-${flags}`, traceState: traceState ?? '' }
 }

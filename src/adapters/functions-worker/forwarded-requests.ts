@@ -42,11 +42,14 @@ export class ForwardedRequests {
   }
 
   /**
-   * Makes a handler for both hosts: in Azure its request has `isAbandoned` and `whenAnswered`, and its answer the length of its body.
+   * Makes a handler for both hosts: in Azure its request has `isAbandoned`, `whenAnswered` and `hostTrace`, and its answer the
+   * length of its body.
    */
   handler(answer: (request: HttpRequest) => Promise<HttpResponseInit>): HttpHandler {
     return (request, context) => {
       if ('isAbandoned' in request) return answer(request)
+      if (context.traceContext?.traceParent)
+        Object.defineProperty(request, 'hostTrace', { value: context.traceContext })
       const response = this.#responses.get(context.invocationId)
       if (response !== undefined) {
         Object.defineProperties(request, {

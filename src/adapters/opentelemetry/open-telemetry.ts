@@ -1,35 +1,47 @@
-/** This file needs OpenTelemetry's API. It is a bundle of its own, so that a start without an SDK does not read its code. */
-import { type Attributes, createNoopMeter, type Meter, metrics } from '@opentelemetry/api'
-import type { Listener, MetricFamily } from '../../telemetry/metric.ts'
+/** This file needs OpenTelemetry's API and SDK. It is a bundle of its own, so that a start without them does not read its code. */
+import { createNoopMeter, metrics, trace } from '@opentelemetry/api'
+import type { ExportPlan } from './export-plan.ts'
+import { forwardMetric } from './forward-metrics.ts'
+import type { OpenTelemetry } from './load-open-telemetry.ts'
+import { startExport } from './otlp-export.ts'
+import { SpanRecorder } from './span-recorder.ts'
 
-/**
- * Gives every metric to the meter provider that is registered in the process.
- *
- * @returns false when the registered API is of another generation than ours, which then gives no meter that measures
- */
-export function forwardMetrics(families: readonly MetricFamily[]): boolean {
-  const meter = metrics.getMeter('scoring-functions')
-  if (meter === createNoopMeter()) return false
-  for (const family of families) forward(meter, family)
-  return true
+const scope = 'scoring-functions'
+
+/** The worker of Azure Functions has 5 s to end (WorkerConstants.WorkerTerminateGracePeriodInSeconds), and drains before. */
+const maxStopMs = 2000
+
+interface Opening {
+  /** undefined: an SDK has registered itself, and exports what it likes. */
+  readonly plan: ExportPlan | undefined
+  readonly version: string
+  /** What an SDK has registered, and the version of its API. */
+  readonly registry: { readonly version?: string; readonly trace?: unknown } | undefined
+  readonly log: (line: string) => void
 }
 
-function forward(meter: Meter, family: MetricFamily): void {
-  const { name, unit, help: description } = family.spec
-  // `instanceof` would not do: this bundle has a class of its own.
-  if ('listen' in family) {
-    const advice = { explicitBucketBoundaries: [...family.spec.bounds] }
-    const histogram = meter.createHistogram(name, { unit, description, advice })
-    const record: Listener = ({ attributes }, value) => histogram.record(value, attributes as Attributes)
-    family.listen(record)
-    return
+/** Uses the providers that are registered in the process, after it has registered those that export, if they are to. */
+export function openTelemetry({ plan, version, registry, log }: Opening): OpenTelemetry {
+  const end = plan ? startExport(plan, version, log) : async () => {}
+  const meter = metrics.getMeter(scope, version)
+  const hasMeter = meter !== createNoopMeter()
+  // An API that does not fit gives a provider of its own, whose spans nobody gets.
+  const hasTracer = plan ? plan.traces : registry?.trace !== undefined && trace.getTracerProvider() === registry.trace
+  if (!plan && !hasMeter && !hasTracer) {
+    log(`metrics and spans do not reach OpenTelemetry: its API ${registry?.version} does not fit the one of this app`)
   }
-  const options = { unit, description }
-  const observable =
-    family.spec.kind === 'counter'
-      ? meter.createObservableCounter(name, options)
-      : meter.createObservableGauge(name, options)
-  observable.addCallback(result => {
-    for (const { attributes, value } of family.read()) result.observe(value, attributes as Attributes)
-  })
+  return {
+    tracing: hasTracer ? new SpanRecorder(trace.getTracer(scope, version)) : undefined,
+    forwardMetrics: families => {
+      if (hasMeter) for (const family of families) forwardMetric(meter, family)
+    },
+    stop: () => withinMs(end(), maxStopMs),
+  }
+}
+
+async function withinMs(work: Promise<void>, ms: number): Promise<void> {
+  const { promise: over, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  await Promise.race([work, over])
+  clearTimeout(timer)
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { TraceContext } from '../../telemetry/trace-context.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { withoutSecrets } from '../formats/encrypted-row.ts'
 import { type JobFolder, jobFolder } from '../layout.ts'
@@ -16,6 +17,7 @@ export interface JobRequest extends Pick<JobSpec, 'miniBatchSize' | 'errorThresh
   readonly source: RowSource
   /** Id of the queue message; absent when the request came over HTTP. */
   readonly messageId?: string
+  readonly trace?: TraceContext
   /** SHA-256 of the submission in a canonical spelling. A URL's signature is left out, because it may be renewed. */
   readonly fingerprint: string
 }

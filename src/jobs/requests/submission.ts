@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { ScoringError } from '../../errors.ts'
-import { serviceNamePattern } from '../../models/definition/definition.ts'
+import { serviceNamePattern } from '../../models/definition/service-name.ts'
 import { inputFormats, jobIdPattern, outputFormats } from '../spec.ts'
 import { blobNameFault } from './blob-name.ts'
 
@@ -86,6 +86,14 @@ export const JobSubmission = z.strictObject({
     .max(10)
     .default(3)
     .describe('retries of a row after failures that the row did not cause; after the last one the row has failed'),
+  traceparent: z
+    .string()
+    .max(200)
+    .optional()
+    .describe(
+      'in a message: W3C trace context of its sender, to which the steps of the job are linked; over HTTP a header',
+    ),
+  tracestate: z.string().max(1024).optional().describe('beside traceparent'),
 })
 export type JobSubmission = z.infer<typeof JobSubmission>
 

@@ -1,3 +1,5 @@
+import { spanAttribute } from '../../telemetry/metric-names.ts'
+import type { Span } from '../../telemetry/tracing.ts'
 import type { BlobHead } from '../blob-store.ts'
 import { asJobFailure, JobStopped, modelChanged } from '../failure.ts'
 import { partNumber } from '../limits.ts'
@@ -30,6 +32,8 @@ export interface ChunkDelivery {
   readonly deliveryCount: number
   /** How long the rows of a chunk are scored before the rest is left to another message, in milliseconds. */
   readonly budgetMs: number
+  /** Gets each chunk as a part; absent: the step is not traced. */
+  readonly span?: Span | undefined
 }
 
 /**
@@ -41,7 +45,7 @@ export interface ChunkDelivery {
  */
 export async function scoreChunk(tools: ScoreTools, delivery: ChunkDelivery): Promise<readonly JobStep[]> {
   const { queues, clock, limits } = tools
-  const { message, budgetMs } = delivery
+  const { message, budgetMs, span } = delivery
   const turnEndsAt = clock.monotonicMs() + limits.turnMs
   const folder = messageJobFolder(message)
   const job = await openJob(tools, folder)
@@ -51,7 +55,7 @@ export async function scoreChunk(tools: ScoreTools, delivery: ChunkDelivery): Pr
   // A duplicate, unless the message was redelivered.
   if (result) return isRedelivered ? resumeAfter(tools, job, { chunk: message.chunk, result }) : []
   const isIsolated = isRedelivered || message.isRevival === true
-  let after = await scoreOrRetry(tools, job, { message, isRedelivered, isIsolated, budgetMs })
+  let after = await scoreOrRetry(tools, job, { message, isRedelivered, isIsolated, budgetMs, span })
   const steps = after.finish ? [after.finish] : []
   while (after.chunk !== undefined) {
     const next = { ...jobMessage(folder), chunk: after.chunk }
@@ -60,7 +64,8 @@ export async function scoreChunk(tools: ScoreTools, delivery: ChunkDelivery): Pr
       break
     }
     // If this fails, the redelivered message gives the chunk one of its own.
-    after = await scoreOrRetry(tools, job, { message: next, isRedelivered: false, isIsolated: false, budgetMs })
+    const isFresh = { isRedelivered: false, isIsolated: false }
+    after = await scoreOrRetry(tools, job, { message: next, ...isFresh, budgetMs, span })
     if (after.finish) steps.push(after.finish)
   }
   return steps
@@ -94,7 +99,7 @@ async function resumeAfter(
   return steps
 }
 
-interface ScoredMessage extends Pick<ChunkDelivery, 'message' | 'budgetMs'> {
+interface ScoredMessage extends Pick<ChunkDelivery, 'message' | 'budgetMs' | 'span'> {
   /** The previous receiver of the message may have died. */
   readonly isRedelivered: boolean
   /** A row of the chunk may have ended a process. */
@@ -103,8 +108,9 @@ interface ScoredMessage extends Pick<ChunkDelivery, 'message' | 'budgetMs'> {
 
 /** @returns what follows; nothing if another message takes over. @throws failures after which a retry may succeed */
 async function scoreOrRetry(tools: ScoreTools, job: OpenJob, scored: ScoredMessage): Promise<FollowingSteps> {
-  const { message, isRedelivered, isIsolated, budgetMs } = scored
+  const { message, isRedelivered, isIsolated, budgetMs, span } = scored
   const { chunk } = message
+  const from = performance.now()
   const part = await findPart(tools, job.spec, chunk)
   const planned = part?.chunks.find(each => each.chunk === chunk)
   try {
@@ -121,6 +127,15 @@ async function scoreOrRetry(tools: ScoreTools, job: OpenJob, scored: ScoredMessa
     }
     const isFirstWriter = await writeResult(tools, job.spec, { ...planned, results })
     const { failed } = results
+    span?.addPast('score chunk', {
+      from,
+      to: performance.now(),
+      attributes: {
+        [spanAttribute.chunk]: chunk,
+        [spanAttribute.rows]: results.rowCount,
+        [spanAttribute.failedRows]: failed,
+      },
+    })
     // The previous receiver may have died between its result and the next chunk.
     const goesOn = isFirstWriter || (isRedelivered && !(await hasNextResult(tools, job.spec.folder, chunk)))
     return await afterResult(tools, job, { chunk, failed, part, goesOn })

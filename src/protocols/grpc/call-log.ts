@@ -1,5 +1,8 @@
 import { isServerFault, type ScoringError } from '../../errors.ts'
 import type { LogLevel, RequestEntry } from '../../telemetry/log.ts'
+import { traceId } from '../../telemetry/trace-context.ts'
+import { readRequestTrace } from '../http/request-span.ts'
+import { modelVersionHeader } from '../http/wire.ts'
 import type { Http2Call } from './call.ts'
 import type { CallOutcome } from './score.ts'
 
@@ -14,9 +17,11 @@ const maxPathLength = 300
 
 /** Describes an ended call for the log, with the status that its failure has over HTTP: one list of codes serves all protocols. */
 export function describeCall(call: Http2Call, { path, outcome, failure, ms }: EndedCall): RequestEntry {
+  const trace = readRequestTrace(call.request)
   return {
     level: chooseLevel(path, failure),
     service: outcome.service?.name,
+    modelVersion: call.headers[modelVersionHeader],
     requestId: call.headers['x-request-id'],
     method: call.request.method,
     path: path.length > maxPathLength ? `${path.slice(0, maxPathLength)}…` : path,
@@ -25,6 +30,7 @@ export function describeCall(call: Http2Call, { path, outcome, failure, ms }: En
     ms,
     rows: outcome.rows || undefined,
     invocationId: undefined,
+    traceId: trace && traceId(trace),
   }
 }
 

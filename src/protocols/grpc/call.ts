@@ -33,6 +33,8 @@ const decompression = new DecompressionLimits()
 /** A call on its stream of HTTP/2. */
 export class Http2Call implements StreamCall {
   readonly startedAt = performance.now()
+  /** As in `/inference.GRPCInferenceService/ModelInfer`. */
+  readonly path: string
   readonly request: RequestHead
   readonly caller: Caller
   readonly ids: RequestIds
@@ -51,6 +53,7 @@ export class Http2Call implements StreamCall {
   ) {
     this.#stream = stream
     this.#catalogue = catalogue
+    this.path = headers[':path'] ?? ''
     this.request = new StreamHead(headers, stream.session)
     this.caller = readCaller(this.request)
     this.ids = readRequestIds(this.request.headers, serverVersion)
@@ -110,7 +113,11 @@ export class Http2Call implements StreamCall {
 
   /** @throws ScoringError BODY_TOO_LARGE, BODY_ABORTED, REQUEST_TIMEOUT, BODY_NOT_DECOMPRESSIBLE */
   async readSmall(message: IncomingMessage | undefined): Promise<Uint8Array | undefined> {
-    return message?.read(maxSmallBytes, { held: uncounted.open(), decompression }, () => this.isAbandoned)
+    return message?.read({
+      maxBytes: maxSmallBytes,
+      account: { held: uncounted.open(), decompression },
+      isAbandoned: () => this.isAbandoned,
+    })
   }
 
   async pause(ms: number): Promise<boolean> {

@@ -1,6 +1,8 @@
 import { isServerFault } from '../../errors.ts'
 import type { LogLevel, RequestEntry } from '../../telemetry/log.ts'
-import type { WireRequest, WireResponse } from './wire.ts'
+import { traceId } from '../../telemetry/trace-context.ts'
+import { readRequestTrace } from './request-span.ts'
+import { modelVersionHeader, type WireRequest, type WireResponse } from './wire.ts'
 
 const maxIdLength = 100
 const maxPathLength = 300
@@ -17,10 +19,14 @@ export function describeRequest(
 ): RequestEntry {
   const path = URL.parse(request.url)?.pathname ?? ''
   const status = response?.status ?? 500
+  const trace = readRequestTrace(request)
   return {
     level: chooseLevel(path, status),
     service: response?.scored?.service,
-    requestId: shortened(request.headers.get('x-request-id') ?? findId(response) ?? '', maxIdLength) || undefined,
+    modelVersion: findHeader(response, modelVersionHeader),
+    requestId:
+      shortened(request.headers.get('x-request-id') ?? findHeader(response, 'x-request-id') ?? '', maxIdLength) ||
+      undefined,
     method: request.method,
     path: shortened(path, maxPathLength),
     status,
@@ -28,6 +34,7 @@ export function describeRequest(
     ms,
     rows: response?.scored?.rows || undefined,
     invocationId,
+    traceId: trace && traceId(trace),
   }
 }
 
@@ -38,10 +45,9 @@ function chooseLevel(path: string, status: number): LogLevel {
   return status >= 400 ? 'warning' : 'info'
 }
 
-/** The id that the request was given if it had none. */
-function findId(response: WireResponse | undefined): string | undefined {
+function findHeader(response: WireResponse | undefined, name: string): string | undefined {
   const headers = response?.headers
-  return Array.isArray(headers) ? headers.find(([name]) => name === 'x-request-id')?.[1] : headers?.['x-request-id']
+  return Array.isArray(headers) ? headers.find(([each]) => each === name)?.[1] : headers?.[name]
 }
 
 function shortened(text: string, maxLength: number): string {

@@ -1,15 +1,21 @@
 /** What the routes of all protocols that score have in common. */
 import type { Call } from '../../inference/call.ts'
+import { deploymentHeader } from '../../inference/deployments.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import type { InferenceResult } from '../../scheduling/inference-result.ts'
+import { encodePhases } from '../../telemetry/cold-start.ts'
 import type { Protocol } from '../../telemetry/service-metrics.ts'
+import type { Span } from '../../telemetry/tracing.ts'
+import { authorize } from './authorize.ts'
+import { chooseDeployment } from './choose-deployment.ts'
 import { readCaller } from './client-address.ts'
 import { readDeadline } from './deadline.ts'
 import type { BodyAccount } from './read-body.ts'
 import { type RequestIds, readRequestIds } from './request-ids.ts'
+import { endRequestSpan, startRequestSpan } from './request-span.ts'
 import { encodeServerTiming } from './server-timing.ts'
-import type { WireRequest, WireResponse } from './wire.ts'
+import { modelVersionHeader, type WireRequest, type WireResponse } from './wire.ts'
 
 /** How a protocol scores. */
 interface ScoringRoute {
@@ -24,6 +30,8 @@ interface ScoringRoute {
 export interface ScoredCall {
   readonly ids: RequestIds
   readonly account: BodyAccount
+  /** undefined: the request is not traced. */
+  readonly span: Span | undefined
   /** When its headers arrived, as `performance.now()`. */
   readonly startedAt: number
 }
@@ -34,46 +42,64 @@ export async function answerScoredCall(request: WireRequest, route: ScoringRoute
   const ids = readRequestIds(request.headers, route.serverVersion)
   let service: ScoringService | undefined
   let account: BodyAccount | undefined
+  let span: Span | undefined
   let response: WireResponse
   try {
     service = await route.find()
+    if (service.deployments) {
+      const header = (name: string) => request.headers.get(name)
+      service = await chooseDeployment(service, { header, authorize: each => authorize(each, request) })
+    }
     account = service.openAccount()
-    response = await route.score(service, { ids, account, startedAt })
+    span = startRequestSpan(service, request, { protocol: route.protocol, startedAt })
+    response = await route.score(service, { ids, account, span, startedAt })
+    if (response.status < 400) addStartTiming(service, response, startedAt)
   } catch (failure) {
     response = route.encodeFailure(failure, ids.headers, service?.name)
   }
   if (account) releaseWithAnswer(account, request, response)
   if (service) response.scored ??= { service: service.name, rows: undefined }
   service?.metrics?.answered(route.protocol, response.status, response.errorCode, performance.now() - startedAt)
+  if (span) endRequestSpan(span, response, ids.headers['x-request-id'])
   return response
+}
+
+/** The first answer of a process tells where the time of its start went. */
+function addStartTiming(service: ScoringService, { headers }: WireResponse, startedAt: number): void {
+  const times = service.answered(startedAt)
+  if (!times || !service.hasServerTiming || Array.isArray(headers)) return
+  const others = headers['server-timing']
+  headers['server-timing'] = [...(others ? [others] : []), encodePhases(times)].join(', ')
 }
 
 const providerHeader = 'x-scoring-execution-provider'
 
 /** The call of a service, but for its body. Once the caller is authorized, the headers of the answer tell more of the service. */
 export function openCall(
-  { version }: ScoringService,
+  service: ScoringService,
   request: WireRequest,
-  { ids: { headers }, startedAt }: ScoredCall,
+  { ids: { headers }, span, startedAt }: ScoredCall,
 ): Omit<Call, 'read'> {
   return {
     credential: request.headers.get('authorization'),
     caller: readCaller(request),
     declaredBytes: Number(request.headers.get('content-length')) || 0,
     readDeadline: () => readDeadline(request.headers, startedAt),
+    span,
     isAbandoned: () => request.isAbandoned === true,
-    onLoaded: report => addServiceHeaders(headers, version, report),
+    onLoaded: report => addServiceHeaders(headers, service, report),
   }
 }
 
-/** Adds what an answer says of the service. @param version  of the model; undefined: it has none */
+/** Adds what an answer says of the service. */
 export function addServiceHeaders(
   headers: Record<string, string>,
-  version: string | undefined,
+  { version, deployment }: Pick<ScoringService, 'version' | 'deployment'>,
   { executionProvider }: LoadReport,
 ): void {
   headers[providerHeader] = executionProvider
-  if (version !== undefined) headers['x-scoring-model-version'] = version
+  if (deployment !== undefined) headers[deploymentHeader] = deployment
+  if (version !== undefined) headers[modelVersionHeader] = version
 }
 
 /** Adds what an answer says of its run. */
@@ -97,6 +123,7 @@ export function releaseWithAnswer(
   request: Pick<WireRequest, 'whenAnswered'>,
   { body }: Pick<WireResponse, 'body'>,
 ): void {
+  held.dropBody()
   // Of a stream no more is held than the part that is being sent.
   const bytes = body === undefined || body instanceof ReadableStream ? 0 : body.length
   if (bytes < accountedAnswerBytes || !request.whenAnswered) return held.release()

@@ -8,18 +8,25 @@ export interface WireRequest {
   readonly query: { entries(): Iterable<[string, string]> }
   arrayBuffer(): Promise<ArrayBuffer>
   readonly body?: ReadableStream<Uint8Array> | null
-  /** The body in buffers as they arrive, which costs less than a web stream; only set by the embedded host. */
-  pieces?(): AsyncIterable<Uint8Array>
+  /** Hands over the body in buffers as they arrive, which costs less than a web stream; only set by the embedded host. */
+  pour?(onPiece: (piece: Uint8Array) => void): Promise<void>
   /** Whether the client closed the connection before it was answered; absent where the host does not tell. */
   readonly isAbandoned?: boolean
   /** Calls back when the client has the answer or has left; absent where the host does not tell. */
   whenAnswered?(then: () => void): void
+  /** The trace of the invocation, which the host continues from the caller's; absent where the host has none. */
+  readonly hostTrace?:
+    | { readonly traceParent?: string | undefined; readonly traceState?: string | undefined }
+    | undefined
   /** Address at the other end of the connection; only set by the embedded host. */
   readonly clientAddress?: string
 }
 
 /** Where a request comes from, and what it shows of itself. */
 export type RequestOrigin = Pick<WireRequest, 'headers' | 'clientAddress'>
+
+/** The version of the model that answers. */
+export const modelVersionHeader = 'x-scoring-model-version'
 
 /** Keeps browsers from guessing the content type of the server's own answers, which may quote a request. */
 export const noSniff = { 'x-content-type-options': 'nosniff' } as const

@@ -5,6 +5,7 @@ import { StorageError } from '../../jobs/blob-store.ts'
 import type { JobService } from '../../jobs/requests/job-service.ts'
 import type { JobView } from '../../jobs/requests/job-view.ts'
 import { hasEnded } from '../../jobs/state.ts'
+import type { Span } from '../../telemetry/tracing.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { allow, answerFailure, refuseTrailingSlash } from '../azureml/endpoints.ts'
 import { encodeEmpty } from '../azureml/respond.ts'
@@ -14,6 +15,7 @@ import { corsHeaders } from '../http/cors.ts'
 import { decodeJsonBody } from '../http/json-body.ts'
 import { readBody } from '../http/read-body.ts'
 import { readRequestIds } from '../http/request-ids.ts'
+import { endRequestSpan, readRequestTrace, startRequestSpan } from '../http/request-span.ts'
 import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
 
 /** Finds what a request needs, once it is needed. */
@@ -33,15 +35,21 @@ const maxListed = 100
 const retryAfterSeconds = 5
 
 type Headers = Record<string, string>
-type Handler = (jobs: JobService, service: ScoringService, headers: Headers) => Promise<WireResponse>
+type Handler = (jobs: JobService, service: ScoringService, answer: Answering) => Promise<WireResponse>
+
+interface Answering {
+  readonly headers: Headers
+  /** undefined: the request is not traced. */
+  readonly span: Span | undefined
+}
 
 /** `…/jobs`: POST submits one, GET lists them, newest first. */
 export function answerJobs(request: WireRequest, source: JobsSource): Promise<WireResponse> {
-  const list: Handler = async (jobs, { name }, headers) => {
+  const list: Handler = async (jobs, { name }, { headers }) => {
     const { limit, marker } = parsePage(request.query)
     return answerJson(200, headers, await jobs.list(name, limit, marker))
   }
-  const submit: Handler = async (jobs, service, headers) => {
+  const submit: Handler = async (jobs, service, { headers, span }) => {
     const { name } = service
     const contentType = request.headers.get('content-type') ?? undefined
     const account = service.openAccount()
@@ -49,7 +57,9 @@ export function answerJobs(request: WireRequest, source: JobsSource): Promise<Wi
       const body = await readBody(request, maxSubmissionBytes, account)
       const reading = { hasExactIntegers: true, takesNonFinite: true } // for inline rows
       const { parameters } = decodeJsonBody(body, contentType, reading)
-      const job = await jobs.submit(name, parameters, request.headers.get('idempotency-key') ?? undefined)
+      const idempotencyKey = request.headers.get('idempotency-key') ?? undefined
+      const trace = span?.context ?? readRequestTrace(request)
+      const job = await jobs.submit(name, parameters, { idempotencyKey, trace })
       return answerJob(headers, name, job)
     } finally {
       account.held.release()
@@ -60,12 +70,32 @@ export function answerJobs(request: WireRequest, source: JobsSource): Promise<Wi
 
 /** `…/jobs/{jobId}`: GET shows its status, DELETE cancels it. */
 export function answerJobById(request: WireRequest, jobId: string, source: JobsSource): Promise<WireResponse> {
-  const status: Handler = async (jobs, { name }, headers) => {
+  const status: Handler = async (jobs, { name }, { headers }) => {
     const answer = answerJob(headers, name, await jobs.status(name, jobId))
     return { ...answer, status: 200 }
   }
-  const cancel: Handler = async (jobs, { name }, headers) => answerJob(headers, name, await jobs.cancel(name, jobId))
+  const cancel: Handler = async (jobs, { name }, { headers }) =>
+    answerJob(headers, name, await jobs.cancel(name, jobId))
   return answer(request, source, { GET: status, HEAD: status, DELETE: cancel })
+}
+
+/** `…/jobs/{jobId}/output`: GET streams the lines of a completed job, so that callers need no right on the storage. */
+export function answerJobOutput(request: WireRequest, jobId: string, source: JobsSource): Promise<WireResponse> {
+  const read: Handler = async (jobs, { name }, { headers }) => {
+    const output = await jobs.output(name, jobId)
+    const type = output.format === 'csv' ? 'text/csv; charset=utf-8' : 'application/jsonl'
+    const file = `attachment; filename="${jobId}.${output.format}"`
+    return {
+      status: 200,
+      headers: {
+        ...{ 'content-type': type, 'content-length': String(output.bytes), 'content-disposition': file },
+        ...noSniff,
+        ...headers,
+      },
+      ...(request.method === 'GET' && { body: ReadableStream.from(output.read()) as ReadableStream<Uint8Array> }),
+    }
+  }
+  return answer(request, source, { GET: read, HEAD: read })
 }
 
 async function answer(
@@ -73,26 +103,49 @@ async function answer(
   source: JobsSource,
   handlers: Readonly<Record<string, Handler>>,
 ): Promise<WireResponse> {
+  const startedAt = performance.now()
   const { headers, fault } = readRequestIds(request.headers, source.serverVersion)
   let service: ScoringService | undefined
+  let span: Span | undefined
+  let response: WireResponse
   try {
     refuseTrailingSlash(request)
     service = await source.find()
-    const methods = [...Object.keys(handlers), 'OPTIONS']
-    allow(request.method, methods)
-    Object.assign(headers, corsHeaders(service.definition.cors, request, Object.keys(handlers)))
-    if (fault) throw fault
-    if (request.method === 'OPTIONS') return encodeEmpty({ ...headers, allow: methods.join(', ') })
-    // Browsers hide these two from other origins by default (Fetch, CORS-safelisted response-header name).
-    if ('access-control-allow-origin' in headers) headers['access-control-expose-headers'] = 'Location, Retry-After'
-    await authorize(service, request) // before the body is read
-    const jobs = await source.jobs()
-    if (!jobs) throw new ScoringError('JOBS_UNAVAILABLE', 'Batch jobs need storage: AzureWebJobsStorage is not set.')
-    const response = await (handlers[request.method] as Handler)(jobs, service, headers)
-    return await compressAnswer(response, request.headers.get('accept-encoding'))
+    span = startRequestSpan(service, request, { startedAt })
+    response = await handle(request, { service, source, handlers, answering: { headers, span }, fault })
   } catch (failure) {
-    return answerFailure(asUnavailable(failure), headers, service?.name)
+    response = answerFailure(asUnavailable(failure), headers, service?.name)
   }
+  if (span) endRequestSpan(span, response, headers['x-request-id'])
+  return response
+}
+
+interface Handling {
+  readonly service: ScoringService
+  readonly source: JobsSource
+  readonly handlers: Readonly<Record<string, Handler>>
+  readonly answering: Answering
+  readonly fault: ScoringError | undefined
+}
+
+/** @throws ScoringError, StorageError */
+async function handle(
+  request: WireRequest,
+  { service, source, handlers, answering, fault }: Handling,
+): Promise<WireResponse> {
+  const { headers } = answering
+  const methods = [...Object.keys(handlers), 'OPTIONS']
+  allow(request.method, methods)
+  Object.assign(headers, corsHeaders(service.definition.cors, request, Object.keys(handlers)))
+  if (fault) throw fault
+  if (request.method === 'OPTIONS') return encodeEmpty({ ...headers, allow: methods.join(', ') })
+  // Browsers hide these two from other origins by default (Fetch, CORS-safelisted response-header name).
+  if ('access-control-allow-origin' in headers) headers['access-control-expose-headers'] = 'Location, Retry-After'
+  await authorize(service, request) // before the body is read
+  const jobs = await source.jobs()
+  if (!jobs) throw new ScoringError('JOBS_UNAVAILABLE', 'Batch jobs need storage: AzureWebJobsStorage is not set.')
+  const response = await (handlers[request.method] as Handler)(jobs, service, answering)
+  return compressAnswer(response, request.headers.get('accept-encoding'))
 }
 
 /** A failure of the storage is temporary: 503 instead of 500. */

@@ -72,6 +72,11 @@ const schemas = {
           description: 'failed rows accepted; -1: any number',
         },
         maxRetries: { type: 'integer', minimum: 0, maximum: 10, default: 3 },
+        traceparent: {
+          type: 'string',
+          description: 'W3C trace context of the sender of a message; over HTTP a header',
+        },
+        tracestate: { type: 'string', description: 'beside traceparent' },
       },
       ['input'],
     ),
@@ -151,6 +156,8 @@ export function jobsDocument(
   const jobId = { name: 'jobId', in: 'path', required: true, schema: text }
   const key = { name: 'Idempotency-Key', in: 'header', required: false, schema: text }
   const submitted = { 200: job('The job has already ended.'), 202: underWay }
+  const file = { schema: text }
+  const lines = { description: 'One line per row, in order.', content: { 'application/jsonl': file, 'text/csv': file } }
   const list = { description: 'The jobs of the service.', content: json(ref('BatchJobList')) }
   return {
     schemas,
@@ -183,6 +190,12 @@ export function jobsDocument(
         delete: operation('CancelBatchJob', 'Cancels a job; results so far are kept.', submitted, [
           'JOB_UNKNOWN',
           'JOB_NOT_CANCELLABLE',
+        ]),
+      },
+      [`${prefix}/{jobId}/output`]: {
+        parameters: [jobId],
+        get: operation('GetBatchJobOutput', 'The lines of a completed job.', { 200: lines }, [
+          ...(['JOB_UNKNOWN', 'JOB_NOT_COMPLETED', 'JOB_OUTPUT_MISSING'] as const),
         ]),
       },
     },

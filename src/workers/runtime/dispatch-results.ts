@@ -37,6 +37,8 @@ export class DispatchResults {
   #indexes: number[] = []
   #results: RunResult[] = []
   #runs: number[] = []
+  /** Rows of the latest run, or its requests. */
+  #batchSize = 0
   #bisected = 0
   #left = 0
   /** When each request arrived, as `performance.now()`. */
@@ -85,6 +87,7 @@ export class DispatchResults {
   /** Counts one call of `run`. */
   ran(requestCount: number, rowCount: number, ms: number): void {
     this.#runs.push(requestCount, rowCount, ms)
+    this.#batchSize = rowCount > 0 ? rowCount : requestCount
   }
 
   /** Counts a run of several requests that failed and runs again in halves. */
@@ -99,12 +102,13 @@ export class DispatchResults {
     runMs: number,
   ): undefined | Promise<void> {
     const startedAt = performance.now()
+    const batchSize = this.#batchSize
     const done = (output: RunOutput) => {
       const now = performance.now()
       const encodeMs = now - startedAt
       // The rest of the time, in which other requests had their turn.
       const batchMs = now - (this.#cameAt[index] as number) - decodeMs - runMs - encodeMs
-      this.#states.setTimings(index, { batchMs: Math.max(0, batchMs), decodeMs, runMs, encodeMs })
+      this.#states.setTimings(index, { batchMs: Math.max(0, batchMs), decodeMs, runMs, encodeMs, batchSize })
       this.#states.setRowCount(index, this.#hasRows ? rowCount : 0)
       this.#add(index, output)
     }

@@ -2,7 +2,7 @@ import { maxDispatchSize, requestState } from '../../scheduling/dispatch.ts'
 import type { Timings } from '../../scheduling/inference-result.ts'
 
 /** Numbers in the timings of a result. */
-const timeCount = 4
+const timeCount = 5
 /** Numbers that are kept of a result: its timings, and its rows. */
 const numberCount = timeCount + 1
 
@@ -56,12 +56,13 @@ export class RequestStates {
     return indexes
   }
 
-  setTimings(index: number, { batchMs, decodeMs, runMs, encodeMs }: Omit<Timings, 'queueMs'>): void {
+  setTimings(index: number, { batchMs, decodeMs, runMs, encodeMs, batchSize = 0 }: Omit<Timings, 'queueMs'>): void {
     const start = index * timeCount
     this.#times[start] = batchMs
     this.#times[start + 1] = decodeMs
     this.#times[start + 2] = runMs
     this.#times[start + 3] = encodeMs
+    this.#times[start + 4] = batchSize
   }
 
   timings(index: number): Timings {
@@ -73,6 +74,7 @@ export class RequestStates {
       decodeMs: times[start + 1] as number,
       runMs: times[start + 2] as number,
       encodeMs: times[start + 3] as number,
+      batchSize: times[start + 4] as number,
     }
   }
 

@@ -264,7 +264,7 @@ describe('readRows of CSV by inputs', () => {
     assert.deepEqual(await table('a,b\n 1,""\n', input('x', 'string', ['n', 2])), ['[" 1",""]'])
   })
 
-  it('takes linear time for long rows of spaces or zeros', { timeout: 20_000 }, async () => {
+  it('takes linear time for long rows of spaces or zeros', async () => {
     const blanks = ' '.repeat(2 ** 20)
     assert.deepEqual(await read(`\t[1,${blanks}2] \r\n`, { format: 'jsonl' }), [`[1,${blanks}2]`])
     const zeros = '0'.repeat(2 ** 20)

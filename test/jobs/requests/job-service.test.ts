@@ -212,12 +212,16 @@ describe('JobService.submit', () => {
   it('derives the id from the Idempotency-Key and the service', async () => {
     const { jobs, put } = openJobService()
     await put('input/patients.csv', 'a\n1\n')
-    const { jobId } = await jobs.submit('diabetes', csv, 'tonight')
-    assert.equal((await jobs.submit('diabetes', csv, 'tonight')).jobId, jobId)
-    assert.notEqual((await jobs.submit('iris', csv, 'tonight')).jobId, jobId)
-    assert.equal((await jobs.submit('iris', { jobId: 'x', ...csv }, 'x')).jobId, 'x')
-    await refused(jobs.submit('diabetes', { jobId: 'a', ...csv }, 'b'), 'JOB_INVALID', /Idempotency-Key/)
-    await refused(jobs.submit('diabetes', csv, ''), 'JOB_INVALID', /Idempotency-Key/)
+    const { jobId } = await jobs.submit('diabetes', csv, { idempotencyKey: 'tonight' })
+    assert.equal((await jobs.submit('diabetes', csv, { idempotencyKey: 'tonight' })).jobId, jobId)
+    assert.notEqual((await jobs.submit('iris', csv, { idempotencyKey: 'tonight' })).jobId, jobId)
+    assert.equal((await jobs.submit('iris', { jobId: 'x', ...csv }, { idempotencyKey: 'x' })).jobId, 'x')
+    await refused(
+      jobs.submit('diabetes', { jobId: 'a', ...csv }, { idempotencyKey: 'b' }),
+      'JOB_INVALID',
+      /Idempotency-Key/,
+    )
+    await refused(jobs.submit('diabetes', csv, { idempotencyKey: '' }), 'JOB_INVALID', /Idempotency-Key/)
   })
 
   it('resumes a submission that was interrupted at any storage call', async () => {

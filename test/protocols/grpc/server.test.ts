@@ -64,6 +64,8 @@ describe('createGrpcHandler', () => {
       code: 'SERVICE_UNKNOWN',
       rows: undefined,
       invocationId: undefined,
+      traceId: undefined,
+      modelVersion: undefined,
     })
   })
 
