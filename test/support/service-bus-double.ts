@@ -67,7 +67,7 @@ const batchFormat = 0x80013700
 
 export async function startServiceBus(
   test: Cleaner,
-  { lockMs = 30_000, maxDeliveryCount = 10, maxMessageBytes = 262_144, port: wanted = 0 }: DoubleOptions = {},
+  { lockMs = 30_000, maxDeliveryCount = 10, maxMessageBytes = 262_144, port: givenPort = 0 }: DoubleOptions = {},
 ): Promise<ServiceBusDouble> {
   const queues = new Map<string, Queue>()
   const waiters = new Set<() => void>()
@@ -280,7 +280,7 @@ export async function startServiceBus(
       if (error instanceof Error && !('condition' in error)) console.error('service-bus-double:', event, error)
     })
 
-  const server = container.listen({ port: wanted, host: '127.0.0.1' }) as unknown as Server
+  const server = container.listen({ port: givenPort, host: '127.0.0.1' }) as unknown as Server
   const connections = new Set<{ destroy(): void }>()
   server.on('connection', socket => {
     connections.add(socket)
