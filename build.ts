@@ -10,17 +10,21 @@
  * - `docs/`            the interactive page of a service: Swagger UI and what we add, each file compressed once, here
  * - `key-vault.cjs`    Azure's SDKs for Key Vault and identities; read only when `KEY_VAULT_URL` is set
  * - `jobs.cjs`         batch jobs; read only when there is one, or when a minute has passed
+ * - `remote-store.cjs` reads services from Blob storage; read only when SCORING_MODELS says so
  * - `storage.cjs`      Azure's clients for blobs and queues; read only when batch jobs are used
  * - `parquet-process.cjs` what reads a Parquet file for a batch job, in a process of its own
  * - `opentelemetry.cjs` OpenTelemetry's API and SDK; read only when an SDK is registered in the process, or a collector is set
- * - `host-storage.cjs` Azure's SDKs for storage, for the embedded host; read only when the app has queue triggers
+ * - `host-storage.cjs` Azure's SDKs for storage, for the embedded host; read only when the app has triggers of queues or blobs
+ * - `host-service-bus.cjs` Azure's SDK for Service Bus, for the embedded host; read only when the app has such a trigger
  * - `api.mjs`          what entry scripts import from 'scoring-functions' where no worker supplies it, such as in a unit test
  * - `types/`           the declarations of what the package exports
  * - `scoring.mjs`      the command `scoring`, and `cli-….mjs`, its parts: each command reads only what it runs
  * - `host-process.cjs` the embedded host, which `scoring start` restarts when it crashes
  * - `templates/`       the files of a new project
  * - `testing.mjs`      `scoring-functions/testing`, which scores a service in a user's tests
- * - `client.mjs`       `scoring-functions/client`, which browsers can load as well: the client of encrypted scoring
+ * - `client.mjs`       `scoring-functions/client`, which browsers can load as well
+ * - `client-node.mjs`  workspaces, for which that needs Node.js; read only when one is opened. Bundlers for browsers take
+ *                      `client-browser.mjs` instead, which says so
  * - `THIRD-PARTY-NOTICES.txt` licences of the packages that these files hold: whoever gets those gets these as well
  *
  * bundles `npm create scoring-functions` into `create/dist/`, and writes `models/service.schema.json`, which editors use to complete and check a `service.json`.
@@ -90,9 +94,11 @@ await bundle({
     'encrypted-requests': 'src/compose/encrypted-requests.ts',
   },
 })
+await bundle({ ...deployed, entryPoints: { 'remote-store': 'src/compose/remote-store.ts' } })
 await bundle({ ...deployed, entryPoints: { grpc: 'src/compose/grpc-services.ts' } })
 await bundle({ minify: true, entryPoints: { storage: 'src/adapters/azure/storage.ts' } })
-await bundle({ minify: true, entryPoints: { 'host-storage': 'src/host/queue/azure-queue.ts' } })
+await bundle({ minify: true, entryPoints: { 'host-storage': 'src/host/host-storage.ts' } })
+await bundle({ minify: true, entryPoints: { 'host-service-bus': 'src/host/service-bus/azure-bus.ts' } })
 await bundle({
   minify: true,
   entryPoints: { 'parquet-process': 'src/adapters/child-process/parquet-process.ts' },
@@ -124,10 +130,27 @@ await bundle({
   format: 'esm',
   platform: 'browser',
   target: 'es2022',
-  entryPoints: { client: 'src/client/encrypted-linear-client.ts' },
+  entryPoints: { client: 'src/client/index.ts', 'client-browser': 'src/client/no-workspace.ts' },
   outExtension: { '.js': '.mjs' },
   define: {},
   banner: {},
+  // By its name in package.json, so that a bundler for browsers does not meet Node.js.
+  plugins: [
+    {
+      name: 'workspaces',
+      setup: ({ onResolve }) => {
+        const external = { path: 'scoring-functions/client/node', external: true }
+        onResolve({ filter: /\/workspace\/open-workspace\.ts$/ }, () => external)
+      },
+    },
+  ],
+})
+await bundle({
+  format: 'esm',
+  entryPoints: { 'client-node': 'src/workspace/open-workspace.ts' },
+  outExtension: { '.js': '.mjs' },
+  define: {},
+  banner: { js: requireInModule },
 })
 // A package of its own, which holds the code of one command.
 await bundle({
@@ -139,7 +162,7 @@ await bundle({
   banner: { js: requireInModule },
 })
 for (const folder of ['dist', 'create/dist']) await cp('templates', join(folder, 'templates'), { recursive: true })
-await declareTypes(['src/scripts/api.ts', 'src/testing/load-service.ts', 'src/client/encrypted-linear-client.ts'])
+await declareTypes(['src/scripts/api.ts', 'src/testing/load-service.ts', 'src/client/index.ts'])
 await writeFile('models/service.schema.json', serviceJsonSchema())
 await copyFile('models/service.schema.json', 'dist/service.schema.json')
 

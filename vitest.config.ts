@@ -1,12 +1,13 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { CpuReporter } from './test/support/cpu-reporter.ts'
 import { RoomCoverageReporter } from './test/support/room-coverage.ts'
 import { SlowFirstSequencer } from './test/support/slow-first.ts'
 import { SummaryReporter } from './test/support/summary-reporter.ts'
 import { bundleThreads } from './test/support/thread-bundle.ts'
 
-/** Tests that start the whole app, or need more than Node.js. */
+/** Tests that start the whole app. */
 const functions = [
   'test/functions/**',
   'test/host/host-*.test.ts',
@@ -17,9 +18,18 @@ const functions = [
   'test/{app,architecture,docs,documented-settings,errors,settings}.test.ts',
   'test/fuzz/**',
 ]
-const clients = ['test/clients/**']
-const browser = ['test/browser/**']
+/** Tests that need more than Node.js and npm: Python's packages, Go, Java, a browser. `npm run test:clients` */
+const clients = [
+  'test/clients/**',
+  'test/browser/**',
+  'test/first-hour/**',
+  'test/fuzz/openapi-fuzz.test.ts',
+  'test/functions/accelerators.test.ts',
+  'test/models/graph/suite.test.ts',
+]
 const chaos = ['test/chaos/**']
+/** Rooms that leave nothing behind in their process: their files share one, and what it has loaded, which is half of their time. */
+const shared = ['test/{auth,encrypted,inference,jobs,models,protocols,scheduling,scripts,telemetry,tensor}/**']
 
 // Threads and processes that a test starts run src/ as it is. With this cache Node.js strips and compiles a file once instead of in
 // each of them, which is half of the CPU time of test/workers. V8's coverage is less exact with code from a cache.
@@ -42,7 +52,10 @@ const project = (name: string, folders: readonly string[], exclude: readonly str
   },
 })
 
-const unit = project('unit', ['test/**'], [...functions, ...clients, ...browser, ...chaos, 'test/readme.test.ts'])
+const unit = project('unit', ['test/**'], [...functions, ...clients, ...chaos, ...shared, 'test/readme.test.ts'])
+// They install, compile and generate, on a machine that may be busy.
+const ofClients = project('clients', clients)
+const sharing = project('sharing', shared, clients)
 const typecheck = { enabled: true, include: ['test/types/*.test-d.ts'], tsconfig: 'test/types/tsconfig.json' }
 
 // A watch keeps its configuration, and coverage is that of the sources.
@@ -55,28 +68,26 @@ export default defineConfig({
     alias: [
       { find: /^scoring-functions$/, replacement: join(import.meta.dirname, 'src/scripts/api.ts') },
       { find: /^scoring-functions\/testing$/, replacement: join(import.meta.dirname, 'src/testing/load-service.ts') },
-      {
-        find: /^scoring-functions\/client$/,
-        replacement: join(import.meta.dirname, 'src/client/encrypted-linear-client.ts'),
-      },
+      { find: /^scoring-functions\/client$/, replacement: join(import.meta.dirname, 'src/client/index.ts') },
     ],
   },
   test: {
-    // Real threads, processes and storage: a file has a process of its own. They wait more than they compute, so that three share
+    // Real threads, processes and storage: a file has a process of its own. They wait as much as they compute, so that four share
     // the two cores of a small machine.
     pool: 'forks',
-    maxWorkers: 3,
+    maxWorkers: 4,
     sequence: { sequencer: SlowFirstSequencer },
     taskTitleValueFormatTruncate: 0, // rows of tables keep their whole names
+    setupFiles: ['test/support/cpu-time.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    reporters: ['default', new RoomCoverageReporter(), new SummaryReporter()],
+    reporters: ['default', new RoomCoverageReporter(), new CpuReporter(), new SummaryReporter()],
     coverage: { provider: 'v8', include: ['src/**', 'functions/**'], reporter: ['html'] },
     projects: [
       { ...unit, test: { ...unit.test, typecheck } },
-      project('functions', functions),
-      project('clients', clients),
-      project('browser', browser),
+      { ...sharing, test: { ...sharing.test, isolate: false } },
+      project('functions', functions, clients),
+      { ...ofClients, test: { ...ofClients.test, testTimeout: 900_000, hookTimeout: 900_000 } },
       project('chaos', chaos),
       // `npm start` builds anew, under the feet of every test that runs what is built: alone, after all others.
       { extends: true, test: { name: 'readme', include: ['test/readme.test.ts'], sequence: { groupOrder: 1 } } },

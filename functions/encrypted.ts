@@ -1,5 +1,6 @@
 import { app, type HttpRequest } from '@azure/functions'
 import { serverVersion, startedApp } from '../src/compose/app.ts'
+import { triggerPlan } from '../src/compose/service-triggers.ts'
 import { answerEncrypted, answerPublicKeys } from '../src/protocols/encrypted/endpoints.ts'
 import { everyMethod } from './every-method.ts'
 import { httpHandler } from './http-handler.ts'
@@ -9,14 +10,14 @@ const find = async ({ params }: HttpRequest) => (await startedApp()).catalogue.f
 app.http('encrypted', {
   route: 'api/v1/service/{service}/encrypted',
   methods: everyMethod,
-  authLevel: 'anonymous', // callers show the service's own key, which is checked inside
+  authLevel: triggerPlan.authLevel, // beside the service's own key, which is checked inside
   handler: httpHandler(request => answerEncrypted(request, () => find(request), serverVersion)),
 })
 
 app.http('encrypted-keys', {
   route: 'api/v1/service/{service}/encrypted/keys/{keyId}',
   methods: everyMethod,
-  authLevel: 'anonymous',
+  authLevel: triggerPlan.authLevel,
   handler: httpHandler(request =>
     answerPublicKeys(request, request.params.keyId ?? '', () => find(request), serverVersion),
   ),

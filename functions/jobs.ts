@@ -1,6 +1,7 @@
 import { app, type HttpRequest } from '@azure/functions'
 import { serverVersion, startedApp } from '../src/compose/app.ts'
-import { answerJobById, answerJobs, type JobsSource } from '../src/protocols/jobs/endpoints.ts'
+import { triggerPlan } from '../src/compose/service-triggers.ts'
+import { answerJobById, answerJobOutput, answerJobs, type JobsSource } from '../src/protocols/jobs/endpoints.ts'
 import { everyMethod } from './every-method.ts'
 import { httpHandler } from './http-handler.ts'
 
@@ -13,13 +14,20 @@ const jobsSource = (request: HttpRequest): JobsSource => ({
 app.http('jobs', {
   route: 'api/v1/service/{service}/jobs',
   methods: everyMethod,
-  authLevel: 'anonymous', // callers show the service's own key, which is checked inside
+  authLevel: triggerPlan.authLevel, // beside the service's own key, which is checked inside
   handler: httpHandler(request => answerJobs(request, jobsSource(request))),
 })
 
 app.http('job', {
   route: 'api/v1/service/{service}/jobs/{jobId}',
   methods: everyMethod,
-  authLevel: 'anonymous',
+  authLevel: triggerPlan.authLevel,
   handler: httpHandler(request => answerJobById(request, request.params.jobId ?? '', jobsSource(request))),
+})
+
+app.http('job-output', {
+  route: 'api/v1/service/{service}/jobs/{jobId}/output',
+  methods: everyMethod,
+  authLevel: triggerPlan.authLevel,
+  handler: httpHandler(request => answerJobOutput(request, request.params.jobId ?? '', jobsSource(request))),
 })

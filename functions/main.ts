@@ -19,6 +19,7 @@ import './metrics.ts'
 import './open-inference.ts'
 import './openapi.ts'
 import './score.ts'
+import './service-triggers.ts'
 import './sweep.ts'
 import './unknown-path.ts'
 

@@ -1,5 +1,6 @@
 import { app } from '@azure/functions'
 import { serverVersion, startedApp } from '../src/compose/app.ts'
+import { triggerPlan } from '../src/compose/service-triggers.ts'
 import { answerScore } from '../src/protocols/azureml/score.ts'
 import { everyMethod } from './every-method.ts'
 import { httpHandler } from './http-handler.ts'
@@ -7,7 +8,7 @@ import { httpHandler } from './http-handler.ts'
 app.http('score', {
   route: 'api/v1/service/{service}/score',
   methods: everyMethod,
-  authLevel: 'anonymous', // callers show the service's own key, which is checked inside
+  authLevel: triggerPlan.authLevel, // beside the service's own key, which is checked inside
   handler: httpHandler(request =>
     answerScore(request, async () => (await startedApp()).catalogue.find(request.params.service ?? ''), serverVersion),
   ),
@@ -16,7 +17,7 @@ app.http('score', {
 app.http('score-default', {
   route: 'score',
   methods: everyMethod,
-  authLevel: 'anonymous',
+  authLevel: triggerPlan.authLevel,
   handler: httpHandler(request =>
     answerScore(request, async () => (await startedApp()).catalogue.findDefault(), serverVersion),
   ),

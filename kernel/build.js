@@ -20,7 +20,7 @@ else {
     '// Written by kernel/build.js; do not edit.',
     '',
     '/** The WebAssembly module that kernel/assembly is compiled to, in base64. */',
-    'export const kernelBytes = [',
+    'export const kernelBytes = /* @__PURE__ */ [',
     ...lines,
     "].join('')",
     '',

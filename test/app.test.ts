@@ -11,7 +11,7 @@ const files = { 'sut/service.json': {}, 'sut/1/model.onnx': identityModel('float
 
 async function appRoot(test: TestContext, keys?: object): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), 'app-'))
-  test.onTestFinished(() => rm(root, { recursive: true, force: true }))
+  test.onTestFinished(() => rm(root, { recursive: true, force: true, maxRetries: 9 }))
   await mkdir(join(root, '.local'))
   if (keys) await writeFile(join(root, '.local', 'keys.json'), JSON.stringify(keys))
   return root

@@ -62,14 +62,18 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   'protocols/ops': [
     ...['protocols/azureml', 'protocols/http', 'models/catalogue', 'models/session', 'inference', 'scheduling'],
-    'auth',
+    ...['models/definition', 'auth'],
   ],
+  triggers: [...['protocols/azureml', 'protocols/http', 'inference', 'scheduling', 'models/definition']],
   jobs: ['models/session', 'models/definition'],
   'jobs/formats': ['jobs', 'models/session'],
-  'jobs/output': ['jobs'],
+  'jobs/output': ['jobs/formats', 'jobs'],
+  'jobs/columns': [
+    ...['jobs/output', 'jobs/formats', 'jobs', 'workers/runtime', 'scripts', 'scheduling', 'models/session'],
+  ],
   'jobs/plan': ['jobs/output', 'jobs/formats', 'jobs'],
   'jobs/score': [
-    ...['jobs/plan', 'jobs/output', 'jobs/formats', 'jobs', 'scripts', 'inference', 'scheduling'],
+    ...['jobs/columns', 'jobs/plan', 'jobs/output', 'jobs/formats', 'jobs', 'scripts', 'inference', 'scheduling'],
     ...['models/repository', 'models/session', 'models/definition'],
   ],
   'jobs/recovery': ['jobs/score', 'jobs/output', 'jobs'],
@@ -77,8 +81,8 @@ const mayImport: Record<string, readonly string[]> = {
   'jobs/steps.ts': ['jobs/recovery', 'jobs/score', 'jobs/plan', 'jobs/output', 'jobs'],
   'protocols/jobs': ['jobs/requests', 'jobs', 'protocols/azureml', 'protocols/http', 'inference'],
 }
-/** Programs beside the app, which no room imports. The host shares nothing with them but errors.ts; the commands know all, tests of users get what is in testing/, and callers what is in client/. */
-const programs = ['host', 'cli', 'testing', 'client']
+/** Programs beside the app, which no room imports. The host shares nothing with them but errors.ts; the commands know all, tests of users get what is in testing/, and callers what is in client/, which opens workspace/ where it runs on Node.js. */
+const programs = ['host', 'cli', 'testing', 'client', 'workspace']
 const forEverybody = ['tensor', 'telemetry', 'errors.ts', 'clock.ts']
 const vendors = /^(@azure\/|@opentelemetry\/|onnxruntime|azurite|sharp)/
 
@@ -99,7 +103,11 @@ describe('the rooms of src/', () => {
     for (const file of globSync('src/*/**/*.ts')) {
       const allowed = mayImport[roomOf(file)]
       if (!allowed) {
-        assert.match(roomOf(file), /^(adapters|compose|host|cli|testing)$/, `${file} is in a room without a rule`)
+        assert.match(
+          roomOf(file),
+          /^(adapters|compose|host|cli|testing|workspace)$/,
+          `${file} is in a room without a rule`,
+        )
         continue // adapters, compose and programs know the others
       }
       for (const target of importsOf(file).filter(specifier => specifier.startsWith('.'))) {
@@ -114,6 +122,8 @@ describe('the rooms of src/', () => {
       for (const target of importsOf(file).filter(specifier => specifier.startsWith('.'))) {
         const [from, to] = [roomOf(file), roomOf(normalize(join(dirname(file), target)))]
         if (from === 'host') assert.ok(['host', 'errors.ts'].includes(to), `${file} imports ${target}`)
+        else if (from === 'workspace')
+          assert.ok(['workspace', 'client', 'host'].includes(to) || !programs.includes(to), `${file} imports ${target}`)
         else if (from !== 'cli') assert.ok(to === from || !programs.includes(to), `${file} imports ${target}`)
       }
     }
@@ -121,7 +131,7 @@ describe('the rooms of src/', () => {
 
   it('know no vendor and no environment, which are for adapters', () => {
     for (const file of globSync(
-      'src/{tensor,models,auth,scheduling,workers,scripts,jobs,protocols,inference,telemetry,encrypted,client}/**/*.ts',
+      'src/{tensor,models,auth,scheduling,workers,scripts,jobs,protocols,triggers,inference,telemetry,encrypted,client}/**/*.ts',
     )) {
       for (const specifier of importsOf(file)) assert.doesNotMatch(specifier, vendors, file)
       assert.doesNotMatch(readFileSync(file, 'utf8'), /process\.env/, file)
@@ -136,6 +146,9 @@ describe('the rooms of src/', () => {
       'src/adapters/azure/open-key-vault.ts', // the same
       'src/adapters/azure/long-waits.ts', // Retry-After as a date
       'src/compose/jobs-app.ts', // when a job was submitted
+      'src/adapters/local/folder-repository-files.ts', // what a process that ended has left
+      'src/adapters/local/file-cache.ts', // the same
+      'src/adapters/local/process-folder.ts', // the same
       'src/host/clock.ts',
       'src/cli/doctor/machine-checks.ts', // whether the clock was ever set
     ]
@@ -148,7 +161,11 @@ describe('the rooms of src/', () => {
 
   it('register triggers in functions/ only', () => {
     for (const file of globSync('src/**/*.ts'))
-      assert.doesNotMatch(readFileSync(file, 'utf8'), /^\s*app\.(http|storageQueue|timer|eventGrid)\(/m, file)
+      assert.doesNotMatch(
+        readFileSync(file, 'utf8'),
+        /^\s*app\.(http|storageQueue|storageBlob|serviceBusQueue|timer|eventGrid)\(/m,
+        file,
+      )
   })
 })
 

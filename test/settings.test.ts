@@ -44,7 +44,11 @@ describe('readSettings', () => {
     assert.deepEqual(settings, {
       isDevelopment: true,
       appRoot: '/app',
-      modelsDir: '/app/models',
+      models: '/app/models',
+      modelCache: { folder: '/tmp/scoring-functions-models', maxBytes: 2_147_483_648 },
+      pollMs: 10_000,
+      load: 'start',
+      maxLoaded: 16,
       defaultService: undefined,
       authorityHost: 'https://login.microsoftonline.com',
       keyVaultUrl: undefined,
@@ -55,7 +59,7 @@ describe('readSettings', () => {
       readyWhen: 'any',
       log: { format: 'text', level: 'info' },
       hasServerTiming: true,
-      isWatching: true,
+      watch: 'on',
       maxThreads: 3,
       maxHeldBytes: undefined,
       runRecords: '/app/.local/running',
@@ -82,7 +86,7 @@ describe('readSettings', () => {
 
   it('treats an empty variable as absent', () => {
     assert.equal(
-      readSettings({ ...development, SCORING_MODELS: '' }, { ...machine, processorCount: 1 }).modelsDir,
+      readSettings({ ...development, SCORING_MODELS: '' }, { ...machine, processorCount: 1 }).models,
       '/app/models',
     )
   })

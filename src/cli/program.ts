@@ -4,10 +4,14 @@ import { checkCommand } from './commands/check.ts'
 import { completeCommand, completionCommand } from './commands/completion.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { initCommand } from './commands/init.ts'
+import { jobsCommand } from './commands/jobs.ts'
 import { keysCommand } from './commands/keys.ts'
+import { logsCommand, tokenCommand } from './commands/logs.ts'
+import { modelsCommand } from './commands/models.ts'
 import { optimizeCommand } from './commands/optimize.ts'
 import { packageCommand } from './commands/package.ts'
 import { scoreCommand } from './commands/score.ts'
+import { deployCommand, servicesCommand, trafficCommand } from './commands/services.ts'
 import { startCommand } from './commands/start.ts'
 import { describeExamples, describeMistake, helpStyle } from './help-style.ts'
 import { readVersion } from './manifest.ts'
@@ -22,6 +26,13 @@ const commands: readonly (readonly [heading: string, create: () => Command])[] =
   ['Try:', startCommand],
   ['Try:', scoreCommand],
   ['Try:', keysCommand],
+  ['Models and services:', modelsCommand],
+  ['Models and services:', deployCommand],
+  ['Models and services:', servicesCommand],
+  ['Models and services:', trafficCommand],
+  ['Models and services:', jobsCommand],
+  ['Models and services:', logsCommand],
+  ['Models and services:', tokenCommand],
   ['Before a deployment:', checkCommand],
   ['Before a deployment:', optimizeCommand],
   ['Before a deployment:', packageCommand],

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { KeyFile } from '../adapters/local/key-file.ts'
 import { type KeyType, keySecretName, keyTypes } from '../auth/key-names.ts'
 import { StartupError } from '../errors.ts'
-import { serviceNamePattern } from '../models/definition/definition.ts'
 import { parseDefinition } from '../models/definition/parse-definition.ts'
+import { serviceNamePattern } from '../models/definition/service-name.ts'
 import { isDevelopment, type Project } from './project.ts'
 import { listServiceNames } from './service-names.ts'
 import { formatTable, openTerminal } from './terminal.ts'
@@ -60,7 +60,7 @@ export async function printKeys(
 }
 
 /** A service whose definition cannot be read is protected by keys, as in the app. */
-async function readAuthMode(modelsDir: string, name: string): Promise<'key' | 'token' | 'none'> {
+export async function readAuthMode(modelsDir: string, name: string): Promise<'key' | 'token' | 'none'> {
   try {
     return parseDefinition(name, await readFile(join(modelsDir, name, 'service.json'), 'utf8')).auth.mode
   } catch {

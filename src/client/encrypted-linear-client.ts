@@ -16,6 +16,7 @@ import { RequestError } from './request-error.ts'
 
 export { RequestError } from './request-error.ts'
 
+/** The service, and what opens it. */
 export interface EncryptedClientOptions {
   /** Of the service, e.g. `https://my-app.azurewebsites.net/api/v1/service/digits`; its scoring URI, with `/score`, does as well. */
   readonly url: string | URL
@@ -168,6 +169,7 @@ class Service {
     this.#fetch = (...call) => fetch(...call)
   }
 
+  /** What the service publishes of its model. */
   async fetchLayout(signal?: AbortSignal): Promise<PublishedLayout> {
     const response = await this.#request('/encrypted', { signal })
     const published = await readJson(response)
@@ -179,6 +181,7 @@ class Service {
     return decodeLayout(fast)
   }
 
+  /** Sends an encrypted row. @returns the encrypted scores */
   async score(body: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<Uint8Array> {
     const type = 'application/octet-stream'
     const headers = { 'content-type': type, accept: type }

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { findPackageRoot } from '../adapters/local/app-root.ts'
 import { availableProcessors } from '../adapters/local/available-processors.ts'
 import { FolderDocsFiles } from '../adapters/local/folder-docs-files.ts'
-import { FolderModelStore } from '../adapters/local/folder-model-store.ts'
 import { readFunctionTimeoutMs } from '../adapters/local/function-timeout.ts'
 import { openPrivateFolder } from '../adapters/local/private-folder.ts'
 import { observeProcess } from '../adapters/local/process-metrics.ts'
@@ -13,7 +12,7 @@ import { loadOpenTelemetry } from '../adapters/opentelemetry/load-open-telemetry
 import { StartupError } from '../errors.ts'
 import { observeServices } from '../inference/observe-services.ts'
 import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
-import { describeUndefined } from '../models/repository/model-store.ts'
+import { describeUndefined, type ModelStore } from '../models/repository/model-store.ts'
 import type { DocsFiles } from '../protocols/ops/docs-files.ts'
 import { CpuShares } from '../scheduling/cpu-shares.ts'
 import type { ColdStart } from '../telemetry/cold-start.ts'
@@ -29,6 +28,7 @@ import type { Jobs } from './jobs-app.ts'
 import { locateApp } from './locate-app.ts'
 import { openEncrypted } from './open-encrypted.ts'
 import { openJobs } from './open-jobs.ts'
+import { openModelStore } from './open-model-store.ts'
 import { type ReadService, readService, type ServiceParts } from './open-service.ts'
 import { serveServices } from './served-services.ts'
 import { ServiceAuthorizers } from './service-authorizers.ts'
@@ -67,9 +67,10 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   for (const name of unknownSettings(environment)) {
     console.error(`setting ${name} has no effect: this version has no such setting`)
   }
-  const store = new FolderModelStore(settings.modelsDir)
+  const store = await openModelStore(settings)
   // Read before the services are, so that a change in between is noticed.
-  const files = settings.isWatching ? store.readFiles() : undefined
+  const isWatching = settings.watch === 'on' && (store.isElsewhere === true || settings.isDevelopment)
+  const files = isWatching ? store.readFiles() : undefined
   files?.catch(() => {}) // the watch says so
   const read = await readServices(store, settings)
   const bytes = openAppBudget(settings.maxHeldBytes, read)
@@ -99,7 +100,13 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   // In Development the answer says it, and starts are many.
   const logStart = settings.isDevelopment ? undefined : (line: string) => console.log(line)
   watchedStart?.whenAnswered(tellColdStart(openTelemetry?.tracing, logStart))
-  const metrics = [...scoringMetrics.families, ...observeServices(() => catalogue.all)]
+  const metrics = [
+    ...scoringMetrics.families,
+    ...observeServices(
+      () => catalogue.all,
+      name => catalogue.rejected(name) !== undefined,
+    ),
+  ]
   openTelemetry?.forwardMetrics(metrics)
   const stopping = new AbortController()
   const background = new Set<Promise<void>>()
@@ -139,12 +146,13 @@ function readKeyStorage({ encryptedKeys, storage, azureClientId, isDevelopment }
 }
 
 /** Reads all services. One that cannot be read is named in the log and answers 503; the others are served. */
-async function readServices(store: FolderModelStore, settings: Settings): Promise<ReadService[]> {
+async function readServices(store: ModelStore, settings: Settings): Promise<ReadService[]> {
   const names = await store.listServices()
   for (const name of await store.listUndefined()) console.error(describeUndefined(name))
-  if (names.length === 0)
-    throw new StartupError(`no service in ${settings.modelsDir}: a service is a folder with a service.json`)
-  if (settings.defaultService !== undefined && !names.includes(settings.defaultService)) {
+  if (names.length === 0 && !store.isElsewhere)
+    throw new StartupError(`no service in ${store.location}: a service is a folder with a service.json`)
+  if (names.length === 0) console.error(`no service in ${store.location} yet`)
+  if (settings.defaultService !== undefined && !names.includes(settings.defaultService) && !store.isElsewhere) {
     throw new StartupError(
       `SCORING_DEFAULT_SERVICE: there is no service "${settings.defaultService}"; there are: ${names.join(', ')}`,
     )

@@ -1,7 +1,9 @@
 /** The bytes that requests may hold in memory: of the whole app, and of each service within it. */
+import { countBuffersWithHeap } from '../adapters/local/external-memory.ts'
 import { memoryBytes } from '../adapters/local/memory.ts'
 import { StartupError } from '../errors.ts'
 import type { ServiceDefinition } from '../models/definition/definition.ts'
+import { BodyMemory } from '../scheduling/body-memory.ts'
 import { ByteBudget } from '../scheduling/byte-budget.ts'
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
 import type { ReadService } from './open-service.ts'
@@ -14,7 +16,8 @@ import type { ReadService } from './open-service.ts'
  */
 export function openAppBudget(given: number | undefined, services: readonly ReadService[]): ByteBudget {
   const largest = Math.max(0, ...services.map(service => requireRoomForBody(given, service)))
-  return new ByteBudget(given ?? Math.max(Math.floor(memoryBytes() / 4), largest))
+  const maxBytes = given ?? Math.max(Math.floor(memoryBytes() / 4), largest)
+  return new ByteBudget(maxBytes, { memory: new BodyMemory(maxBytes, countBuffersWithHeap) })
 }
 
 /** @returns the bytes of its largest body; 0 for a service that takes none @throws StartupError when that exceeds `given` */
@@ -36,5 +39,5 @@ export function openServiceBudget(
   metrics: ServiceMetrics | undefined,
 ): ByteBudget {
   const maxBytes = limits.maxHeldBytes ?? Math.max(Math.floor(whole.maxBytes / 2), limits.maxBodyBytes)
-  return new ByteBudget(maxBytes, whole, () => metrics?.rejected('QUEUE_FULL'))
+  return new ByteBudget(maxBytes, { whole, onRefusal: () => metrics?.rejected('QUEUE_FULL') })
 }

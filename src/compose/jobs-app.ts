@@ -4,12 +4,14 @@ import type { Storage } from '../adapters/azure/open-storage.ts'
 import { planParquetInProcess } from '../adapters/child-process/plan-parquet-in-process.ts'
 import { FolderServiceFiles } from '../adapters/local/folder-service-files.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
+import { ChunkTexts } from '../jobs/chunk-texts.ts'
 import { JobCache } from '../jobs/job-cache.ts'
 import { limitsFor } from '../jobs/limits.ts'
 import { JobService } from '../jobs/requests/job-service.ts'
 import { ModelDigests } from '../jobs/score/model-digest.ts'
 import { ScoringLock } from '../jobs/score/scoring-lock.ts'
 import { ServiceRowScorer } from '../jobs/score/service-row-scorer.ts'
+import { SharedMemory } from '../jobs/score/shared-memory.ts'
 import { createJobSteps, type JobSteps } from '../jobs/steps.ts'
 import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
@@ -34,11 +36,14 @@ export interface Jobs {
 export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
   const { settings, catalogue, tracing, stopping, background } = parts
   const log = (line: string) => console.error(`[jobs] ${line}`)
-  const digests = new ModelDigests(new FolderServiceFiles(settings.modelsDir), randomUUID)
+  const digests = new ModelDigests(new FolderServiceFiles(), randomUUID)
   const find = (service: string) => catalogue.find(service)
   const scorer = new ServiceRowScorer({
     find,
-    modelDigest: service => digests.readDigest(service),
+    modelDigest: async service => {
+      await service.prepare()
+      return digests.readDigest(service)
+    },
     // One more than there are workers, so that none waits for the next request.
     concurrency: settings.maxThreads + 1,
   })
@@ -50,7 +55,9 @@ export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
     clock: systemClock,
     limits: limitsFor(settings.jobs),
     lock: new ScoringLock(),
+    memory: new SharedMemory(),
     cache: new JobCache(),
+    texts: new ChunkTexts(systemClock),
     tracing,
     stopping,
     background,

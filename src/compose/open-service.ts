@@ -4,8 +4,12 @@ import { halfOfMemoryMb } from '../adapters/local/memory.ts'
 import { NodeWorker, type ScriptOutput } from '../adapters/node-worker/node-worker.ts'
 import type { Authorizer } from '../auth/authorizer.ts'
 import { ServiceLoadError } from '../errors.ts'
+import { type Deployment, Deployments } from '../inference/deployments.ts'
 import type { EncryptedRequests } from '../inference/encrypted-requests.ts'
-import { type Engine, ScoringService } from '../inference/scoring-service.ts'
+import type { Engine } from '../inference/engine.ts'
+import { OnDemandEngine } from '../inference/on-demand-engine.ts'
+import { ScoringService } from '../inference/scoring-service.ts'
+import type { LoadedServices } from '../models/catalogue/loaded-services.ts'
 import { ServiceDefinition } from '../models/definition/definition.ts'
 import type { ExecutionProvider } from '../models/definition/execution-providers.ts'
 import type { OwnDocuments } from '../models/definition/own-documents.ts'
@@ -43,6 +47,9 @@ export type ReadService =
       readonly failure: string
     }
 
+/** What the reason of a service begins with that could not be read, without any fault of its files. */
+export const unreadable = 'cannot be read: '
+
 /**
  * Reads the files of a service, except its models. Never rejects: a service that cannot be read has a reason.
  *
@@ -57,7 +64,7 @@ export async function readService(
     const spec = withProviders(await store.openService(name), executionProviders)
     return { kind: 'readable', name, definition: spec.definition, spec, documents: await store.readDocuments(name) }
   } catch (cause) {
-    const failure = cause instanceof ServiceLoadError ? cause.message : `cannot be read: ${(cause as Error).message}`
+    const failure = cause instanceof ServiceLoadError ? cause.message : unreadable + (cause as Error).message
     return { kind: 'unreadable', name, definition: ServiceDefinition.parse({}), failure }
   }
 }
@@ -92,12 +99,22 @@ export interface ServiceParts {
   readonly files?: OpenedFiles | undefined
   /** Loads what reads encrypted requests; absent: without storage for public keys. */
   readonly encrypted?: (() => Promise<EncryptedRequests>) | undefined
+  /** When services are loaded that do not say it; absent: at once. */
+  readonly load?: 'start' | 'onDemand'
+  /** Unloads services that are loaded on demand; absent: none is. */
+  readonly loaded?: LoadedServices | undefined
+  /** Called when a service that loads on demand begins to. */
+  readonly onLoading?: (service: ScoringService) => void
+  /** Gets the files of services that are elsewhere; absent: they are here. */
+  readonly elsewhere?: Pick<Required<ModelStore>, 'fetch' | 'hold' | 'release'> | undefined
+  /** @returns a deployment that is served already, and is the same */
+  readonly reuse?: (name: string, spec: ServiceSpec) => ScoringService | undefined
   /** Receives lines about workers; absent: `console.error`. */
   readonly log?: (line: string) => void
 }
 
 /**
- * Starts the workers of a service. `loaded` of the service tells when it can score, or why it cannot.
+ * Starts the workers of a service, unless it loads on demand. `load` of the service tells when it can score, or why it cannot.
  *
  * @param authorizer  undefined: anybody may call it
  */
@@ -107,20 +124,91 @@ export function startService(
   parts: ServiceParts,
 ): ScoringService {
   const { name, definition } = service
-  const metrics = parts.metrics?.ofService(name)
-  if (definition.encrypted !== false) metrics?.takesPublicKeys()
-  const isReadable = service.kind === 'readable'
-  const engine: Engine = isReadable
-    ? { kind: 'scheduler', ...startScheduler(service.spec, metrics, parts) }
-    : { kind: 'none', failure: service.failure }
+  const all = { authorizer, parts }
+  if (service.kind === 'unreadable') {
+    return makeService({ name, definition, engine: { kind: 'none', failure: service.failure } }, all)
+  }
+  const { spec, documents } = service
+  if (!spec.deployments) return startAlone({ name, definition, spec, documents }, all)
+  const adopted = new Set<ScoringService>()
+  const deployments = Object.entries(spec.deployments).map(([deployment, own]): Deployment => {
+    const reused = parts.reuse?.(deployment, own)
+    if (reused) adopted.add(reused)
+    const started = reused ?? startAlone({ name, definition: own.definition, spec: own, documents, deployment }, all)
+    const { weight = 0, mirror = 0 } = definition.deployments?.[deployment] ?? {}
+    return { name: deployment, service: started, weight, mirror }
+  })
+  const { stickyHeader } = definition.traffic
+  const source = new Deployments({ deployments, stickyHeader, random: Math.random }, adopted)
   return new ScoringService({
-    name,
-    definition,
-    spec: isReadable ? service.spec : undefined,
+    ...{ name, definition, spec, documents, authorizer, files: parts.files, deployments: source },
+    engine: { kind: 'changing', source },
+    bytes: parts.bytes && openServiceBudget(parts.bytes, definition, undefined),
+    hasServerTiming: parts.hasServerTiming ?? false,
+  })
+}
+
+interface ServiceContext {
+  readonly authorizer: Authorizer | undefined
+  readonly parts: ServiceParts
+}
+
+interface Startable {
+  readonly name: string
+  readonly definition: ServiceDefinition
+  readonly spec: ServiceSpec
+  readonly documents: OwnDocuments
+  readonly deployment?: string
+}
+
+/** Starts a service, or one of its deployments. */
+function startAlone({ spec, ...service }: Startable, context: ServiceContext): ScoringService {
+  const { parts } = context
+  const { elsewhere, loaded } = parts
+  const isOnDemand = (spec.definition.load ?? parts.load) === 'onDemand' && loaded !== undefined
+  const start = () => startScheduler(spec, parts.metrics?.ofService(service.name, service.deployment), parts)
+  if (!isOnDemand && !elsewhere) {
+    return makeService({ ...service, spec, engine: { kind: 'scheduler', ...start() } }, context)
+  }
+  elsewhere?.hold(spec)
+  const source = new OnDemandEngine({
+    prepare: elsewhere && (() => elsewhere.fetch(spec)),
+    start: () => {
+      const started = start()
+      if (isOnDemand) queueMicrotask(() => parts.onLoading?.(made))
+      return started
+    },
+    onStopped: async () => {
+      loaded?.forget(made)
+      await elsewhere?.release(spec)
+    },
+    log: parts.log ?? (line => console.error(line)),
+  })
+  const onUse = isOnDemand ? (used: ScoringService) => loaded.use(used) : undefined
+  const made = makeService({ ...service, spec, engine: { kind: 'changing', source }, onUse }, context)
+  if (!isOnDemand) source.load().catch(() => {}) // `load` of the service tells
+  return made
+}
+
+interface Made extends Omit<Startable, 'spec' | 'documents'> {
+  readonly spec?: ServiceSpec
+  readonly documents?: OwnDocuments
+  readonly engine: Engine
+  readonly onUse?: ((service: ScoringService) => void) | undefined
+}
+
+function makeService(made: Made, { authorizer, parts }: ServiceContext): ScoringService {
+  const { name, definition, deployment } = made
+  const metrics = parts.metrics?.ofService(name, deployment)
+  if (definition.encrypted !== false) metrics?.takesPublicKeys()
+  const { blob, queue, serviceBus } = definition.triggers
+  if (blob) metrics?.hasTrigger('blob')
+  if (queue) metrics?.hasTrigger('queue')
+  if (serviceBus) metrics?.hasTrigger('service-bus')
+  return new ScoringService({
+    ...made,
     files: parts.files,
     authorizer,
-    engine,
-    documents: isReadable ? service.documents : undefined,
     metrics,
     bytes: parts.bytes && openServiceBudget(parts.bytes, definition, metrics),
     coldStart: parts.coldStart,
@@ -147,7 +235,7 @@ function startScheduler(
     loads,
     log = line => console.error(line),
   }: ServiceParts,
-): { scheduler: ServiceScheduler; load: QueuedLoad } {
+): { scheduler: ServiceScheduler; firstLoad: QueuedLoad } {
   const { service, definition } = spec
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
   const scheduler = new ServiceScheduler({
@@ -174,8 +262,8 @@ function startScheduler(
     log: line => log(`[${service}] ${line}`),
     ...(metrics && { metrics }),
   })
-  const load = (loads ?? new LoadQueue(1)).add(() => scheduler.start()) // `loaded` of the service tells
-  return { scheduler, load }
+  const firstLoad = (loads ?? new LoadQueue(1)).add(() => scheduler.start()) // `load` of the service tells
+  return { scheduler, firstLoad }
 }
 
 /** A request ends before the host would end the process, with all requests in it. */

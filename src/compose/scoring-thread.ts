@@ -5,6 +5,7 @@ import { guardNativeCalls, startRuntime } from '../adapters/onnxruntime/guarded-
 import { loadOnnxModel } from '../adapters/onnxruntime/load-onnx-model.ts'
 import { decodeImageWithSharp } from '../adapters/sharp/decode-image.ts'
 import { ServiceLoadError } from '../errors.ts'
+import { rowsCodec } from '../jobs/columns/rows-codec.ts'
 import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
 import { azuremlCodec } from '../protocols/azureml/codec.ts'
 import { openInferenceCodec } from '../protocols/open-inference/codec.ts'
@@ -68,6 +69,7 @@ const parts: WorkerParts = {
     'open-inference-grpc': openInferenceGrpcCodec,
     'tensorflow-serving': tensorflowServingCodec,
     tensors: tensorCodec,
+    rows: rowsCodec(azuremlCodec),
   },
   processorCount: availableProcessors(),
   openModel: loadOnnxModel,

@@ -1,14 +1,16 @@
 /** The services of the app: those that it starts with and, in Development, what becomes of them while it runs. */
 import { describeLoad } from '../inference/load-report-line.ts'
 import type { ScoringService } from '../inference/scoring-service.ts'
+import { LoadedServices } from '../models/catalogue/loaded-services.ts'
 import { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import { ServiceSwaps } from '../models/catalogue/service-swaps.ts'
+import type { ServiceDefinition } from '../models/definition/definition.ts'
 import type { ModelStore } from '../models/repository/model-store.ts'
 import { OpenedFiles } from '../models/repository/opened-files.ts'
-import { hasScript } from '../models/repository/service-spec.ts'
+import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
 import type { FileVersions, StoreFiles } from '../models/repository/store-changes.ts'
 import { requireRoomForBody } from './byte-budgets.ts'
-import { type ReadService, readService, type ServiceParts, startService } from './open-service.ts'
+import { type ReadService, readService, type ServiceParts, startService, unreadable } from './open-service.ts'
 import type { ServiceAuthorizers } from './service-authorizers.ts'
 import { ServiceWatch } from './service-watch.ts'
 import type { Settings } from './settings.ts'
@@ -27,26 +29,52 @@ interface ServeOptions {
   readonly files: Promise<StoreFiles> | undefined
 }
 
+/** What is elsewhere may be out of reach for a while. */
+const firstRetryMs = 15_000
+
+/** Of a service that did not exist at the start. */
+const noTriggers = JSON.stringify({ http: { authLevel: 'anonymous' } } satisfies ServiceDefinition['triggers'])
+
 /** Starts the services; models load in their threads meanwhile. */
 export async function serveServices(read: readonly ReadService[], options: ServeOptions): Promise<ServedServices> {
-  const { store, settings, authorizers, parts, files } = options
-  const start = async (service: ReadService, versions: FileVersions | undefined) => {
-    const opened = versions && new OpenedFiles(versions, () => store.readServiceFiles(service.name))
-    return startService(service, await authorizers.authorizerFor(service), { ...parts, files: opened })
+  const { store, settings, authorizers, files } = options
+  const loaded = new LoadedServices(settings.maxLoaded, ({ name }) =>
+    console.log(`[${name}] unloaded: ${settings.maxLoaded} others were used later (SCORING_MAX_LOADED)`),
+  )
+  const elsewhere = store.isElsewhere ? (store as Required<ModelStore>) : undefined
+  const onLoading = (service: ScoringService) => void announceLoad(service)
+  const parts: ServiceParts = { ...options.parts, load: settings.load, loaded, elsewhere, onLoading }
+  const start = async (service: ReadService, versions: FileVersions | undefined, reuse?: ServiceParts['reuse']) => {
+    const opened = store.isElsewhere ? undefined : versions && watchOpened(service, versions, store)
+    try {
+      return startService(service, await authorizers.authorizerFor(service), { ...parts, files: opened, reuse })
+    } finally {
+      if (service.kind === 'readable') await elsewhere?.release(service.spec)
+    }
   }
   const known = (await files?.catch(() => undefined))?.services
   const services = await Promise.all(read.map(service => start(service, known?.get(service.name))))
-  const firstLoads = Promise.all(services.map(announceLoad))
+  for (const { deployments } of services) deployments?.takeOver(undefined)
   const catalogue = new ServiceCatalogue(services, settings.defaultService)
+  const firstLoads = Promise.all(announceStart(services))
+  const registered = new Map(read.map(({ name, definition }) => [name, JSON.stringify(definition.triggers)]))
   const swaps = new ServiceSwaps({
     catalogue,
-    open: async name => {
+    open: async (name, changed) => {
       const versions = await store.readServiceFiles(name) // before the others, so that a change in between is noticed
       const service = await readService(store, name, settings.executionProviders)
       requireRoomForBody(settings.maxHeldBytes, service)
-      return start(service, versions)
+      const triggers = JSON.stringify(service.definition.triggers)
+      if (service.kind === 'readable' && triggers !== (registered.get(name) ?? noTriggers)) {
+        registered.set(name, triggers)
+        console.log(`[${name}] "triggers" in service.json has changed, which takes effect at the next start`)
+      }
+      const previous = catalogue.get(name)
+      return start(service, versions, (deployment, spec) => findSame(previous, { deployment, spec, changed }))
     },
     onServed: (name, served) => authorizers.release(name, served),
+    onChanged: (name, outcome) => parts.metrics?.changed(name, outcome),
+    retryMs: store.isElsewhere ? firstRetryMs : undefined,
     log: line => console.log(line),
     logFailure: line => console.error(line),
     now: () => performance.now(),
@@ -57,22 +85,69 @@ export async function serveServices(read: readonly ReadService[], options: Serve
     // A service that cannot be read may have a script.
     listScripted: () => catalogue.all.filter(({ spec }) => !spec || hasScript(spec)).map(({ name }) => name),
     log: line => console.error(line),
+    pollMs: store.isElsewhere ? settings.pollMs : undefined,
   })
   if (files) void watch.start(files, firstLoads)
+  // Those that could not be read at the start, for a reason that is not theirs.
+  const readAgain = () => {
+    const unread = catalogue.all.filter(({ failure }) => failure?.startsWith(unreadable))
+    for (const { name } of unread) void swaps.load(name, new Map([['service.json', 'changed']]))
+  }
+  const timer = store.isElsewhere ? setInterval(readAgain, 2 * firstRetryMs).unref() : undefined
   return {
     catalogue,
     stop: async () => {
+      clearInterval(timer)
       watch.stop()
       await Promise.all([swaps.stop(), ...catalogue.all.map(service => service.stop())])
     },
   }
 }
 
+function watchOpened({ name, definition }: ReadService, versions: FileVersions, store: ModelStore): OpenedFiles {
+  if (!definition.deployments) return new OpenedFiles(versions, () => store.readServiceFiles(name))
+  // Weights may change while a deployment goes on.
+  const withoutDefinition = (files: FileVersions) => new Map([...files].filter(([path]) => path !== 'service.json'))
+  return new OpenedFiles(withoutDefinition(versions), async () => withoutDefinition(await store.readServiceFiles(name)))
+}
+
+/**
+ * Finds a deployment that goes on as it is, because only weights or other deployments have changed.
+ *
+ * @param changed  paths of the files that differ from those that are served
+ */
+function findSame(
+  previous: ScoringService | undefined,
+  { deployment, spec, changed }: { deployment: string; spec: ServiceSpec; changed: ReadonlySet<string> },
+): ScoringService | undefined {
+  const service = previous?.deployments?.get(deployment)?.service
+  if (!service?.spec || service.status === 'failed') return undefined
+  const { definition, version } = service.spec
+  if (version !== spec.version || JSON.stringify(definition) !== JSON.stringify(spec.definition)) return undefined
+  const isOfOthers = (path: string) => {
+    const [folder = '', ...rest] = path.split('/')
+    return path === 'service.json' || (rest.length > 0 && /^\d+$/.test(folder) && folder !== version)
+  }
+  return version !== undefined && [...changed].every(isOfOthers) ? service : undefined
+}
+
+/** @returns settles for each service that loads at once */
+function announceStart(services: readonly ScoringService[]): Promise<void>[] {
+  const parts = services.flatMap(service => service.parts)
+  const idle = parts.filter(({ status }) => status === 'idle')
+  if (idle.length > 0) {
+    const names = idle.map(({ name }) => name)
+    const list = names.slice(0, 5).join(', ') + (names.length > 5 ? ', …' : '')
+    console.log(`${names.length} services load with their first request: ${list}`)
+  }
+  return parts.filter(service => service.status !== 'idle').map(announceLoad)
+}
+
 /** Logs what became of the first load of a service. */
 async function announceLoad(service: ScoringService): Promise<void> {
   const startedAt = performance.now()
   try {
-    const report = await service.loaded
+    const report = await service.load()
     const ms = Math.round(performance.now() - startedAt)
     console.log(`[${service.name}] ready after ${ms} ms: ${describeLoad(report, service.version)}`)
     for (const note of service.notes) console.log(`[${service.name}] ${note}`)

@@ -69,7 +69,7 @@ export async function loadAlone(
     ...(log && { log, scriptOutput: { out: eachLine(log), error: eachLine(log) } }),
   })
   try {
-    const report = await keepAlive(() => service.loaded)
+    const report = await keepAlive(() => service.load())
     return {
       service,
       report,

@@ -9,7 +9,7 @@ import type { SecretStore } from '../auth/secret-store.ts'
 import { ServiceKeys } from '../auth/service-keys.ts'
 import { ScoringError, StartupError } from '../errors.ts'
 import type { ScoringService } from '../inference/scoring-service.ts'
-import { serviceNamePattern } from '../models/definition/definition.ts'
+import { serviceNamePattern } from '../models/definition/service-name.ts'
 import type { ReadService } from './open-service.ts'
 import type { Settings } from './settings.ts'
 
@@ -54,8 +54,10 @@ export class ServiceAuthorizers {
    */
   async authorizerFor(service: ReadService): Promise<Authorizer | undefined> {
     const { name, definition } = service
-    if (hasKeys(service, this.#settings)) await this.#keys.add(name)
-    else if (service.kind === 'unreadable') return closed
+    if (hasKeys(service, this.#settings)) {
+      requireVault(this.#settings) // the service may come while the app runs
+      await this.#keys.add(name)
+    } else if (service.kind === 'unreadable') return closed
     const { auth } = definition
     switch (auth.mode) {
       case 'none':
@@ -112,14 +114,18 @@ async function openSecretStore(settings: Settings, services: readonly string[]):
       testToken: settings.keyVaultTestToken,
     })
   }
-  if (services.length > 0 && !settings.isDevelopment) {
-    throw new StartupError(
-      'outside Development the keys live in Azure Key Vault: set KEY_VAULT_URL, or AZURE_FUNCTIONS_ENVIRONMENT=Development on a developer machine',
-    )
-  }
+  if (services.length > 0) requireVault(settings)
   const file = new KeyFile(join(settings.appRoot, '.local', 'keys.json'))
   await file.makeMissingKeys(services)
   return file
+}
+
+/** @throws StartupError */
+function requireVault({ keyVaultUrl, isDevelopment }: Settings): void {
+  if (keyVaultUrl !== undefined || isDevelopment) return
+  throw new StartupError(
+    'outside Development the keys live in Azure Key Vault: set KEY_VAULT_URL, or AZURE_FUNCTIONS_ENVIRONMENT=Development on a developer machine',
+  )
 }
 
 /** Loads the code that checks tokens. */

@@ -2,7 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ServiceSwaps } from '../models/catalogue/service-swaps.ts'
 import { describeUndefined, type ModelStore } from '../models/repository/model-store.ts'
 import { SelfWrites } from '../models/repository/self-writes.ts'
-import { type FileChange, type StoreChange, StoreChanges, type StoreFiles } from '../models/repository/store-changes.ts'
+import {
+  type FileChange,
+  isSameStore,
+  type StoreChange,
+  StoreChanges,
+  type StoreFiles,
+} from '../models/repository/store-changes.ts'
 
 interface WatchOptions {
   readonly store: ModelStore
@@ -11,19 +17,23 @@ interface WatchOptions {
   /** Names of the services whose scripts may import files that belong to no service. */
   readonly listScripted: () => readonly string[]
   readonly log: (line: string) => void
+  /** Milliseconds between two looks; absent: 500. */
+  readonly pollMs?: number | undefined
 }
 
-const pollMs = 500
+const usualPollMs = 500
+/** After a look that saw a change, the next one, which confirms it, comes sooner. */
+const maxConfirmMs = 1000
 /** A poll may take at most one part in so many of the time: a folder may be large, or on a slow network. */
 const restFactor = 20
 /** A service that loads for longer does not keep changes of the others from being noticed. */
 const maxFirstLoadMs = 10_000
 /** A file that a service writes while it loads has been seen twice by then. */
-const maxAfterLoadMs = 4 * pollMs
+const maxAfterLoadMs = 4 * usualPollMs
 
 /**
- * Polls twice a second which files of services have changed, and reloads those services. It compares sizes and times
- * instead of asking the file system for events, which many mounted folders do not give. Only a change that two polls in a row
+ * Polls which files of services have changed, and reloads those services. It compares sizes and times, or ETags,
+ * instead of asking for events, which many mounted folders do not give. Only a change that two polls in a row
  * have seen is acted upon, so that no model is read while it is copied.
  */
 export class ServiceWatch {
@@ -34,6 +44,7 @@ export class ServiceWatch {
   #timer: NodeJS.Timeout | undefined
   #isStopped = false
   #isFailing = false
+  #last: StoreFiles | undefined
 
   constructor(options: WatchOptions) {
     this.#options = options
@@ -45,9 +56,10 @@ export class ServiceWatch {
    */
   async start(known: Promise<StoreFiles>, loaded: Promise<unknown>): Promise<void> {
     try {
-      const changes = new StoreChanges(await known)
+      this.#last = await known
+      const changes = new StoreChanges(this.#last)
       await Promise.race([loaded, delay(maxFirstLoadMs, undefined, { ref: false })])
-      this.#schedulePoll(changes, pollMs)
+      this.#schedulePoll(changes, this.#pollMs)
     } catch (failure) {
       this.#options.log(`changes of services are not noticed: ${(failure as Error).message}`)
     }
@@ -62,23 +74,34 @@ export class ServiceWatch {
     if (this.#isStopped) return
     this.#timer = setTimeout(async () => {
       const startedAt = performance.now()
-      await this.#poll(changes)
-      this.#schedulePoll(changes, Math.max(pollMs, restFactor * (performance.now() - startedAt)))
+      const isMoving = await this.#poll(changes)
+      const restMs = isMoving ? Math.min(this.#pollMs, maxConfirmMs) : this.#pollMs
+      this.#schedulePoll(changes, Math.max(restMs, restFactor * (performance.now() - startedAt)))
     }, afterMs)
     this.#timer.unref()
   }
 
-  async #poll(changes: StoreChanges): Promise<void> {
+  get #pollMs(): number {
+    return this.#options.pollMs ?? usualPollMs
+  }
+
+  /** @returns whether something differs from what the look before saw */
+  async #poll(changes: StoreChanges): Promise<boolean> {
     const { store, log } = this.#options
     try {
-      const files = this.#selfWrites.filter(await store.readFiles())
-      if (this.#isStopped) return
+      const all = await store.readFiles()
+      if (this.#isStopped) return false
       this.#isFailing = false
-      for (const change of changes.observe(files)) this.#act(change)
-      changes.leaveOut(seen => this.#selfWrites.filter(seen))
+      const select = store.selectServed?.bind(store)
+      for (const change of changes.observe(this.#selfWrites.filter(all), select)) this.#act(change)
+      changes.leaveOut(files => this.#selfWrites.filter(files))
+      const isMoving = this.#last !== undefined && !isSameStore(this.#last, all)
+      this.#last = all
+      return isMoving
     } catch (failure) {
-      if (!this.#isFailing) log(`the folder of services cannot be read now: ${(failure as Error).message}`)
+      if (!this.#isFailing) log(`the services cannot be read now: ${(failure as Error).message}`)
       this.#isFailing = true
+      return false
     }
   }
 

@@ -18,7 +18,42 @@ const hostPattern =
 /** Environment variables, which are read once at start. */
 const Environment = z.object({
   AZURE_FUNCTIONS_ENVIRONMENT: z.string().default('Production').describe('Development allows keys in a local file'),
-  SCORING_MODELS: z.string().min(1).optional().describe('folder of services; default: models/ in the app'),
+  SCORING_MODELS: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'the services: a folder, or a container of blobs, https://<account>.blob.core.windows.net/<container> or blob:<container>; default: models/ in the app',
+    ),
+  SCORING_POLL_MS: z
+    .string()
+    .regex(/^[1-9]\d{2,7}$/, 'must be a whole number of milliseconds, 100 or more')
+    .default('10000')
+    .transform(Number)
+    .describe('milliseconds between two looks for changed services in a container'),
+  SCORING_MODEL_CACHE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'folder for copies of the models of a container; default: scoring-functions-models in the temporary folder',
+    ),
+  SCORING_MODEL_CACHE_BYTES: z
+    .string()
+    .regex(/^[1-9]\d{0,14}$/, 'must be a whole number of bytes')
+    .default(String(2 * 2 ** 30))
+    .transform(Number)
+    .describe('bytes of that folder; what is in use stays in any case; default: 2 GiB'),
+  SCORING_LOAD: z
+    .enum(['start', 'onDemand'], 'must be start or onDemand')
+    .default('start')
+    .describe('when services are loaded whose service.json does not say it: with the app, or with the first request'),
+  SCORING_MAX_LOADED: z
+    .string()
+    .regex(/^[1-9]\d{0,3}$/, 'must be a whole number from 1 to 9999')
+    .default('16')
+    .transform(Number)
+    .describe('services that are loaded on demand at a time; those that were not used for longest are unloaded'),
   SCORING_DEFAULT_SERVICE: z.string().min(1).optional().describe('service behind /score; default: the only service'),
   SCORING_MAX_THREADS: z
     .string()
@@ -59,7 +94,7 @@ const Environment = z.object({
   SCORING_WATCH: z
     .enum(['off', 'on'], 'must be off or on')
     .default('on')
-    .describe('whether changed services are loaded again, in Development'),
+    .describe('whether changed services are loaded again; those of a folder only in Development'),
   SCORING_EXECUTION_PROVIDERS: z
     .string()
     .transform((text, context) => readProviders(text, message => context.addIssue({ code: 'custom', message })))
@@ -202,7 +237,14 @@ export function readSettings(
   return {
     isDevelopment,
     appRoot,
-    modelsDir: values.SCORING_MODELS ?? `${appRoot}/models`,
+    models: values.SCORING_MODELS ?? `${appRoot}/models`,
+    modelCache: {
+      folder: values.SCORING_MODEL_CACHE ?? `${temporaryDir}/scoring-functions-models`,
+      maxBytes: values.SCORING_MODEL_CACHE_BYTES,
+    },
+    pollMs: values.SCORING_POLL_MS,
+    load: values.SCORING_LOAD,
+    maxLoaded: values.SCORING_MAX_LOADED,
     defaultService: values.SCORING_DEFAULT_SERVICE,
     authorityHost: readAuthorityHost(values.AZURE_AUTHORITY_HOST, isDevelopment),
     keyVaultUrl: values.KEY_VAULT_URL,
@@ -217,7 +259,7 @@ export function readSettings(
     maxHeldBytes: values.SCORING_MAX_HELD_BYTES,
     // Workers record what they run, for the next process to report after a crash.
     runRecords: isDevelopment ? `${appRoot}/.local/running` : `${temporaryDir}/scoring-functions-running`,
-    isWatching: isDevelopment && values.SCORING_WATCH === 'on',
+    watch: values.SCORING_WATCH,
     executionProviders: values.SCORING_EXECUTION_PROVIDERS,
     encryptedKeys: values.SCORING_ENCRYPTED_KEYS,
     storage: {

@@ -1,7 +1,7 @@
 // Written by kernel/build.js; do not edit.
 
 /** The WebAssembly module that kernel/assembly is compiled to, in base64. */
-export const kernelBytes = [
+export const kernelBytes = /* @__PURE__ */ [
   'AGFzbQEAAAABeBBgBn9/f35+fgBgBX9/f35/AGAFf39/f34AYAR/f39+AGADf39+AGACf38AYAAAYAJ+fgBgCH9/fn9/f39+AGAGf39+f39+AGAG',
   'f39/f39+AGAGf39/f39/AGAGf39+fn5+AGAIf39/fn5+fn4AYAF/AGADf39/AAMYFwYHAQAACAkBCgICCwADDA0DBAQFDgUPBQMBAAEGCwJ+AUIA',
   'C38BQQALB+IBFgZkaWdlc3QAFgZyYW5kb20AFQRzZWVkABQHdGVybmFyeQATCXVuaWZvcm02MwASCXVuaWZvcm02NAARB2ZvcndhcmQAEAdpbnZl',

@@ -1,39 +1,28 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { StorageAccount } from './app/binding-settings.ts'
 import { FunctionRunner, type HostContext } from './app/function-runner.ts'
 import type { Trigger } from './app/triggers.ts'
+import { BlobListener } from './blob/blob-listener.ts'
+import type { BlobSettings } from './blob/blob-settings.ts'
 import { systemClock } from './clock.ts'
+import { loadHostStorage } from './load-host-storage.ts'
+import type { BackgroundPlan } from './plan-background-triggers.ts'
 import type { QueueListener } from './queue/queue-listener.ts'
 import type { QueueSettings } from './queue/queue-settings.ts'
-import { listenToQueue, planQueueTrigger, type QueueTrigger } from './queue/queue-trigger.ts'
-import { listenToTimer, planTimerTrigger, type TimerTrigger } from './timer/timer-trigger.ts'
-
-/** The queue and timer triggers that can run, and why others cannot. */
-export interface BackgroundPlan {
-  readonly queues: readonly QueueTrigger[]
-  readonly timers: readonly TimerTrigger[]
-  /** By the name of the function. */
-  readonly skipReasons: ReadonlyMap<string, string>
-}
-
-/** @throws StartupError when a binding is wrong */
-export function planBackgroundTriggers(triggers: readonly Trigger[], environment: NodeJS.ProcessEnv): BackgroundPlan {
-  const withType = (type: string) => triggers.filter(trigger => trigger.type.toLowerCase() === type)
-  const queues: QueueTrigger[] = []
-  const skipReasons = new Map<string, string>()
-  for (const trigger of withType('queuetrigger')) {
-    const plan = planQueueTrigger(trigger, environment)
-    if (plan.kind === 'runs') queues.push(plan)
-    else skipReasons.set(trigger.fn.name, plan.reason)
-  }
-  const now = new Date(systemClock.wallMs())
-  return { queues, timers: withType('timertrigger').map(each => planTimerTrigger(each, environment, now)), skipReasons }
-}
+import { listenToQueue } from './queue/queue-trigger.ts'
+import { BusListener } from './service-bus/bus-listener.ts'
+import type { BusSettings } from './service-bus/bus-settings.ts'
+import type { HostBus } from './service-bus/host-bus.ts'
+import { listenToTimer } from './timer/timer-trigger.ts'
 
 export interface BackgroundOptions {
   readonly plan: BackgroundPlan
   readonly host: HostContext
-  readonly settings: QueueSettings
+  readonly bus: HostBus
+  readonly queues: QueueSettings
+  readonly blobs: BlobSettings
+  readonly serviceBus: BusSettings
   /** How long a received message is invisible to others. */
   readonly invisibleMs: number
 }
@@ -46,17 +35,21 @@ interface Listener {
   stop(): Promise<void>
 }
 
-/** Runs queue and timer triggers until it is stopped. */
+/** Runs the triggers besides HTTP until it is stopped. */
 export class BackgroundTriggers {
   readonly #listeners: Listener[] = []
   /** By account and name; several functions may share a queue. */
   readonly #byQueue = new Map<string, QueueListener[]>()
-  readonly #onSent = (message: unknown) => this.#wakeAll((message as { queueName?: unknown }).queueName)
+  readonly #onSent = (message: unknown) => this.wakeAll((message as { queueName?: unknown }).queueName)
+  #bus: HostBus | undefined
   #isStopping = false
 
   async start(options: BackgroundOptions): Promise<void> {
-    const { plan, host } = options
-    if (plan.queues.length > 0) await this.#addQueues(options)
+    const { plan, host, bus } = options
+    this.#bus = bus
+    if (plan.queues.length + plan.blobs.length > 0) await this.#addStorage(options)
+    for (const each of plan.buses)
+      await this.#add(each.trigger, host, async runner => this.#openBus(each, runner, options))
     if (this.#isStopping) return
     for (const timer of plan.timers) {
       this.#listeners.push(listenToTimer(timer, new FunctionRunner(timer.trigger.fn, host), systemClock))
@@ -65,40 +58,67 @@ export class BackgroundTriggers {
     subscribe(sentMessages, this.#onSent)
   }
 
-  async #addQueues({ plan, host, settings, invisibleMs }: BackgroundOptions): Promise<void> {
-    const { openAzureQueue } = await loadQueueClient()
-    for (const { trigger, queueName, connectionString } of plan.queues) {
-      const queueKey = (name: string) => `${connectionString}\n${name}`
-      let listener: QueueListener
-      try {
-        listener = listenToQueue(queueName, new FunctionRunner(trigger.fn, host), {
-          clock: systemClock,
-          warn: text => host.log.system('warning', text),
-          openQueue: name => openAzureQueue(connectionString, name),
-          settings,
-          invisibleMs,
-          onWritten: name => this.#wake(queueKey(name)),
-        })
-      } catch (error) {
-        // The app is serving already, and its other functions can run.
-        host.log.system('error', `Function '${trigger.fn.name}' does not run: ${(error as Error).message}`)
-        continue
-      }
-      this.#byQueue.set(queueKey(queueName), [...(this.#byQueue.get(queueKey(queueName)) ?? []), listener])
-      this.#listeners.push(listener)
+  /** A listener that cannot be made is named in the log: the app is serving already, and its other functions can run. */
+  async #add({ fn }: Trigger, host: HostContext, open: (runner: FunctionRunner) => Promise<Listener>): Promise<void> {
+    try {
+      this.#listeners.push(await open(new FunctionRunner(fn, host)))
+    } catch (error) {
+      host.log.system('error', `Function '${fn.name}' does not run: ${(error as Error).message}`)
     }
+  }
+
+  async #addStorage({ plan, host, queues: settings, blobs, invisibleMs }: BackgroundOptions): Promise<void> {
+    const { openAzureBlobs, openAzureQueue } = await loadHostStorage()
+    const makeContext = (account: StorageAccount) => ({
+      clock: systemClock,
+      warn: (text: string) => host.log.system('warning', text),
+      openQueue: (name: string) => openAzureQueue(account, name),
+      invisibleMs,
+      onWritten: (name: string) => this.#wake(queueKey(account, name)),
+    })
+    for (const { trigger, queueName, account } of plan.queues) {
+      await this.#add(trigger, host, async runner => {
+        const listener = listenToQueue(trigger, queueName, runner, { ...makeContext(account), settings })
+        const key = queueKey(account, queueName)
+        this.#byQueue.set(key, [...(this.#byQueue.get(key) ?? []), listener])
+        return listener
+      })
+    }
+    for (const each of plan.blobs) {
+      const { account } = each
+      const context = { ...makeContext(account), settings: blobs, queueSettings: settings }
+      await this.#add(
+        each.trigger,
+        host,
+        async runner => new BlobListener(each, runner, { ...context, blobs: openAzureBlobs(account) }),
+      )
+    }
+  }
+
+  async #openBus(
+    trigger: BackgroundPlan['buses'][number],
+    runner: FunctionRunner,
+    { bus, host, serviceBus: settings }: BackgroundOptions,
+  ): Promise<Listener> {
+    const warn = (text: string) => host.log.system('warning', text)
+    return new BusListener(trigger, runner, {
+      bus: await bus.open(trigger.connectionString),
+      settings,
+      held: bus.held,
+      warn,
+    })
   }
 
   /** Starts no more runs, and waits at most `maxMs` for the current ones. The messages of later ones are delivered again. */
   async stop(maxMs: number): Promise<void> {
     this.#isStopping = true
     unsubscribe(sentMessages, this.#onSent)
-    const stopped = Promise.all(this.#listeners.map(listener => listener.stop()))
+    const stopped = Promise.all(this.#listeners.map(listener => listener.stop())).then(() => this.#bus?.close())
     await Promise.race([stopped, delay(maxMs, undefined, { ref: this.#listeners.length > 0 })])
   }
 
   /** Polls the queues of this name in every account: a poll of an empty queue does no harm. */
-  #wakeAll(queueName: unknown): void {
+  wakeAll(queueName: unknown): void {
     for (const key of this.#byQueue.keys()) if (key.endsWith(`\n${queueName}`)) this.#wake(key)
   }
 
@@ -107,8 +127,6 @@ export class BackgroundTriggers {
   }
 }
 
-/** Loads Azure's SDK for queues, in a bundle of its own, so that only an app with a queue trigger pays for it. */
-async function loadQueueClient(): Promise<typeof import('./queue/azure-queue.ts')> {
-  const file = import.meta.url.endsWith('.ts') ? './queue/azure-queue.ts' : './host-storage.cjs'
-  return import(new URL(file, import.meta.url).href)
+function queueKey(account: StorageAccount, name: string): string {
+  return `${typeof account === 'string' ? account : account.urls.queue}\n${name}`
 }

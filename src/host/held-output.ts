@@ -16,17 +16,25 @@ type Write = NodeJS.WriteStream['write']
 const maxHeldCharacters = 1_000_000
 
 let held: Held[] | undefined
+let released = (): void => {}
 let originals: [stream: NodeJS.WriteStream, write: Write][] = []
 
-/** Holds back stdout and stderr until `releaseOutput`, or until it is very much. What native code prints is not held. */
-export function holdOutput(): void {
+/**
+ * Holds back stdout and stderr until `releaseOutput`, or until it is very much. What native code prints is not held.
+ *
+ * @param onHeld  gets what is held back
+ * @param onReleased  called when what is printed goes out again
+ */
+export function holdOutput(onHeld: (text: string) => void = () => {}, onReleased: () => void = () => {}): void {
   held = []
+  released = onReleased
   let characters = 0
   originals = [process.stdout, process.stderr].map(stream => [stream, stream.write])
   for (const [stream] of originals) {
     stream.write = (chunk: string | Uint8Array, ...rest: unknown[]) => {
       const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString()
       held?.push({ stream, text })
+      onHeld(text)
       characters += text.length
       if (characters > maxHeldCharacters) releaseOutput()
       const done = rest.find(each => typeof each === 'function')
@@ -48,4 +56,7 @@ export function releaseOutput(omit: readonly string[] = []): void {
     const kept = lines.filter(line => !omit.some(start => line.startsWith(start))).join('')
     if (kept !== '') stream.write(kept)
   }
+  const then = released
+  released = () => {}
+  then()
 }

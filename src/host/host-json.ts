@@ -1,8 +1,10 @@
 import { join } from 'node:path'
 import { StartupError } from '../errors.ts'
+import { type BlobSettings, readBlobSettings } from './blob/blob-settings.ts'
 import { parseTimeSpan } from './dotnet-time.ts'
 import { readJsonFile } from './json-file.ts'
 import { type QueueDefaults, type QueueSettings, readQueueSettings } from './queue/queue-settings.ts'
+import { type BusSettings, readBusSettings } from './service-bus/bus-settings.ts'
 
 /** The settings of host.json that this host uses. */
 export interface HostJson {
@@ -11,12 +13,19 @@ export interface HostJson {
   /** How long an invocation may run; undefined: without limit. */
   readonly functionTimeoutMs: number | undefined
   readonly queues: QueueSettings
+  readonly blobs: BlobSettings
+  readonly serviceBus: BusSettings
 }
 
 interface File {
   readonly version?: unknown
   readonly functionTimeout?: unknown
-  readonly extensions?: { readonly http?: { readonly routePrefix?: unknown }; readonly queues?: unknown }
+  readonly extensions?: {
+    readonly http?: { readonly routePrefix?: unknown }
+    readonly queues?: unknown
+    readonly blobs?: unknown
+    readonly serviceBus?: unknown
+  }
 }
 
 const defaultTimeoutMs = 30 * 60_000
@@ -32,6 +41,8 @@ export function readHostJson(appRoot: string, defaults: QueueDefaults): HostJson
     routePrefix: readRoutePrefix(extensions?.http?.routePrefix ?? 'api'),
     functionTimeoutMs: readFunctionTimeout(functionTimeout),
     queues: readQueueSettings(extensions?.queues, defaults),
+    blobs: readBlobSettings(extensions?.blobs, defaults.processorCount),
+    serviceBus: readBusSettings(extensions?.serviceBus, defaults.processorCount),
   }
 }
 

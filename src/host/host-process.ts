@@ -16,8 +16,17 @@ import { FunctionTimeout, type NamedInvocation } from './app/function-timeout.ts
 import { FunctionsCore, supplyFunctionsCore } from './app/functions-core.ts'
 import { readOnly, runAppHooks } from './app/invocation-hooks.ts'
 import { loadApp } from './app/load-app.ts'
-import { httpTriggers, type ListedFunction, listFunctions, listTriggers, unservedBindings } from './app/triggers.ts'
-import { BackgroundTriggers, planBackgroundTriggers } from './background-triggers.ts'
+import { OutputBindings } from './app/output-bindings.ts'
+import {
+  describeKeys,
+  httpTriggers,
+  isDisabled,
+  type ListedFunction,
+  listFunctions,
+  listTriggers,
+  unservedBindings,
+} from './app/triggers.ts'
+import { BackgroundTriggers } from './background-triggers.ts'
 import { systemClock } from './clock.ts'
 import { formatTimeSpan } from './dotnet-time.ts'
 import { holdOutput, type ReleaseOutput, releaseOutput } from './held-output.ts'
@@ -30,8 +39,12 @@ import { type GrpcHandler, WaitingReceiver } from './http/receiver.ts'
 import { HttpServer } from './http/server.ts'
 import { errorCodes } from './http2/error-codes.ts'
 import { refuseGrpc } from './http2/receive-stream.ts'
+import { openOutputStorage } from './load-host-storage.ts'
 import { type LocalSettings, readLocalSettings } from './local-settings.ts'
+import { LogFile } from './log-file.ts'
+import { listRunning, planBackgroundTriggers } from './plan-background-triggers.ts'
 import { endCrashed, endOnUncaughtErrors, endUnstarted, explain, stopOnSignals } from './process-end.ts'
+import { HostBus } from './service-bus/host-bus.ts'
 import { whenIdle } from './when-idle.ts'
 
 /** The message of the child to its supervisor once it serves. */
@@ -66,6 +79,7 @@ function readOptions() {
       // The supervisor has put local.settings.json into the environment already.
       'no-local-settings': { type: 'boolean', default: false },
       // The supervisor prints a start screen first, and then asks for what was held back.
+      'log-file': { type: 'string' },
       'hold-output': { type: 'boolean', default: false },
     },
   })
@@ -74,8 +88,13 @@ function readOptions() {
 
 async function main(): Promise<void> {
   const options = readOptions()
-  if (options['hold-output']) {
-    holdOutput()
+  const logFile = options['log-file'] === undefined ? undefined : new LogFile(options['log-file'])
+  if (!options['hold-output']) logFile?.copyOutput()
+  else {
+    holdOutput(
+      text => logFile?.append(text),
+      () => logFile?.copyOutput(),
+    )
     process.on('message', ({ type, omit }: ReleaseOutput) => {
       if (type === 'release output') releaseOutput(omit)
     })
@@ -91,7 +110,8 @@ async function main(): Promise<void> {
   process.env.AZURE_FUNCTIONS_ENVIRONMENT ??= 'Development'
   process.env.WEBSITE_HOSTNAME = defaultHost
 
-  const core = new FunctionsCore(log)
+  const bus = new HostBus(process.env)
+  const core = new FunctionsCore(log, bus.module)
   supplyFunctionsCore(core)
   // Node.js then reads what it compiled at an earlier start. Where it cannot store that, it does without.
   enableCompileCache(join(appRoot, '.local', 'compile-cache'))
@@ -109,18 +129,32 @@ async function main(): Promise<void> {
   const { routePrefix, functionTimeoutMs } = hostJson
   const { maxPollingMs, maxBodyBytes, invisibleMs, unreadResponseMs } = readHostSettings(process.env)
   server.dropUnreadAfter(unreadResponseMs)
-  const triggers = listTriggers(core.functions.values())
+  const triggers = listTriggers(core.functions.values()).filter(({ fn }) => !isDisabled(fn.name, process.env))
   for (const sentence of unservedBindings(triggers)) log.system('warning', sentence)
   const plan = planBackgroundTriggers(triggers, process.env)
-  const host: HostContext = { hooks: core.hooks, appHookData, timeout: makeTimeout(functionTimeoutMs, log), log }
+  const background = new BackgroundTriggers()
+  const outputs = new OutputBindings({
+    environment: process.env,
+    messageEncoding: hostJson.queues.messageEncoding,
+    open: () => openOutputStorage(name => background.wakeAll(name)),
+  })
+  const host: HostContext = {
+    hooks: core.hooks,
+    appHookData,
+    timeout: makeTimeout(functionTimeoutMs, log),
+    log,
+    outputs,
+  }
 
   const settings = { scheme, defaultHost, maxBodyBytes } as const
-  const dispatcher = new HttpDispatcher({ triggers: httpTriggers(triggers), routePrefix, settings, ...host })
+  const http = httpTriggers(triggers)
+  const aboutKeys = describeKeys(http, isDevelopment)
+  if (aboutKeys !== undefined) log.system('warning', aboutKeys)
+  const dispatcher = new HttpDispatcher({ triggers: http, routePrefix, settings, ignoresKeys: isDevelopment, ...host })
   receiver.start({
     request: (incoming, outgoing, expectsContinue) => dispatcher.handle(incoming, outgoing, expectsContinue),
     grpc: core.grpcHandler ? guardGrpc(core.grpcHandler, log) : refuseGrpc,
   })
-  const background = new BackgroundTriggers()
   stop = async () => {
     dispatcher.isStopping = true
     await Promise.all([server.drain(drainTimeoutMs), background.stop(drainTimeoutMs)])
@@ -128,7 +162,7 @@ async function main(): Promise<void> {
   }
 
   const url = `${scheme}://${defaultHost}`
-  const running = new Set([...plan.queues, ...plan.timers].map(({ trigger }) => trigger.fn.name))
+  const running = listRunning(plan)
   const functions = listFunctions(triggers, routePrefix, { running, skipReasons: plan.skipReasons })
   const listening: Listening = { type: 'listening', url, port, grpcPort, functions }
   if (process.send) process.send(listening)
@@ -138,8 +172,8 @@ async function main(): Promise<void> {
   await whenIdle(maxIdleWaitMs)
   flushCompileCache() // also when the process is killed later
   const { maxPollingIntervalMs } = hostJson.queues
-  const queueSettings = { ...hostJson.queues, maxPollingIntervalMs: maxPollingMs ?? maxPollingIntervalMs }
-  await background.start({ plan, host, settings: queueSettings, invisibleMs })
+  const queues = { ...hostJson.queues, maxPollingIntervalMs: maxPollingMs ?? maxPollingIntervalMs }
+  await background.start({ ...hostJson, plan, host, bus, queues, invisibleMs })
 }
 
 /** Requests that come before the receiver is started wait for it. */

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { StartupError } from '../errors.ts'
+import { isByIdentity } from './app/binding-settings.ts'
 import { parseJsonObject } from './json-file.ts'
 
 const initial = {
@@ -17,8 +18,8 @@ export interface LocalSettings {
 }
 
 /**
- * Reads `local.settings.json` by the rules of `func start`: a variable of the environment wins, null is skipped. Creates the
- * file when there is none.
+ * Reads `local.settings.json` by the rules of `func start`: a variable of the environment wins, null is skipped. Unlike there,
+ * settings of the environment such as `X__accountName` win over the connection string `X`. Creates the file when there is none.
  *
  * @throws StartupError when the file is no JSON, is encrypted, or has values of another type
  */
@@ -33,6 +34,8 @@ export function readLocalSettings(appRoot: string, environment: NodeJS.ProcessEn
   const warnings: string[] = []
   for (const [name, value] of Object.entries(objectAt(file, 'Values', path))) {
     if (value === null) continue
+    // A connection string would take precedence over the identity, and in a container there is only the one of `initial`.
+    if (isByIdentity(name, environment)) continue
     if (typeof value === 'object') throw new StartupError(`${path}: Values.${name} must be a string`)
     if (environment[name] !== undefined) {
       warnings.push(`Skipping '${name}' from local settings as it's already defined in current environment variables.`)

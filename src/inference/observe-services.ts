@@ -6,14 +6,27 @@ import type { ScoringService } from './scoring-service.ts'
  * Gauges of services and their workers, read when the metrics are scraped.
  *
  * @param list  the services that are served at that time
+ * @param isOutdated  whether newer files of a service do not load; absent: none has
  */
-export function observeServices(list: () => readonly ScoringService[]): ObservedFamily[] {
+export function observeServices(
+  list: () => readonly ScoringService[],
+  isOutdated: (service: string) => boolean = () => false,
+): ObservedFamily[] {
   const ofEach = (read: (service: ScoringService, attributes: Attributes) => Sample[]) => () =>
-    list().flatMap(service => read(service, { [attribute.service]: service.name }))
+    list()
+      .flatMap(({ parts }) => parts)
+      .flatMap(service => read(service, readAttributes(service)))
   return [
     new ObservedFamily(
       metric.ready,
       ofEach((service, attributes) => [{ attributes, value: service.isReady ? 1 : 0 }]),
+    ),
+    new ObservedFamily(
+      metric.loaded,
+      ofEach((service, attributes) => [{ attributes, value: service.report ? 1 : 0 }]),
+    ),
+    new ObservedFamily(metric.outdated, () =>
+      list().map(({ name }) => ({ attributes: { [attribute.service]: name }, value: isOutdated(name) ? 1 : 0 })),
     ),
     new ObservedFamily(
       metric.info,
@@ -45,4 +58,8 @@ export function observeServices(list: () => readonly ScoringService[]): Observed
       ),
     ),
   ]
+}
+
+function readAttributes({ name, deployment }: ScoringService): Attributes {
+  return { [attribute.service]: name, ...(deployment !== undefined && { [attribute.deployment]: deployment }) }
 }

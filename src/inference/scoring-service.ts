@@ -15,44 +15,18 @@ import type { CallDeadline } from '../scheduling/request-queue.ts'
 import type { ColdStart, PhaseTimes } from '../telemetry/cold-start.ts'
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
-import type { QueuedLoad } from '../workers/pool/load-queue.ts'
 import type { SchedulerActivity, ServiceScheduler } from '../workers/pool/service-scheduler.ts'
 import type { Call } from './call.ts'
+import type { Deployments } from './deployments.ts'
 import type { EncryptedRequests } from './encrypted-requests.ts'
+import type { Engine } from './engine.ts'
+import type { Mirror } from './mirror.ts'
+import type { ScoringServiceOptions } from './service-options.ts'
 import { traceResult, withTraceContext } from './trace-call.ts'
 import { readWholeResult } from './whole-result.ts'
 
-export type ServiceStatus = 'loading' | 'ready' | 'failed'
-
-export interface ScoringServiceOptions {
-  readonly name: string
-  readonly definition: ServiceDefinition
-  /** Absent: the files of the service cannot be read, or nothing needs to know them. */
-  readonly spec?: ServiceSpec | undefined
-  /** The files that it was opened from; absent: they do not change while the app runs. */
-  readonly files?: OpenedFiles | undefined
-  /** undefined: `service.json` says that the service is public. */
-  readonly authorizer: Authorizer | undefined
-  /** Where its requests run, or why they cannot: a reason for its owner. */
-  readonly engine: Engine
-  readonly documents?: OwnDocuments | undefined
-  readonly metrics?: ServiceMetrics | undefined
-  /** Absent: nobody asks how long its first answer took. */
-  readonly coldStart?: ColdStart | undefined
-  /** Absent: its requests are not traced. */
-  readonly tracing?: Tracing | undefined
-  /** Bytes that its requests may hold; absent: any number. */
-  readonly bytes?: ByteBudget | undefined
-  /** Answers carry a `Server-Timing` header. */
-  readonly hasServerTiming?: boolean
-  /** Loads what reads encrypted requests; absent: there are none. */
-  readonly encrypted?: (() => Promise<EncryptedRequests>) | undefined
-}
-
-/** What runs the requests of a service; a service whose files cannot be read has nothing that could. */
-export type Engine =
-  | { readonly kind: 'scheduler'; readonly scheduler: ServiceScheduler; readonly load?: QueuedLoad }
-  | { readonly kind: 'none'; readonly failure: string }
+/** `idle`: it loads with the next request. */
+export type ServiceStatus = 'loading' | 'ready' | 'failed' | 'idle'
 
 /** Clients and proxies give up after 30 s as a rule; before that they get a 503 that says when to try again. */
 const maxWaitForLoadMs = 25_000
@@ -63,6 +37,10 @@ const drainPollMs = 20
 /** A service as callers meet it: who may call it, whether it can score, and the one path that every score takes. */
 export class ScoringService {
   readonly name: string
+  readonly deployment: string | undefined
+  readonly deployments: Deployments | undefined
+  /** Copies requests of this deployment for others; set where the deployments are put together. */
+  mirror: Mirror | undefined
   readonly definition: ServiceDefinition
   /** What its workers load. */
   readonly spec: ServiceSpec | undefined
@@ -79,6 +57,7 @@ export class ScoringService {
   readonly encrypted: (() => Promise<EncryptedRequests>) | undefined
   readonly #decompressionLimits = new DecompressionLimits()
   readonly #engine: Engine
+  readonly #onUse: ((service: ScoringService) => void) | undefined
   #waitingForLoad = 0
   #loadedAt = 0
   /** Calls that came and have no result yet: their bodies may still be read. */
@@ -86,6 +65,9 @@ export class ScoringService {
 
   constructor(options: ScoringServiceOptions) {
     this.name = options.name
+    this.deployment = options.deployment
+    this.deployments = options.deployments
+    this.#onUse = options.onUse
     this.definition = options.definition
     this.spec = options.spec
     this.files = options.files
@@ -98,14 +80,16 @@ export class ScoringService {
     this.bytes = options.bytes ?? new ByteBudget(Number.POSITIVE_INFINITY)
     this.encrypted = options.encrypted
     this.#engine = options.engine
-    if (this.#coldStart) {
-      this.loaded.then(
-        () => {
-          this.#loadedAt = performance.now()
-        },
+    // Others load with a request, which marks it.
+    if (this.#coldStart && !options.onUse)
+      this.load().then(
+        () => this.#markLoaded(),
         () => {}, // `failure` tells
       )
-    }
+  }
+
+  #markLoaded(): void {
+    this.#loadedAt ||= performance.now()
   }
 
   /** @returns the phases of the start of this process, if a request that came at `requestedAt` got its first answer */
@@ -116,32 +100,59 @@ export class ScoringService {
 
   get status(): ServiceStatus {
     if (this.failure !== undefined) return 'failed'
-    return this.report ? 'ready' : 'loading'
+    if (this.report) return 'ready'
+    return this.#engine.kind === 'changing' && this.#engine.source.isAsleep ? 'idle' : 'loading'
   }
 
-  /** Whether the service has loaded and can check its callers. */
+  /** Whether the service has loaded, or can when it is called, and can check its callers. */
   get isReady(): boolean {
-    return this.status === 'ready' && this.authorizer?.isReady !== false
+    const { status } = this
+    return (status === 'ready' || status === 'idle') && this.authorizer?.isReady !== false
+  }
+
+  /** What runs its requests now. */
+  get scheduler(): ServiceScheduler | undefined {
+    const engine = this.#engine
+    if (engine.kind === 'scheduler') return engine.scheduler
+    return engine.kind === 'changing' ? engine.source.scheduler : undefined
   }
 
   /**
-   * Settles once, with the first load.
+   * Settles once, with the first load, which begins now if the service waits for a request.
    *
    * @throws ServiceLoadError with the reason when the service cannot be loaded
    */
-  get loaded(): Promise<LoadReport> {
-    if (this.#engine.kind === 'scheduler') return this.#engine.scheduler.firstLoad
-    return Promise.reject(new ServiceLoadError(this.#engine.failure))
+  load(): Promise<LoadReport> {
+    const engine = this.#engine
+    if (engine.kind === 'scheduler') return engine.scheduler.firstLoad
+    if (engine.kind === 'none') return Promise.reject(new ServiceLoadError(engine.failure))
+    this.#onUse?.(this)
+    return engine.source.load()
+  }
+
+  /** Makes the files be there that `spec` names. @throws Error when they cannot be fetched */
+  async prepare(): Promise<void> {
+    if (this.#engine.kind === 'changing') await this.#engine.source.prepare()
+  }
+
+  /** Ends its workers until the next request. @returns whether it had any, and none has anything to do */
+  unload(): boolean {
+    return this.#engine.kind === 'changing' && this.isQuiet && this.#engine.source.unload()
   }
 
   /** What loading found, while the service is ready. */
   get report(): LoadReport | undefined {
-    return this.#engine.kind === 'scheduler' ? this.#engine.scheduler.report : undefined
+    return this.scheduler?.report
   }
 
   /** The numbered folder of its models, e.g. `2`; undefined: it has none. */
   get version(): string | undefined {
     return this.spec?.version
+  }
+
+  /** Its deployments, or the service itself, which has none. */
+  get parts(): readonly ScoringService[] {
+    return this.deployments?.all.map(({ service }) => service) ?? [this]
   }
 
   /** Notes for the owner about what is served, once it has loaded. */
@@ -152,12 +163,14 @@ export class ScoringService {
 
   /** What its workers do; undefined where it never had any. */
   get activity(): SchedulerActivity | undefined {
-    return this.#engine.kind === 'scheduler' ? this.#engine.scheduler.activity : undefined
+    return this.scheduler?.activity
   }
 
   /** Why it cannot score, for its owner. */
   get failure(): string | undefined {
-    return this.#engine.kind === 'scheduler' ? this.#engine.scheduler.failure : this.#engine.failure
+    const engine = this.#engine
+    if (engine.kind === 'scheduler') return engine.scheduler.failure
+    return engine.kind === 'none' ? engine.failure : engine.source.failure
   }
 
   /**
@@ -186,15 +199,27 @@ export class ScoringService {
         throw new ScoringError(refusal.code, refusal.message, refusal)
       }
       const request = await call.read(report)
-      if (!call.span?.isRecorded) return await this.#ready().scheduler.submit(request, call.isAbandoned, deadline)
+      const { span } = call
+      if (!span?.isRecorded) return await this.#submit(request, call, deadline)
       const acceptedAt = performance.now()
-      const traced = withTraceContext(request, call.span.context)
-      const result = await this.#ready().scheduler.submit(traced, call.isAbandoned, deadline)
-      traceResult(call.span, result, { service: this.name, acceptedAt, ...report })
+      const result = await this.#submit(withTraceContext(request, span.context), call, deadline)
+      traceResult(span, result, { service: this.name, acceptedAt, ...report })
       return result
     } finally {
       this.#calls--
     }
+  }
+
+  async #submit(
+    request: InferenceRequest,
+    { isAbandoned }: Call,
+    deadline: CallDeadline | undefined,
+  ): Promise<InferenceResult> {
+    const { scheduler } = this.#ready()
+    const copy = this.mirror?.copy(this, request)
+    const result = await scheduler.submit(request, isAbandoned, deadline)
+    copy?.answered(result)
+    return result
   }
 
   /**
@@ -215,6 +240,7 @@ export class ScoringService {
    * @throws ScoringError SERVICE_LOADING or SERVICE_UNAVAILABLE
    */
   async inferInBackground(request: InferenceRequest, isAbandoned: () => boolean): Promise<WholeResult> {
+    if (this.status === 'idle') await this.load().catch(() => {}) // `#ready` says why
     return readWholeResult(await this.#ready().scheduler.submitInBackground(request, isAbandoned))
   }
 
@@ -226,29 +252,43 @@ export class ScoringService {
    */
   async waitUntilLoaded(deadline: CallDeadline | undefined): Promise<LoadReport> {
     const { timeoutMs, maxQueued } = this.definition.limits
-    if (this.#engine.kind === 'scheduler' && this.status === 'loading' && this.#waitingForLoad < maxQueued) {
+    const isLoading = this.status === 'loading' || this.status === 'idle'
+    if (isLoading && this.#waitingForLoad < maxQueued) {
       this.#waitingForLoad++
-      this.#engine.load?.hurry()
+      this.#hurry()
       const maxMs = Math.min(maxWaitForLoadMs, timeoutMs, deadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
-      const { firstLoad, isDebugged } = this.#engine.scheduler
-      await (isDebugged ? firstLoad.catch(() => {}) : settledWithin(firstLoad, maxMs))
+      const load = this.load()
+      await (this.#isDebugged ? load.catch(() => {}) : settledWithin(load, maxMs))
       this.#waitingForLoad--
+      if (this.report) this.#markLoaded()
     }
     return this.requireReady()
   }
 
-  /** @throws ScoringError SERVICE_LOADING or SERVICE_UNAVAILABLE */
+  #hurry(): void {
+    const engine = this.#engine
+    if (engine.kind === 'scheduler') engine.firstLoad?.hurry()
+    if (engine.kind === 'changing') engine.source.hurry()
+  }
+
+  /** @throws ScoringError SERVICE_LOADING, also when it begins to load now; SERVICE_UNAVAILABLE */
   requireReady(): LoadReport {
     return this.#ready().report
   }
 
+  /** As `requireReady`, but takes a service for ready that loads with the next request. */
+  requireAvailable(): void {
+    if (this.status !== 'idle') this.requireReady()
+  }
+
   #ready(): { scheduler: ServiceScheduler; report: LoadReport } {
-    if (this.#engine.kind === 'scheduler') {
-      const { scheduler } = this.#engine
-      const { report } = scheduler
-      if (report) return { scheduler, report }
-      if (scheduler.failure === undefined)
-        throw new ScoringError('SERVICE_LOADING', `service "${this.name}" is still loading; try again in a moment`)
+    const { scheduler } = this
+    const report = scheduler?.report
+    if (this.#engine.kind === 'changing') this.#onUse?.(this)
+    if (scheduler && report) return { scheduler, report }
+    if (this.failure === undefined) {
+      if (this.status === 'idle') this.load().catch(() => {}) // `failure` tells
+      throw new ScoringError('SERVICE_LOADING', `service "${this.name}" is still loading; try again in a moment`)
     }
     throw new ScoringError(
       'SERVICE_UNAVAILABLE',
@@ -281,23 +321,28 @@ export class ScoringService {
     const endsAt = performance.now() + maxMs
     // At least once: who has just looked the service up calls it within this turn of the event loop.
     do await delay(drainPollMs, undefined, { ref: false })
-    while (!this.#isIdle && (performance.now() < endsAt || this.#isDebugged))
+    while (!this.isQuiet && (performance.now() < endsAt || this.#isDebugged))
     await this.stop()
   }
 
   get #isDebugged(): boolean {
-    return this.#engine.kind === 'scheduler' && this.#engine.scheduler.isDebugged
+    return this.scheduler?.isDebugged === true
   }
 
-  get #isIdle(): boolean {
-    const isIdle = this.#engine.kind === 'none' || this.#engine.scheduler.isIdle
+  /** Whether every request that has come is answered. */
+  get isQuiet(): boolean {
+    const engine = this.#engine
+    const isIdle =
+      engine.kind === 'scheduler' ? engine.scheduler.isIdle : engine.kind === 'none' || engine.source.isIdle
     return isIdle && this.#calls === 0 && this.#waitingForLoad === 0
   }
 
   async stop(): Promise<void> {
-    if (this.#engine.kind !== 'scheduler') return
-    this.#engine.load?.cancel()
-    await this.#engine.scheduler.stop()
+    const engine = this.#engine
+    if (engine.kind === 'changing') await engine.source.stop()
+    if (engine.kind !== 'scheduler') return
+    engine.firstLoad?.cancel()
+    await engine.scheduler.stop()
   }
 }
 

@@ -22,7 +22,7 @@ export interface BlobHead {
 /** Names are letters, digits and underscores, in lower case; values are ASCII. */
 export type BlobMetadata = Readonly<Record<string, string>>
 
-export interface ListedBlob extends Omit<BlobHead, 'etag'> {
+export interface ListedBlob extends BlobHead {
   readonly path: string
 }
 

@@ -8,9 +8,9 @@ export interface ChunkSize {
   readonly maxChunkBytes: number
 }
 
-const [smallestBytes, usualBytes] = [256 * 1024, 1024 ** 2]
-/** A file of up to 16 MiB is divided into so many chunks, if they are not too small, so that several hosts have work. */
-const usualChunks = 16
+const [smallestBytes, usualBytes] = [256 * 1024, 4 * 1024 ** 2]
+/** A file of up to 128 MiB is divided into so many chunks, if they are not too small, so that several hosts have work. */
+const usualChunks = 32
 /** Each chunk is a block of the output, which has 50,000 at most. */
 const mostChunks = 40_000
 const mostRows = 100_000
@@ -19,8 +19,8 @@ const mostRows = 100_000
 const mostBytesOfSizedChunk = 8 * 1024 ** 2
 
 /**
- * Chooses the size of the chunks of a job, in bytes of text. A chunk costs the same whatever it holds; above a megabyte that cost
- * no longer shows, while small jobs would wait longer.
+ * Chooses the size of the chunks of a job, in bytes of text. A chunk costs the same whatever it holds; above some megabytes that
+ * cost no longer shows, while other jobs would wait longer.
  *
  * @param bytes  size of the input as stored
  */

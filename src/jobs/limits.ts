@@ -10,7 +10,12 @@ export interface JobLimits {
   readonly budgetMs: number
   /** The same for a chunk. It is shorter, because chunks of other jobs wait behind it. */
   readonly chunkBudgetMs: number
-  /** How long a chunk message goes on with further chunks of its position in the window. Messages of other jobs wait behind it. */
+  /** The same for a chunk that is scored within the invocation of another step. */
+  readonly ownChunkBudgetMs: number
+  /**
+   * How long a chunk message goes on with further chunks of its position in the window. Messages of other jobs wait behind it: behind
+   * `window` times as much of each job.
+   */
   readonly turnMs: number
   /** How long after a step the steps that follow from it are still begun in the same invocation. */
   readonly runOnMs: number
@@ -39,7 +44,8 @@ export const jobLimits: JobLimits = {
   chunksPerPart: 64,
   budgetMs: 60_000,
   chunkBudgetMs: 15_000,
-  turnMs: 1000,
+  ownChunkBudgetMs: 1000,
+  turnMs: 250,
   runOnMs: 3000,
   safetyNetMs: 30_000,
   stallMs: 90_000,

@@ -1,6 +1,6 @@
 /** The port to the queues that drive jobs. A message is a hint: it may be lost, duplicated, delayed or reordered. */
 import * as z from 'zod'
-import { serviceNamePattern } from '../models/definition/definition.ts'
+import { serviceNamePattern } from '../models/definition/service-name.ts'
 import { type JobFolder, jobFolder, oldJobFolder } from './layout.ts'
 import { jobIdPattern } from './spec.ts'
 

@@ -1,4 +1,5 @@
 import type { TensorInfo } from '../models/session/model-session.ts'
+import type { OutputFormat } from './spec.ts'
 
 /** The outcome of one row. */
 export type RowResult =
@@ -21,6 +22,38 @@ export interface RowSettings extends MissingOptions {
   readonly takesEncrypted?: boolean
   /** Names of the values of a row, in order. */
   readonly columns?: readonly string[]
+}
+
+/** Text of whole rows. */
+export interface TextOfRows {
+  /** In memory that threads share, or that is copied. */
+  readonly content: Uint8Array
+  readonly rowCount: number
+  /** Index of the first row in the whole input. */
+  readonly firstRow: number
+  readonly reading: RowReading
+  readonly outputFormat: OutputFormat
+}
+
+/** How the rows of a text are read. */
+export interface RowReading extends Omit<RowSettings, 'columns'> {
+  /** JSON Lines, records of a CSV without its header, or elements of a JSON array with commas between them. */
+  readonly format: 'jsonl' | 'csv' | 'json'
+  /** Columns of the CSV, from left to right. */
+  readonly columns?: readonly string[] | undefined
+  /** Columns that hold the values of a row, in the order of the model input. */
+  readonly names?: readonly string[] | undefined
+  readonly maxRowBytes: number
+}
+
+/** Some of the rows of a text that follow each other, by their indexes in the text. */
+export interface ScoredPiece {
+  readonly from: number
+  readonly rowCount: number
+  readonly outcome:
+    | { readonly lines: Uint8Array; readonly failed: number }
+    /** For rows that were scored one by one. */
+    | { readonly results: readonly (RowResult | undefined)[] }
 }
 
 export interface ScoreOptions {
@@ -68,4 +101,13 @@ export interface RowScorer {
    * @throws ScoringError SERVICE_UNAVAILABLE or SERVICE_STOPPING when this instance cannot score now; AbortError
    */
   score(service: string, rows: readonly Row[], options: ScoreOptions): Promise<(RowResult | undefined)[]>
+
+  /**
+   * Does the same for rows as they stand in the input, from text to lines of the output without a detour by JSON where rows
+   * become tensors. Each line is that of `score`.
+   *
+   * @returns what was scored in time, in order; undefined when the rows have to be read, and given to `score`
+   * @throws as `score`
+   */
+  scoreText(service: string, text: TextOfRows, options: ScoreOptions): Promise<readonly ScoredPiece[] | undefined>
 }

@@ -33,14 +33,14 @@ export function createJobSteps(tools: StepTools): JobSteps {
   // In a wider window, a part could have no results while a later one has some. Progress relies on the opposite.
   if (window > chunksPerPart) throw new Error(`a window of ${window} chunks is wider than a part of ${chunksPerPart}`)
 
-  const { chunkBudgetMs, turnMs } = tools.limits
+  const { chunkBudgetMs, ownChunkBudgetMs } = tools.limits
   /** A chunk that is scored within another step has less time than one with a message of its own. */
   const perform = (step: JobStep, delivery?: StepDelivery): Promise<readonly JobStep[]> =>
     traceStep(tools, step, delivery, async span => {
       const { queue, message } = step
       if (queue === 'split') return splitInput(tools, message)
       if (queue === 'chunk' && hasChunk(message)) {
-        const budgetMs = delivery ? chunkBudgetMs : turnMs
+        const budgetMs = delivery ? chunkBudgetMs : ownChunkBudgetMs
         return scoreChunk(tools, { message, deliveryCount: delivery?.count ?? 1, budgetMs, span })
       }
       if (queue === 'finish') await finishJob(tools, message)

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
 import type { BlobStore } from './blob-store.ts'
+import type { ChunkTexts } from './chunk-texts.ts'
 import type { JobCache } from './job-cache.ts'
 import type { JobLimits } from './limits.ts'
 import type { MessageQueues } from './message-queues.ts'
@@ -15,6 +16,8 @@ export interface JobTools {
   readonly limits: JobLimits
   /** One for the process. */
   readonly cache: JobCache
+  /** One for the process. */
+  readonly texts: ChunkTexts
   /** Absent: steps are not traced. */
   readonly tracing?: Tracing | undefined
   /** Aborted when the app stops. Other instances then continue the chunks of this one. */

@@ -1,7 +1,17 @@
 import { ScoringError } from '../errors.ts'
+import type { BodyHold, BodyMemory } from './body-memory.ts'
 
 /** When it is worth to try again: bytes become free as answers are sent, at times that are not known. */
 const retryAfterSeconds = 1
+
+interface ByteBudgetOptions {
+  /** The budget that this one is part of, whose memory for bodies it uses. */
+  readonly whole?: ByteBudget
+  /** For bodies that workers read in place; absent: every body has memory of its own. */
+  readonly memory?: BodyMemory
+  /** Called for each request that is refused. */
+  readonly onRefusal?: () => void
+}
 
 /**
  * Limits the bytes that requests hold at a time: those of an app, or those of one service within it. A body counts while it is
@@ -11,16 +21,14 @@ const retryAfterSeconds = 1
 export class ByteBudget {
   readonly maxBytes: number
   readonly #whole: ByteBudget | undefined
+  readonly #memory: BodyMemory | undefined
   readonly #onRefusal: () => void
   #heldBytes = 0
 
-  /**
-   * @param whole  the budget that this one is part of
-   * @param onRefusal  called for each request that is refused
-   */
-  constructor(maxBytes: number, whole?: ByteBudget, onRefusal: () => void = () => {}) {
+  constructor(maxBytes: number, { whole, memory, onRefusal = () => {} }: ByteBudgetOptions = {}) {
     this.maxBytes = maxBytes
     this.#whole = whole
+    this.#memory = whole ? whole.#memory : memory
     this.#onRefusal = onRefusal
   }
 
@@ -30,7 +38,7 @@ export class ByteBudget {
 
   /** Opens the account of one request, which holds nothing yet. */
   open(): HeldBytes {
-    return new HeldBytes(this)
+    return new HeldBytes(this, this.#memory)
   }
 
   /**
@@ -67,11 +75,15 @@ export class ByteBudget {
 /** The bytes that one request holds of a budget, until it is released. */
 export class HeldBytes {
   readonly #budget: ByteBudget
+  readonly #memory: BodyMemory | undefined
+  #body: BodyHold | undefined
   #bytes = 0
   #isReleased = false
 
-  constructor(budget: ByteBudget) {
+  /** @param memory  for a body that workers read in place */
+  constructor(budget: ByteBudget, memory: BodyMemory | undefined) {
     this.#budget = budget
+    this.#memory = memory
   }
 
   get bytes(): number {
@@ -97,6 +109,24 @@ export class HeldBytes {
     this.replace(bytes)
   }
 
+  /**
+   * Memory for the body, which workers read in place. The request holds it until its body is dropped.
+   *
+   * @param lead  bytes to leave out before the body
+   * @returns undefined when the body needs memory of its own
+   */
+  takeMemory(bodyBytes: number, lead: number): Uint8Array | undefined {
+    if (this.#isReleased || this.#body) return undefined
+    const taken = this.#memory?.take(bodyBytes, lead)
+    this.#body = taken?.hold
+    return taken?.bytes
+  }
+
+  /** The request is answered: its body is not read any more, but by workers that hold it. */
+  dropBody(): void {
+    this.#body?.release()
+  }
+
   /** Counts bytes that are there already, even beyond the budget: an answer in place of the body that it was made of. */
   replace(bytes: number): void {
     if (this.#isReleased) return
@@ -106,6 +136,7 @@ export class HeldBytes {
 
   /** Holds nothing from then on. It may be called any number of times. */
   release(): void {
+    this.dropBody()
     this.replace(0)
     this.#isReleased = true
   }

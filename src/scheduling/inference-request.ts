@@ -29,6 +29,8 @@ export interface RequestDetails {
   readonly layout?: TensorLayout
   /** What route, headers and method say of a body that holds tensors. */
   readonly tensorCall?: TensorCall
+  /** Rows of a batch job, which stand here instead of a body; only their codec knows what is said of them. */
+  readonly rows?: object
   /** The features are encrypted, or public keys are to be prepared for such requests. */
   readonly encrypted?: EncryptedDetails
 }

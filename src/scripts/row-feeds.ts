@@ -1,5 +1,5 @@
 import type { Feeds, TensorInfo } from '../models/session/model-session.ts'
-import { concatRows, splitRows } from '../tensor/rows.ts'
+import { concatRows, type Storage, splitRows } from '../tensor/rows.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /** Returns the number of rows of a request: the largest of its inputs. */
@@ -25,12 +25,19 @@ function formatRowCount(rows: number): string {
   return rows === 1 ? '1 row' : `${rows} rows`
 }
 
-/** Concatenates the rows of several requests, input by input. */
-export function joinFeeds(requests: readonly Feeds[]): Feeds {
+/**
+ * Concatenates the rows of several requests, input by input.
+ *
+ * @param storageFor  gives memory for the rows of an input; absent: they get memory of their own
+ */
+export function joinFeeds(requests: readonly Feeds[], storageFor?: (name: string) => Storage): Feeds {
   const [first] = requests
   if (requests.length === 1 && first) return first
   return Object.fromEntries(
-    Object.keys(first ?? {}).map(name => [name, concatRows(requests.map(feeds => feeds[name] as Tensor))]),
+    Object.keys(first ?? {}).map(name => {
+      const parts = requests.map(feeds => feeds[name] as Tensor)
+      return [name, concatRows(parts, 0, storageFor?.(name))]
+    }),
   )
 }
 

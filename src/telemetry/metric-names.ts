@@ -6,6 +6,8 @@ import type { CounterSpec, GaugeSpec, HistogramSpec } from './metric.ts'
 
 export const attribute = {
   service: 'scoring.service',
+  /** Of a service that has several. */
+  deployment: 'scoring.deployment',
   /** The protocol of a request, e.g. `azureml`. */
   protocol: 'scoring.protocol',
   /** Errors have the status of their code; a script may answer with any status. */
@@ -106,6 +108,11 @@ export const metric = {
   batchRows: histogram('scoring.batch.rows', '{row}', rows, 'Rows per call of run(), for inputs with rows.'),
   batchBisected: counter('scoring.batch.bisected', '{batch}', 'Batches whose run failed and was repeated in parts.'),
   threadRestarts: counter('scoring.thread.restarts', '{thread}', 'Workers that ended and were replaced.'),
+  messagesRefused: counter(
+    'scoring.messages.refused',
+    '{message}',
+    'Messages that can never be scored and went to a poison queue or the dead letters, and tries of such blobs.',
+  ),
   retries: counter('scoring.retries', '{request}', 'Requests that were retried because their worker ended.'),
   publicKeysHeld: gauge(
     'scoring.public_keys.held',
@@ -132,5 +139,25 @@ export const metric = {
     'Runs that continue after their request has timed out, because native code cannot be stopped.',
   ),
   ready: gauge('scoring.service.ready', '', 'Whether the service can score (1) or not (0).'),
+  loaded: gauge(
+    'scoring.service.loaded',
+    '',
+    'Whether the service is loaded (1), or loads with its next request or cannot be loaded (0).',
+  ),
+  outdated: gauge(
+    'scoring.service.outdated',
+    '',
+    'Whether the newest files of the service do not load, so that it is served as it was before (1), or not (0).',
+  ),
+  changes: counter(
+    'scoring.service.changes',
+    '{change}',
+    'Changes of services while the app ran: served from then on (switched), or not, because they do not load (rejected).',
+  ),
+  mirrored: counter(
+    'scoring.mirror.answers',
+    '{answer}',
+    'Answers of a deployment to copies of requests, compared with what callers got: same, close, different, failed; dropped: too many copies.',
+  ),
   info: gauge('scoring.service.info', '', 'Always 1; the labels name the execution provider of the service.'),
 } as const

@@ -17,12 +17,19 @@ export type RestartReason = 'timeout' | 'memory' | 'crash' | 'load'
 /** The reason why a request was dropped before or between runs. */
 type DropReason = 'expired' | 'abandoned'
 
-/** The protocols that requests come by, as metrics name them. */
-export type Protocol = 'azureml' | 'open-inference' | 'open-inference-grpc' | 'tensorflow-serving'
+/** The triggers besides HTTP, as metrics name them. */
+export type TriggerName = 'blob' | 'queue' | 'service-bus'
+
+/** What requests come by, as metrics name it. */
+export type Protocol = 'azureml' | 'open-inference' | 'open-inference-grpc' | 'tensorflow-serving' | TriggerName
+
+/** How the answer to a copy of a request compares with the one that was sent. */
+export type MirrorOutcome = 'same' | 'close' | 'different' | 'failed' | 'dropped'
 
 /** The metrics of services; each service adds its own series. */
 export class ScoringMetrics {
   readonly #services = new Map<string, ServiceMetrics>()
+  readonly #changes = new Map<string, Map<string, Counter>>()
   readonly requests = new CounterFamily(metric.requests)
   readonly requestDuration = new HistogramFamily(metric.requestDuration)
   readonly queueWait = new HistogramFamily(metric.queueWait)
@@ -36,6 +43,9 @@ export class ScoringMetrics {
   readonly batchBisected = new CounterFamily(metric.batchBisected)
   readonly threadRestarts = new CounterFamily(metric.threadRestarts)
   readonly retries = new CounterFamily(metric.retries)
+  readonly messagesRefused = new CounterFamily(metric.messagesRefused)
+  readonly mirrored = new CounterFamily(metric.mirrored)
+  readonly changes = new CounterFamily(metric.changes)
   readonly publicKeyLookups = new CounterFamily(metric.publicKeyLookups)
   readonly publicKeyEvictions = new CounterFamily(metric.publicKeyEvictions)
   readonly publicKeysHeld = new ObservedFamily(metric.publicKeysHeld, () => this.#ofPublicKeys(({ bytes }) => bytes))
@@ -45,13 +55,24 @@ export class ScoringMetrics {
     return Object.values(this)
   }
 
-  /** A service that is loaded again goes on with the series of its name. */
-  ofService(name: string): ServiceMetrics {
-    const known = this.#services.get(name)
+  /** A service that is loaded again goes on with the series of its name. @param deployment  of a service that has several */
+  ofService(name: string, deployment?: string): ServiceMetrics {
+    const key = deployment === undefined ? name : `${name}/${deployment}`
+    const known = this.#services.get(key)
     if (known) return known
-    const added = new ServiceMetrics(this, name)
-    this.#services.set(name, added)
+    const added = new ServiceMetrics(this, name, deployment)
+    this.#services.set(key, added)
     return added
+  }
+
+  /** Counts a change of a service while the app runs. */
+  changed(service: string, outcome: 'switched' | 'rejected'): void {
+    const counters = this.#changes.get(service) ?? new Map<string, Counter>()
+    this.#changes.set(service, counters)
+    const attributes = { [attribute.service]: service, [attribute.reason]: outcome }
+    const counter = counters.get(outcome) ?? this.changes.add(attributes)
+    counters.set(outcome, counter)
+    counter.add()
   }
 
   #ofPublicKeys(value: (keys: PublicKeyMetrics) => number): Sample[] {
@@ -116,6 +137,8 @@ export class ServiceMetrics {
   readonly #protocols = new Map<Protocol, ProtocolMetrics>()
   #publicKeys: PublicKeyMetrics | undefined
   readonly #rejected = new Map<ErrorCode, Counter>()
+  readonly #messagesRefused = new Map<TriggerName, Counter>()
+  readonly #mirrored = new Map<MirrorOutcome, Counter>()
   readonly #dropped: Readonly<Record<DropReason, Counter>>
   readonly #restarts: Readonly<Record<RestartReason, Counter>>
   readonly #queueWait: Histogram
@@ -131,9 +154,12 @@ export class ServiceMetrics {
   #rowCount = 0
   #lastRunAt: number | undefined
 
-  constructor(metrics: ScoringMetrics, service: string) {
+  constructor(metrics: ScoringMetrics, service: string, deployment?: string) {
     this.#metrics = metrics
-    const attributes = { [attribute.service]: service }
+    const attributes: Attributes =
+      deployment === undefined
+        ? { [attribute.service]: service }
+        : { [attribute.service]: service, [attribute.deployment]: deployment }
     this.attributes = attributes
     this.#queueWait = metrics.queueWait.add(attributes)
     this.#decodeDuration = metrics.decodeDuration.add(attributes)
@@ -199,6 +225,17 @@ export class ServiceMetrics {
     counter.add()
   }
 
+  /** Adds the series of a trigger, so that the first refusal is seen as an increase. */
+  hasTrigger(trigger: TriggerName): void {
+    this.#openRefusals(trigger)
+    if (!this.#protocols.has(trigger)) this.#addProtocol(trigger)
+  }
+
+  /** Records a message or blob that can never be scored. */
+  messageRefused(trigger: TriggerName): void {
+    this.#openRefusals(trigger).add()
+  }
+
   /** Records how long a dispatched request has waited. */
   waited(ms: number): void {
     this.#queueWait.record(ms / 1000)
@@ -230,12 +267,28 @@ export class ServiceMetrics {
     this.#bisected.add(batchCount)
   }
 
+  /** Records the answer to a copy of a request. */
+  mirrored(outcome: MirrorOutcome): void {
+    const counter =
+      this.#mirrored.get(outcome) ?? this.#metrics.mirrored.add({ ...this.attributes, [attribute.reason]: outcome })
+    this.#mirrored.set(outcome, counter)
+    counter.add()
+  }
+
   threadRestarted(reason: RestartReason): void {
     this.#restarts[reason].add()
   }
 
   retried(requestCount: number): void {
     this.#retries.add(requestCount)
+  }
+
+  #openRefusals(trigger: TriggerName): Counter {
+    const known = this.#messagesRefused.get(trigger)
+    if (known) return known
+    const counter = this.#metrics.messagesRefused.add({ ...this.attributes, [attribute.protocol]: trigger })
+    this.#messagesRefused.set(trigger, counter)
+    return counter
   }
 
   #addProtocol(protocol: Protocol): ProtocolMetrics {

@@ -1,4 +1,6 @@
+import { copyBytes } from './copy-bytes.ts'
 import { allocate, type TensorData } from './dtype.ts'
+import type { BinaryDtype } from './element-bytes.ts'
 import { elementCount } from './shape.ts'
 import { Tensor } from './tensor.ts'
 
@@ -7,15 +9,16 @@ import { Tensor } from './tensor.ts'
  *
  * @param parts  shapes [rows_i, ...rest], or [...before, rows_i, ...after] with `axis`; one dtype, the same classes
  * @param axis   the axis of the rows
+ * @param storage  gives memory for so many numbers; absent: they get memory of their own
  * @returns shape [sum of rows_i, ...rest], a copy (the part itself when there is only one)
  */
-export function concatRows(parts: readonly Tensor[], axis = 0): Tensor {
+export function concatRows(parts: readonly Tensor[], axis = 0, storage: Storage = allocate): Tensor {
   const [first] = parts
   if (!first) throw new RangeError('concatRows needs at least one tensor')
   if (parts.length === 1) return first
   const rowCount = parts.reduce((sum, { shape }) => sum + (shape[axis] ?? 1), 0)
   const shape = [...first.shape.slice(0, axis), rowCount, ...first.shape.slice(axis + 1)]
-  const data = allocate(first.dtype, elementCount(shape))
+  const data = first.dtype === 'string' ? [] : storage(first.dtype, elementCount(shape))
   const blocks = elementCount(shape.slice(0, axis))
   let offset = 0
   for (let block = 0; block < blocks; block++) {
@@ -25,13 +28,32 @@ export function concatRows(parts: readonly Tensor[], axis = 0): Tensor {
       if (Array.isArray(data)) {
         for (const [index, text] of (rows as string[]).entries()) data[offset + index] = text
       } else {
-        // Same dtype, so both are number arrays or both BigInt arrays; TypeScript cannot see that.
-        ;(data as Float64Array).set(rows as Float64Array, offset)
+        copyNumbers(rows as Numbers, data as Numbers, offset)
       }
       offset += length
     }
   }
   return new Tensor(first.dtype, data, shape, first.classes)
+}
+
+/** Gives memory for so many numbers, which may hold anything. */
+export type Storage = (dtype: BinaryDtype, count: number) => TensorData
+
+type Numbers = Exclude<TensorData, string[]>
+
+/** Fewer numbers are copied by themselves faster than as bytes. */
+const copiedAsBytesFrom = 4096
+
+/** @param offset  numbers before them in the target, which has the same type */
+function copyNumbers(source: Numbers, target: Numbers, offset: number): void {
+  // float16 is no view where Node.js has no such type.
+  if (source.length < copiedAsBytesFrom || !ArrayBuffer.isView(source) || !ArrayBuffer.isView(target))
+    return (target as Float64Array).set(source as Float64Array, offset)
+  copyBytes(bytesOf(source), bytesOf(target), offset * source.BYTES_PER_ELEMENT)
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
 /**

@@ -6,7 +6,7 @@ import { afterAll, describe, it } from 'vitest'
 import { findAppRoot, findPackageRoot } from '../../src/adapters/local/app-root.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'roots-'))
-afterAll(() => rmSync(folder, { recursive: true }))
+afterAll(() => rmSync(folder, { recursive: true, maxRetries: 9 }))
 const makeFolder = (name: string, isApp: boolean) => {
   mkdirSync(join(folder, name))
   if (isApp) writeFileSync(join(folder, name, 'host.json'), '{}')

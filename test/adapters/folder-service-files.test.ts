@@ -28,7 +28,7 @@ const files = {
 async function open(test: TestContext) {
   const root = await makeServices(files, test)
   const spec = await new FolderModelStore(root).openService('tiny')
-  const all = new FolderServiceFiles(root)
+  const all = new FolderServiceFiles()
   return {
     root,
     spec,
@@ -61,9 +61,22 @@ describe('ModelDigests', () => {
     assert.notEqual(await digest(), second)
   })
 
+  it('gives a service the same digest with other weights, and another one with another model', async test => {
+    const deployed = async (blue: number, description = '') => {
+      const deployments = { blue: { version: 1, weight: blue }, green: { version: 2, weight: 100 - blue } }
+      const root = await makeServices({ ...files, 'tiny/service.json': { deployments, description } }, test)
+      const spec = await new FolderModelStore(root).openService('tiny')
+      return new ModelDigests(new FolderServiceFiles(), randomUUID).readDigest({ spec, files: undefined })
+    }
+    const first = await deployed(90)
+    assert.equal(await deployed(60), first)
+    assert.notEqual(await deployed(10), first)
+    assert.notEqual(await deployed(90, 'another definition'), first)
+  })
+
   it('computes the digest of a service once, and anew for the service that replaces it', async test => {
     const { root, spec } = await open(test)
-    const digests = new ModelDigests(new FolderServiceFiles(root), randomUUID)
+    const digests = new ModelDigests(new FolderServiceFiles(), randomUUID)
     const first = await digests.readDigest({ spec, files: undefined })
     await writeFile(join(root, 'tiny/lib/help.ts'), 'export const one = 2')
     assert.equal(await digests.readDigest({ spec, files: undefined }), first)
@@ -76,7 +89,7 @@ describe('ModelDigests', () => {
     const store = new FolderModelStore(root)
     const readFiles = () => store.readServiceFiles('tiny')
     const openNow = async (of = spec) => ({ spec: { ...of }, files: new OpenedFiles(await readFiles(), readFiles) })
-    const digests = new ModelDigests(new FolderServiceFiles(root), randomUUID)
+    const digests = new ModelDigests(new FolderServiceFiles(), randomUUID)
     const [unchanged, growing, late] = [await openNow(), await openNow(), await openNow()]
     const first = await digests.readDigest(unchanged)
     assert.equal(await digests.readDigest(growing), first)
@@ -90,7 +103,7 @@ describe('ModelDigests', () => {
   })
 
   it('does not know a service that could not be opened', async () => {
-    const digests = new ModelDigests(new FolderServiceFiles('/nowhere'), randomUUID)
+    const digests = new ModelDigests(new FolderServiceFiles(), randomUUID)
     await assert.rejects(digests.readDigest({ spec: undefined, files: undefined }), { code: 'SERVICE_UNKNOWN' })
   })
 })

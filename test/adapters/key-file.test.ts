@@ -12,7 +12,7 @@ describe('KeyFile', () => {
     folder = await mkdtemp(join(tmpdir(), 'keys-'))
     path = join(folder, '.local', 'keys.json')
   })
-  afterEach(() => rm(folder, { recursive: true }))
+  afterEach(() => rm(folder, { recursive: true, maxRetries: 9 }))
   const written = async () => JSON.parse(await readFile(path, 'utf8'))
 
   it('makes two different keys a service, once', async () => {

@@ -18,7 +18,7 @@ async function openedVault(test: TestContext) {
   vault.set('iris-primary-key', key)
   const store = await storeOfDouble(vault)
   const read = (ms = 20_000) => store.fetchSecret('iris-primary-key', AbortSignal.timeout(ms))
-  const write = (value: string) => store.writeSecret('iris-primary-key', value, AbortSignal.timeout(20_000))
+  const write = (value: string) => store.writeSecret('iris-primary-key', value, AbortSignal.timeout(100_000))
   return { vault, read, write }
 }
 
@@ -193,7 +193,7 @@ describe('KeyVaultSecretStore', skipFor(noOpenssl), () => {
       { getToken: () => Promise.reject(failure) },
       relaxed,
     )
-    const said = await messageOf(store.fetchSecret('iris-primary-key', AbortSignal.timeout(20_000)), vault)
+    const said = await messageOf(store.fetchSecret('iris-primary-key', AbortSignal.timeout(100_000)), vault)
     assert.match(said, /AuthenticationError: no token for this identity \(AADSTS700016\)$/)
   })
 
@@ -208,7 +208,7 @@ describe('KeyVaultSecretStore', skipFor(noOpenssl), () => {
       agent.createConnection = () => connect({ host: 'localhost', port, ca, servername: 'localhost' })
       const getToken = async () => ({ token: vault.token, expiresOnTimestamp: Date.now() + 3_600_000 })
       const store = new KeyVaultSecretStore(parseVaultUrl('https://my-vault.vault.azure.net'), { getToken }, { agent })
-      return { vault, read: () => store.fetchSecret('iris-primary-key', AbortSignal.timeout(20_000)) }
+      return { vault, read: () => store.fetchSecret('iris-primary-key', AbortSignal.timeout(100_000)) }
     }
 
     it('shows its token to a vault that asks for one of the vaults of its cloud', async test => {

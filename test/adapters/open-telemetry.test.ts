@@ -85,7 +85,7 @@ describe('loadOpenTelemetry', () => {
 })
 
 describe('loadOpenTelemetry, in an app', () => {
-  it('counts requests in the SDK that is loaded into the app', { timeout: 30_000 }, async test => {
+  it('counts requests in the SDK that is loaded into the app', async test => {
     const fixture = join(import.meta.dirname, '../fixtures/open-telemetry/print-metrics.mjs')
     const app = await runApp(
       test,

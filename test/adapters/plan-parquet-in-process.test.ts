@@ -102,10 +102,10 @@ describe('planParquetInProcess', () => {
 
   it('does not count the time that a slow storage takes', async () => {
     const slow: ReadInput = async function* (range) {
-      await sleep(1300)
+      await sleep(3300)
       yield* readerOf(fixture('iris-none'))(range)
     }
-    const planParquet = planParquetInProcess({ stepMs: 1000, maxMemoryMb: 1024 })
+    const planParquet = planParquetInProcess({ stepMs: 3000, maxMemoryMb: 1024 })
     const chunks = planChunks(slow, optionsFor(fixture('iris-none'), { ...here, planParquet }), planStart)
     assert.equal((await chunks.next()).value?.rowCount, 7)
     await chunks.return(undefined)

@@ -12,7 +12,7 @@ import { runApp } from '../support/running-app.ts'
 /** Folders of a user who never ran anything, in an environment without `CI`, which would turn telemetry off as well. */
 async function freshUser(test: TestContext) {
   const root = await mkdtemp(join(tmpdir(), 'user-'))
-  test.onTestFinished(() => rm(root, { recursive: true, force: true }))
+  test.onTestFinished(() => rm(root, { recursive: true, force: true, maxRetries: 9 }))
   const environment = { HOME: join(root, 'home'), TMPDIR: join(root, 'tmp') }
   for (const folder of Object.values(environment)) await mkdir(folder)
   return { root, environment }

@@ -179,7 +179,7 @@ describe('what relaxes the client', () => {
 
   it('names a certificate that cannot be read', async test => {
     const folder = mkdtempSync(join(tmpdir(), 'ca-'))
-    test.onTestFinished(() => rmSync(folder, { recursive: true }))
+    test.onTestFinished(() => rmSync(folder, { recursive: true, maxRetries: 9 }))
     const absent = join(folder, 'absent.pem')
     const noCertificate = join(folder, 'no.pem')
     writeFileSync(noCertificate, 'this is no certificate\n')

@@ -11,7 +11,7 @@ import { storeOfDouble } from '../support/store-of-double.ts'
 
 const primary = 'primary-key-of-iris-0123456789-abcdef'
 const secondary = 'secondary-key-of-iris-0123456789-abcd'
-const signal = () => AbortSignal.timeout(20_000)
+const signal = () => AbortSignal.timeout(100_000)
 
 async function managed(test: TestContext) {
   const vault = await startKeyVaultDouble(test)

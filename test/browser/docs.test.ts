@@ -31,7 +31,7 @@ describe('GET /docs: the interactive page in a browser', skipFor(skip), () => {
   let flag: string
   beforeAll(async () => {
     const folder = await mkdtemp(join(tmpdir(), 'flag-'))
-    file.onTestFinished(() => rm(folder, { recursive: true, force: true }))
+    file.onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 9 }))
     flag = join(folder, 'loaded')
     app = await runApp(file, await servicesOf(flag), { SCORING_DEFAULT_SERVICE: 'diabetes' })
     for (const name of ['diabetes', 'private', 'exact', 'broken']) await isSettled(app, name)
@@ -217,7 +217,7 @@ async function open(
 ): Promise<Visit> {
   const context = await browser.newContext(options)
   test.onTestFinished(() => context.close())
-  context.setDefaultTimeout(60_000)
+  context.setDefaultTimeout(300_000)
   const complaints: string[] = []
   const urls: string[] = []
   context.on('request', request => urls.push(request.url()))
@@ -282,7 +282,7 @@ export const run = text => text`
     'exact/service.json': { auth: { mode: 'none' } },
     'exact/1/model.onnx': identityModel('int64'),
     'broken/service.json': {},
-    'slow/service.json': { entryScript: 'score.mjs' },
+    'slow/service.json': { entryScript: 'score.mjs', limits: { loadTimeoutMs: 1_800_000 } },
     'slow/score.mjs': waiting,
   }
 }

@@ -24,7 +24,10 @@ describe('complete', () => {
   it.each([
     [['opt'], ['optimize']],
     [['help', 'opt'], ['optimize']],
-    [['keys', ''], ['show']],
+    [
+      ['keys', ''],
+      ['show', 'regenerate'],
+    ],
     [['start', '--no'], ['--no-watch']],
     [['start', '--deb'], ['--debug']],
     [['completion', 'po'], ['powershell']],
@@ -71,7 +74,7 @@ describe('scoring completion', () => {
   it.for(['bash', 'zsh', 'fish'] as const)('works in %s: options, names of services', async (shell, test) => {
     if (!(await run(shell, ['-c', 'true']).catch(() => undefined))) return test.skip(`${shell} is not installed`)
     const folder = await mkdtemp(join(tmpdir(), 'completion-'))
-    test.onTestFinished(() => rm(folder, { recursive: true }))
+    test.onTestFinished(() => rm(folder, { recursive: true, maxRetries: 9 }))
     const script = join(folder, 'completion')
     await writeFile(script, completionScripts[shell])
     const program = `#!/bin/sh\nexec "${process.execPath}" "${cli}" "$@"\n`

@@ -15,7 +15,7 @@ const programs: [name: string, script: string, args: string[]][] = [
 
 function setUp({ onTestFinished }: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'init-'))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
+  onTestFinished(() => rmSync(folder, { recursive: true, maxRetries: 9 }))
   const init = async (...args: string[]) => {
     const child = new Child(resolve('dist/scoring.mjs'), ['init', ...args], {}, folder)
     return { code: await child.ended(), output: child.output }
@@ -37,7 +37,7 @@ describe('scoring init', () => {
     assert.deepEqual([manifest.name, manifest.dependencies['scoring-functions']], ['my-scoring', `^${version}`])
     assert.match(readFileSync(join(folder, 'my-scoring/README.md'), 'utf8'), /^# my-scoring\n/)
     assert.match(readFileSync(join(folder, 'my-scoring/.gitignore'), 'utf8'), /^local\.settings\.json$/m)
-    rmSync(folder, { recursive: true })
+    rmSync(folder, { recursive: true, maxRetries: 9 })
   })
 
   it('has the requests of its example', async () => {

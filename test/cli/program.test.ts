@@ -115,7 +115,7 @@ describe('scoring', () => {
 
   it('says in one line what the operating system refuses', async test => {
     const folder = await mkdtemp(join(tmpdir(), 'program-'))
-    test.onTestFinished(() => rm(folder, { recursive: true }))
+    test.onTestFinished(() => rm(folder, { recursive: true, maxRetries: 9 }))
     await writeFile(join(folder, 'file'), '')
     const path = join(folder, 'file', 'project')
     assert.deepEqual(await scoring('init', path), {

@@ -113,7 +113,7 @@ describe('POST /score: a client written for an Azure Machine Learning web servic
   let models: string
   beforeAll(async () => {
     built = await mkdtemp(join(tmpdir(), 'clients-'))
-    file.onTestFinished(() => rm(built, { recursive: true, force: true }))
+    file.onTestFinished(() => rm(built, { recursive: true, force: true, maxRetries: 9 }))
     const sample = 'models/diabetes'
     const definition = JSON.parse(await readFile(join(sample, 'service.json'), 'utf8'))
     const older = { ...definition, response: { encoding: 'json-string' } }

@@ -22,7 +22,7 @@ describe('POST /score: a data frame', () => {
   let app: RunningApp
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'frames-'))
-    cleanUps.push(() => rm(folder, { recursive: true, force: true }))
+    cleanUps.push(() => rm(folder, { recursive: true, force: true, maxRetries: 9 }))
     const services = await Promise.all(
       ['sk_columns_nozipmap', 'sk_imputer_missing'].map(async (name, index) => [
         [`frames-${index}/service.json`, {}],

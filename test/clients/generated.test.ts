@@ -28,7 +28,7 @@ describe('OpenAPI Generator: a client generated from the document of a service',
   const cleanUps: (() => unknown)[] = []
   beforeAll(async () => {
     built = await mkdtemp(join(tmpdir(), 'generated-'))
-    cleanUps.push(() => rm(built, { recursive: true, force: true }))
+    cleanUps.push(() => rm(built, { recursive: true, force: true, maxRetries: 9 }))
     app = await runApp({ onTestFinished: cleanUp => cleanUps.push(cleanUp as () => unknown) })
     await app.settled()
   })

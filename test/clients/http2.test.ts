@@ -23,7 +23,7 @@ describe('one port of the embedded host', skipFor(noOpenssl), () => {
     const { cert, key } = makeCertificates(file)
     certificate = cert
     const folder = await mkdtemp(join(tmpdir(), 'http2-'))
-    cleanUps.push(() => rm(folder, { recursive: true }))
+    cleanUps.push(() => rm(folder, { recursive: true, maxRetries: 9 }))
     upload = join(folder, 'upload')
     await writeFile(upload, Buffer.alloc(5_000_000, 'x'))
     hosts.plain = await startHost(file, 'grpc')

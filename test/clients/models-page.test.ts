@@ -39,7 +39,7 @@ describe('guide/models.md', () => {
     if ('missing' in tool) return test.skip(tool.missing)
     const page = await readFile('guide/models.md', 'utf8')
     const folder = await mkdtemp(join(tmpdir(), 'models-page-'))
-    test.onTestFinished(() => rm(folder, { recursive: true, force: true }))
+    test.onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 9 }))
     const runSnippet = async (snippet: string, environment = {}) => {
       const file = join(folder, 'snippet.py')
       await writeFile(file, snippet)
@@ -70,5 +70,5 @@ describe('guide/models.md', () => {
       assert.equal(stderr, '')
       assertSameAnswer(stdout, shown)
     }
-  }, 240_000)
+  })
 })

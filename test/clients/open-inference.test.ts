@@ -26,7 +26,7 @@ describe('the Open Inference Protocol V2 over REST', () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 
-  it("answers Triton's client as Triton does", { timeout: 240_000 }, async test => {
+  it("answers Triton's client as Triton does", async test => {
     const tool = await pythonWith(source('triton-requirements.txt'))
     if ('missing' in tool) return test.skip(tool.missing)
     const called = await run(tool.python, source('infer_triton.py'), app.url, keys, logistic)
@@ -34,7 +34,7 @@ describe('the Open Inference Protocol V2 over REST', () => {
     assert.equal(called.stdout.trim(), '202')
   })
 
-  it("answers KServe's client", { timeout: 240_000 }, async test => {
+  it("answers KServe's client", async test => {
     const tool = await pythonWith(source('kserve-requirements.txt'), '--no-deps')
     if ('missing' in tool) return test.skip(tool.missing)
     const called = await run(tool.python, source('infer_kserve.py'), app.url, await app.keyOf('simple'))

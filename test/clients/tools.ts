@@ -12,7 +12,7 @@ export interface Run {
 export function run(program: string, ...args: string[]): Promise<Run> {
   const env = { ...process.env, NO_PROXY: 'localhost', no_proxy: 'localhost', LC_ALL: 'C' }
   return new Promise(resolve => {
-    execFile(program, args, { env, timeout: 200_000 }, (error, stdout, stderr) => {
+    execFile(program, args, { env, timeout: 600_000 }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
       resolve({ code, stdout, stderr: code === -1 ? `${stderr}${error}` : stderr })
     })

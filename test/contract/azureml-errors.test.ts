@@ -5,7 +5,7 @@ const plain = `
     export const run = text => {
       if (text === 'exit') process.exit(3)
       if (text === 'sleep') return new Promise(() => {})
-      if (text === 'spin') for (;;);
+      if (text === 'spin') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
       if (text === 'timeout-error') throw new DOMException('mine', 'TimeoutError')
       return JSON.parse(text)
     }`

@@ -81,9 +81,8 @@ for (const { name, open } of stores) {
       assert.ok(head.modifiedAt >= begun - 1000 && head.modifiedAt <= Date.now() + 1000)
       const whole = (await store.readWhole(reference))!
       assert.deepEqual({ ...whole, content: textOfBytes(whole.content) }, { ...head, content: 'schlüssel ☃' })
-      const { etag: _, ...listed } = head
       const list = await all(store.list(reference.container, reference.path))
-      assert.deepEqual(list, [{ path: reference.path, ...listed }])
+      assert.deepEqual(list, [{ path: reference.path, ...head }])
     })
 
     it('creates once, and does not overwrite', async () => {

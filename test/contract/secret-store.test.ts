@@ -38,8 +38,8 @@ for (const vault of vaults) {
     const cleanUps: (() => unknown)[] = []
     let store: SecretStore
     let owner: SecretClient
-    const read = (name: string) => store.fetchSecret(name, AbortSignal.timeout(20_000))
-    const write = (name: string, value: string) => store.writeSecret(name, value, AbortSignal.timeout(20_000))
+    const read = (name: string) => store.fetchSecret(name, AbortSignal.timeout(100_000))
+    const write = (name: string, value: string) => store.writeSecret(name, value, AbortSignal.timeout(100_000))
     beforeAll(async () => {
       const opened = await vault.open({ onTestFinished: cleanUp => void cleanUps.push(cleanUp) })
       store = opened.store

@@ -50,9 +50,7 @@ test('churn flags who will probably leave', async () => {
 `
 
 describe('the first hour', () => {
-  it('leads from npm create to a DataFrame that a colleague scores, a script, a test and a second version', {
-    timeout: 360_000,
-  }, async test => {
+  it('leads from npm create to a DataFrame that a colleague scores, a script, a test and a second version', async test => {
     const tool = await pythonWith(requirements)
     if ('missing' in tool) return test.skip(tool.missing)
     const project = await makePackedProject(test, await packTarball(test))

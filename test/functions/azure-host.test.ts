@@ -30,7 +30,7 @@ interface HeldProject extends AzureHost {
 
 async function startProject(test: Cleaner): Promise<HeldProject> {
   const folder = await mkdtemp(join(tmpdir(), 'held-'))
-  test.onTestFinished(() => rm(folder, { recursive: true }))
+  test.onTestFinished(() => rm(folder, { recursive: true, maxRetries: 9 }))
   const [log, release] = [join(folder, 'log'), join(folder, 'release')]
   await appendFile(log, '')
   const root = await makeLinkedProject(test, {

@@ -33,7 +33,7 @@ async function runDebugged(
   breakPoints: readonly number[],
 ): Promise<{ app: Promise<RunningApp>; inspector: Inspector }> {
   const folder = await mkdtemp(join(tmpdir(), 'debugger-'))
-  test.onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  test.onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 9 }))
   const urlFile = join(folder, 'url')
   const first = join(folder, 'first.mjs')
   await writeFile(

@@ -10,9 +10,6 @@ import {
   runEncryptedApp,
   encryptedService as service,
 } from '../support/encrypted-app.ts'
-import { encryptedPython } from '../support/encrypted-python.ts'
-import { runPython } from '../support/run-python.ts'
-import { skipFor } from '../support/skip-for.ts'
 
 const { rows, scores: expected } = JSON.parse(
   await readFile('test/fixtures/encrypted/held-out-digits.json', 'utf8'),
@@ -117,36 +114,6 @@ describe('POST /jobs: rows with encrypted features', () => {
     assert.equal(replies.length, 12)
     for (const reply of replies) assert.deepEqual(reply, replies[0])
   })
-
-  describe(
-    'of the Python package encrypted-inference',
-    skipFor('missing' in encryptedPython && encryptedPython.missing),
-    () => {
-      it('get scores that it decrypts', async () => {
-        const program = 'python' in encryptedPython ? encryptedPython.python : ''
-        const { url, storage } = running
-        const given = {
-          url,
-          key: await running.app.keyOf(service),
-          conn_str: storage,
-          container,
-          rows: rows.slice(0, 3),
-        }
-        const output = await runPython(program, 'test/clients/python/encrypted_job.py', JSON.stringify(given))
-        const { status, scores } = JSON.parse(output) as { status: string; scores: number[][] }
-        assert.equal(status, 'Completed')
-        scores.forEach((each, index) => {
-          each.forEach((score, at) => {
-            assert.ok(
-              Math.abs(score - (expected[index]?.[at] as number)) <= 1e-6,
-              `row ${index}, class ${at}: ${score}`,
-            )
-          })
-        })
-        assert.deepEqual(await blobsOfJobsWith(accountKey(storage)), [])
-      })
-    },
-  )
 })
 
 const argmax = (values: readonly number[]) => values.indexOf(Math.max(...values))

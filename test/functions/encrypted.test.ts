@@ -13,11 +13,8 @@ import {
   runEncryptedApp,
   encryptedService as service,
 } from '../support/encrypted-app.ts'
-import { encryptedPython as python } from '../support/encrypted-python.ts'
 import { PrometheusPage } from '../support/prometheus-page.ts'
-import { runPython } from '../support/run-python.ts'
 import type { RunningApp } from '../support/running-app.ts'
-import { skipFor } from '../support/skip-for.ts'
 
 const { rows, scores: expected } = JSON.parse(
   await readFile('test/fixtures/encrypted/held-out-digits.json', 'utf8'),
@@ -25,11 +22,8 @@ const { rows, scores: expected } = JSON.parse(
 const cleanUps: (() => unknown)[] = []
 const test = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
 
-const script = 'test/clients/python/encrypted_tutorial.py'
-
 describe('POST /score: encrypted features', () => {
   let app: RunningApp
-  let storage: string
   let kernel: Kernel
   let blobs: BlobServiceClient
   let call: EncryptedApp['call']
@@ -37,7 +31,7 @@ describe('POST /score: encrypted features', () => {
   beforeAll(async () => {
     const model = await readFile(`examples/${service}/1/model.onnx`)
     const plain = { 'plain/service.json': {}, 'plain/1/model.onnx': model }
-    ;({ app, storage, kernel, blobs, call, newClient } = await runEncryptedApp(test, plain))
+    ;({ app, kernel, blobs, call, newClient } = await runEncryptedApp(test, plain))
   })
   afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
@@ -62,32 +56,6 @@ describe('POST /score: encrypted features', () => {
     })
     assert.equal(argmax(scores), argmax(right))
   }
-
-  describe('of the Python package encrypted-inference', skipFor('missing' in python && python.missing), () => {
-    const program = 'python' in python ? python.python : ''
-    const tutorial = async (given: object) => {
-      const input = { url: `${app.url}/api/v1/service/${service}`, key: await app.keyOf(service), ...given }
-      const { key_id, scores } = JSON.parse(await runPython(program, script, JSON.stringify(input)))
-      return { keyId: key_id as string, scores: scores as number[][] }
-    }
-
-    // Its client takes half a second of a processor for a row.
-    const count = process.env.CI ? rows.length : 10
-
-    it('scores held-out digits by the steps of the tutorial, with keys that its client uploads', async () => {
-      const { keyId, scores } = await tutorial({ rows: rows.slice(0, count), conn_str: storage, container })
-      assert.equal(scores.length, count)
-      scores.forEach(requireClose)
-      const secret = /AccountKey=([^;]+)/.exec(storage)?.[1] as string
-      assert.ok(!app.output().includes(secret))
-      assert.ok(await blobs.getContainerClient(container).getBlobClient(keyId).exists())
-    }, 400_000)
-
-    it('scores with keys that came by PUT', async () => {
-      const { scores } = await tutorial({ rows: rows.slice(0, 3) })
-      scores.forEach(requireClose)
-    })
-  })
 
   it('scores for two callers with different keys at the same time', async () => {
     const clients = [await newClient(1), await newClient(2)]

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, it } from 'vitest'
 import { MessageReader, MessageWriter } from '../../src/protocols/grpc/protobuf.ts'
 import { end, framed, GrpcConnection, inferRequest, readFloats } from '../support/grpc-calls.ts'
 import { identityModel } from '../support/onnx-writer.ts'
+import { readPrediction, writePredict } from '../support/predict-messages.ts'
 import { PrometheusPage } from '../support/prometheus-page.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 
@@ -34,6 +35,11 @@ const services = {
   'waiting/score.js': waiting,
   'failing/service.json': { entryScript: 'score.js' },
   'failing/score.js': failing,
+  'wide/service.json': { auth: { mode: 'none' } },
+  'wide/1/model.onnx': identityModel('float32', ['batch', 20_000]),
+  'echo/service.json': { entryScript: 'score.js', auth: { mode: 'none' } },
+  'echo/score.js': `export const rawHttp = true; export const init = () => {}
+    export const run = async request => new Response(await request.arrayBuffer())`,
   'texts/service.json': { entryScript: 'score.js' },
   'texts/score.js': 'export const init = () => {}; export const run = text => text',
 }
@@ -113,6 +119,48 @@ describe('gRPC', () => {
       const { messages } = await infer('two-floats', elements)
       assert.deepEqual(readFloats(messages[0] as Buffer), elements)
     })
+
+    it('may be large beside large ones of other protocols and services: each gets its own answer', async () => {
+      const width = 20_000
+      const post = async (path: string, body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string>) => {
+        const response = await fetch(`${app.url}${path}`, { method: 'POST', body, headers })
+        assert.equal(response.status, 200, path)
+        return new Uint8Array(await response.arrayBuffer())
+      }
+      const octets = { 'content-type': 'application/octet-stream' }
+      const scored = async (value: number, rows: number) => {
+        const numbers = new Float32Array(rows * width).fill(value)
+        const shape = [rows, width]
+        const head = JSON.stringify({
+          inputs: [{ name: 'x', datatype: 'FP32', shape, parameters: { binary_data_size: numbers.byteLength } }],
+          parameters: { binary_data_output: true },
+        })
+        const binary = Buffer.concat([Buffer.from(head), new Uint8Array(numbers.buffer)])
+        const lengths = { 'inference-header-content-length': String(Buffer.byteLength(head)) }
+        const predict = writePredict({ model: { name: 'wide' }, inputs: { x: contentTensor(numbers, shape) } }).finish()
+        const nested = JSON.stringify({ data: Array.from({ length: rows }, () => new Array(width).fill(value)) })
+        const answers: (Float32Array | number[])[] = await Promise.all([
+          connection
+            .call(modelInfer, {}, framed(inferRequest([...numbers], { model: 'wide', input: 'x', shape })))
+            .then(({ messages }) => readFloats(messages[0] as Buffer)),
+          connection
+            .call('/tensorflow.serving.PredictionService/Predict', {}, framed(predict))
+            .then(({ messages }) => readPrediction(framed(messages[0] as Buffer)).outputs.y?.data as Float32Array),
+          post('/v2/models/wide/infer', binary, { ...octets, ...lengths }).then(
+            body => new Float32Array(body.slice(-numbers.byteLength).buffer),
+          ),
+          post('/api/v1/service/wide/score', new Uint8Array(numbers.buffer), octets).then(readJson),
+          post('/api/v1/service/wide/score', nested, { 'content-type': 'application/json' }).then(readJson),
+          post('/api/v1/service/echo/score', new Uint8Array(numbers.buffer), octets).then(
+            body => new Float32Array(body.buffer),
+          ),
+        ])
+        for (const [index, answer] of answers.entries())
+          assert.ok(answer?.length === numbers.length && answer.every(each => each === value), `answer ${index}`)
+      }
+      for (let round = 0; round < 3; round++)
+        await Promise.all(Array.from({ length: 4 }, (_, caller) => scored(round * 4 + caller + 1, 1 + (caller % 3))))
+    }, 120_000)
 
     it.each([
       ['gzip', gzipSync],
@@ -321,7 +369,7 @@ describe('gRPC', () => {
   })
 
   it('does not run what its caller has cancelled', async () => {
-    const first = infer('waiting', [600, 0])
+    const first = infer('waiting', [4000, 0])
     const message = framed(inferRequest([1, 0], { model: 'waiting', input: 'data', shape: [1, 2] }))
     const cancelled = Array.from({ length: 4 }, () => {
       const stream = connection.open(modelInfer, bearer('waiting'))
@@ -329,7 +377,7 @@ describe('gRPC', () => {
       stream.end(message)
       return stream
     })
-    await new Promise(resolve => setTimeout(resolve, 200))
+    await new Promise(resolve => setTimeout(resolve, 1500)) // that they have come
     for (const stream of cancelled) stream.close(8)
     assert.deepEqual(statusOf(await first), [0, undefined])
     const abandoned = { scoring_service: 'waiting', scoring_reason: 'abandoned' }
@@ -501,9 +549,9 @@ describe('gRPC', () => {
     const answered = end(unary)
     watch.end(framed(new Uint8Array()))
     for (const id of ['a', 'b'])
-      stream.write(framed(inferRequest([400, 1], { model: 'waiting', id, input: 'data', shape: [1, 2] })))
-    unary.end(framed(inferRequest([400, 1], { model: 'waiting', input: 'data', shape: [1, 2] })))
-    await new Promise(resolve => setTimeout(resolve, 200))
+      stream.write(framed(inferRequest([800, 1], { model: 'waiting', id, input: 'data', shape: [1, 2] })))
+    unary.end(framed(inferRequest([800, 1], { model: 'waiting', input: 'data', shape: [1, 2] })))
+    await new Promise(resolve => setTimeout(resolve, 1200)) // that they have come
     stopping.process.kill('SIGTERM')
     const { trailers, messages } = await ended
     assert.deepEqual(
@@ -515,6 +563,17 @@ describe('gRPC', () => {
     assert.equal((await answered).trailers['grpc-status'], '0')
   })
 })
+
+function readJson(body: Uint8Array): number[] {
+  return (JSON.parse(Buffer.from(body).toString()) as number[][]).flat()
+}
+
+/** A `TensorProto` as NumPy clients write it. */
+function contentTensor({ buffer }: Float32Array<ArrayBuffer>, shape: readonly number[]): MessageWriter {
+  const sizes = new MessageWriter()
+  for (const size of shape) sizes.message(2, new MessageWriter().integer(1, size))
+  return new MessageWriter().integer(1, 1).message(2, sizes).bytes(4, new Uint8Array(buffer))
+}
 
 /** A `ModelStreamInferResponse`. */
 function readStreamed(message: Uint8Array): { id: string; error: string; floats: number[] } {

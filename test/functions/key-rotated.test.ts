@@ -23,17 +23,20 @@ describe('the function key-rotated', skipFor(noOpenssl), () => {
       SCORING_MODELS: 'models',
     })
     await worker.load(await copyOfApp(cleaner))
+    while (vault.askedNames.length < 6) await setTimeout(20) // both keys of three services, when the app starts
   })
   afterAll(async () => {
     await worker.runHooks('appTerminate')
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
-  /** Names that the app asks the vault for after an event. */
-  const readAfter = async (event: object) => {
+  /** Names that the app asks the vault for after the events, of which the last one is to be heard. */
+  const readAfter = async (...events: object[]) => {
     vault.askedNames.length = 0
-    await worker.deliver('key-rotated', event)
-    await setTimeout(300) // what is not asked for leaves no trace to wait for
-    return vault.askedNames.toSorted()
+    for (const each of events) await worker.deliver('key-rotated', each)
+    // One that comes while keys are being read is answered by that.
+    for (; vault.askedNames.length < 2; await setTimeout(500))
+      await worker.deliver('key-rotated', events.at(-1) as object)
+    return [...new Set(vault.askedNames)].sort()
   }
   const event = {
     topic: '/subscriptions/0/resourceGroups/a/providers/Microsoft.KeyVault/vaults/localhost',
@@ -45,7 +48,7 @@ describe('the function key-rotated', skipFor(noOpenssl), () => {
     assert.deepEqual(await readAfter(event), ['iris-primary-key', 'iris-secondary-key'])
   })
 
-  it('reads nothing for other events', async () => {
+  it('reads nothing for other events before it', async () => {
     const others = [
       { ...event, topic: event.topic.replace('localhost', 'other') },
       { ...event, eventType: 'Microsoft.KeyVault.SecretNearExpiry' },
@@ -58,6 +61,6 @@ describe('the function key-rotated', skipFor(noOpenssl), () => {
       { ...event, data: { objectType: 'Secret', objectName: ['iris-primary-key'] } },
       { ...event, data: { objectType: 'Secret', objectName: `${'x'.repeat(200)}-primary-key` } },
     ]
-    for (const other of others) assert.deepEqual(await readAfter(other), [])
+    assert.deepEqual(await readAfter(...others, event), ['iris-primary-key', 'iris-secondary-key'])
   })
 })

@@ -61,7 +61,7 @@ describe('KEY_VAULT_URL: the app with a vault', skipFor(noOpenssl), () => {
     const store = await storeOfDouble(vault)
     const management = new KeyManagement(store, randomBytes)
     assert.equal(await score(keyOf('sut', 'secondary')), 200)
-    const fresh = await management.regenKey({ service: 'sut', type: 'Secondary' }, AbortSignal.timeout(20_000))
+    const fresh = await management.regenKey({ service: 'sut', type: 'Secondary' }, AbortSignal.timeout(100_000))
     assert.equal(await score(fresh), 200)
     assert.equal(await score(keyOf('sut', 'primary')), 200)
     assert.equal(await score(keyOf('sut', 'secondary')), 401)

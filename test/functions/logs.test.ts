@@ -29,7 +29,7 @@ const linesWith = (app: RunningApp, text: string) =>
     .filter(line => line.includes(text))
 
 async function see(app: RunningApp, pattern: RegExp): Promise<void> {
-  for (let tries = 0; tries < 100 && !pattern.test(app.output()); tries++) await delay(20)
+  for (let looks = 0; looks < 3000 && !pattern.test(app.output()); looks++) await delay(20)
   assert.match(app.output(), pattern)
 }
 

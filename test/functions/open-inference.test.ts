@@ -457,9 +457,7 @@ describe('the Open Inference Protocol V2 over REST', () => {
       assert.equal(answer.headers.get('access-control-allow-origin'), headers.origin)
     })
 
-    it('refuses a body whose JSON is not as long as the header says, and never fails', {
-      timeout: 60_000,
-    }, async () => {
+    it('refuses a body whose JSON is not as long as the header says, and never fails', async () => {
       const json = JSON.stringify({ inputs: [{ ...row, parameters: { binary_data_size: 8 } }] })
       const right = withBytes(json, float32(1, 2))
       const lengths = fc.oneof(

@@ -58,7 +58,7 @@ describe('the sample resnet50', () => {
   let whole: ort.InferenceSession
   beforeAll(async () => {
     out = await mkdtemp(join(tmpdir(), 'resnet50-'))
-    file.onTestFinished(() => rm(out, { recursive: true, force: true }))
+    file.onTestFinished(() => rm(out, { recursive: true, force: true, maxRetries: 9 }))
     const labels = join(out, 'labels.txt')
     await writeFile(labels, Array.from({ length: 1000 }, (_, index) => `kind ${index}`).join('\n'))
     await make('--out', out, '--labels', labels)

@@ -16,7 +16,7 @@ const score = `
     async *steps() { yield encoder.encode('one '); await open.promise; yield 'two '; yield encoder.encode('three') },
     async *breaks() { yield 'one'; await sleep(20); throw new Error('boom') },
     async *idles() { yield 'one'; await new Promise(() => {}) },
-    async *slow() { for (let n = 0; n < 6; n++) { await sleep(200); yield 'slow ' } },
+    async *slow() { for (let n = 0; n < 8; n++) { await sleep(400); yield 'slow ' } },
     async *endless() { for (made = 1; ; made++) { yield new Uint8Array(65536); await sleep(0) } },
     async *wrong() { yield 'one'; await sleep(20); yield 1 },
     async *bursts() { for (let n = 0; n < 100; n++) yield String(n % 10) },
@@ -50,7 +50,7 @@ describe('POST /score: a script that answers with a stream', () => {
     const services = {
       'sut/service.json': { entryScript: 'score.js', limits: { timeoutMs: 5000 } },
       'sut/score.js': score,
-      'brief/service.json': { entryScript: 'score.js', limits: { timeoutMs: 1000 } },
+      'brief/service.json': { entryScript: 'score.js', limits: { timeoutMs: 3000 } },
       'brief/score.js': score,
     }
     app = await runApp({ onTestFinished: cleanUp => cleanUps.push(cleanUp as () => unknown) }, services, {
@@ -96,7 +96,7 @@ describe('POST /score: a script that answers with a stream', () => {
   })
 
   it('may go on for longer than limits.timeoutMs, as the clock ends with run()', async () => {
-    assert.equal(await (await app.score('brief', 'slow')).text(), 'slow '.repeat(6))
+    assert.equal(await (await app.score('brief', 'slow')).text(), 'slow '.repeat(8))
   })
 
   it.each([
@@ -114,7 +114,7 @@ describe('POST /score: a script that answers with a stream', () => {
     const response = await app.score('brief', 'idles')
     await assert.rejects(response.text(), /terminated/)
     await until(() => textOf<boolean>('brief', 'is cancelled'))
-    assert.match(app.output(), /no further piece of the answer's body came within 1000 ms \(limits.timeoutMs\)/)
+    assert.match(app.output(), /no further piece of the answer's body came within 3000 ms \(limits.timeoutMs\)/)
   })
 
   it('ends the connection where its thread ends', async () => {

@@ -10,7 +10,7 @@ import type { Cleaner } from '../support/cleaner.ts'
 /** A project with the services of this repository and the package as `npm run build` has made it. */
 async function makeProject(test: Cleaner): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), 'project-'))
-  test.onTestFinished(() => rm(root, { recursive: true, force: true }))
+  test.onTestFinished(() => rm(root, { recursive: true, force: true, maxRetries: 9 }))
   const scoring = join(root, 'node_modules/scoring-functions')
   await mkdir(scoring, { recursive: true })
   await writeFile(join(root, 'package.json'), '{ "type": "module" }')
@@ -27,7 +27,7 @@ async function makeProject(test: Cleaner): Promise<string> {
 describe('the example in guide/entry-scripts.md, Testing a script', () => {
   it.for([
     ['node --test', 'node:test', ['--test']],
-    ['Vitest', 'vitest', [resolve('node_modules/vitest/vitest.mjs'), 'run', '--no-cache']],
+    ['Vitest', 'vitest', [resolve('node_modules/vitest/vitest.mjs'), 'run', '--no-cache', '--testTimeout=100000']],
   ] as const)('passes under %s', async ([, library, args], test) => {
     const guide = await readFile('guide/entry-scripts.md', 'utf8')
     const [, section = ''] = guide.split('## Testing a script')

@@ -4,7 +4,7 @@ import { afterAll, describe, it } from 'vitest'
 import { runEncryptedApp } from '../support/encrypted-app.ts'
 import { runMutations } from './encrypted/run-mutations.ts'
 
-const count = 600
+const count = 400
 
 describe('POST /score: mutated encrypted requests', () => {
   const cleanUps: (() => unknown)[] = []

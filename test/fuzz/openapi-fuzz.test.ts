@@ -17,7 +17,7 @@ import type { ServiceFiles } from '../support/service-folder.ts'
 
 const here = (name: string) => join(import.meta.dirname, name)
 const samples = join(import.meta.dirname, '../../models')
-const secondsPerDocument = 3
+const secondsPerDocument = 2
 
 /** Services of every kind, with the version of the document that each is fuzzed by. */
 const services: ServiceFiles = {
@@ -151,7 +151,7 @@ function run(program: string, args: string[], environment: NodeJS.ProcessEnv = {
   // A proxy of the machine is not for the server under test.
   const env = { ...process.env, NO_PROXY: 'localhost', no_proxy: 'localhost', ...environment }
   return new Promise<{ code: number; output: string }>(resolve => {
-    execFile(program, args, { env, cwd: tmpdir(), timeout: 110_000 }, (error, stdout, stderr) => {
+    execFile(program, args, { env, cwd: tmpdir(), timeout: 600_000 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : 1, output: `${stdout}${stderr}` })
     })
   })

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import type { Binding, RegisteredFunction } from '../../src/host/app/functions-core.ts'
-import { listTriggers, unservedBindings } from '../../src/host/app/triggers.ts'
-import { planBackgroundTriggers } from '../../src/host/background-triggers.ts'
+import { isDisabled, listTriggers, unservedBindings } from '../../src/host/app/triggers.ts'
 import { readHostSettings } from '../../src/host/host-settings.ts'
+import { planBackgroundTriggers } from '../../src/host/plan-background-triggers.ts'
 import { poisonQueueName } from '../../src/host/queue/queue-trigger.ts'
 
 const storage = 'AccountName=mine;AccountKey=c2VjcmV0'
@@ -43,7 +43,7 @@ describe('listTriggers', () => {
 
 describe('planBackgroundTriggers', () => {
   it('finds the queue and its account', () => {
-    for (const [binding, queueName, connectionString] of [
+    for (const [binding, queueName, account] of [
       [{}, 'work', storage],
       [{ connection: '' }, 'work', storage],
       [{ connection: 'AzureWebJobsStorage' }, 'work', storage],
@@ -52,7 +52,22 @@ describe('planBackgroundTriggers', () => {
       [{ queueName: '%QUEUE%-x' }, 'from-setting-x', storage],
     ] as const) {
       const [queue] = planQueue(binding).queues
-      assert.deepEqual([queue?.queueName, queue?.connectionString], [queueName, connectionString])
+      assert.deepEqual([queue?.queueName, queue?.account], [queueName, account])
+    }
+  })
+
+  it('finds an account that an identity reaches', () => {
+    for (const [settings, account] of [
+      [
+        { AzureWebJobsStorage__accountName: 'mine', AzureWebJobsStorage__credential: 'managedidentity' },
+        { urls: { queue: 'https://mine.queue.core.windows.net' }, isManagedIdentity: true, clientId: undefined },
+      ],
+      [
+        { AzureWebJobsStorage__queueServiceUri: 'https://q.example', AzureWebJobsStorage__clientId: 'some-id' },
+        { urls: { queue: 'https://q.example' }, isManagedIdentity: false, clientId: 'some-id' },
+      ],
+    ] as const) {
+      assert.deepEqual(planQueue({}, settings).queues[0]?.account, account)
     }
   })
 
@@ -78,16 +93,29 @@ describe('planBackgroundTriggers', () => {
     [{ queueName: 'a--b' }, {}, /queueName is "a--b", and must be/],
     [
       {},
-      { AzureWebJobsStorage__accountName: 'mine' },
-      /^setting AzureWebJobsStorage__accountName asks for a connection by identity/,
+      { AzureWebJobsStorage__blobServiceUri: 'https://x' },
+      'setting AzureWebJobsStorage__queueServiceUri is not set, and a function with a queue needs it',
     ],
     [
       { connection: 'X' },
-      { X__queueServiceUri: 'https://x' },
-      /^setting X__queueServiceUri asks .* set X to a connection string/,
+      { X__queueServiceUri: 'http://x' },
+      /^setting X__queueServiceUri must be an https URL, such as/,
     ],
   ] as const)('refuses %j with the settings %j', (binding, settings, message) => {
     assert.throws(() => planQueue(binding, settings), { name: 'StartupError', message })
+  })
+})
+
+describe('isDisabled', () => {
+  it.each([
+    ['true', true],
+    ['True', true],
+    ['1', true],
+    ['false', false],
+    ['', false],
+    [undefined, false],
+  ])('reads AzureWebJobs.<name>.Disabled=%s as Azure does', (value, expected) => {
+    assert.equal(isDisabled('job-chunk', { 'AzureWebJobs.job-chunk.Disabled': value }), expected)
   })
 })
 
@@ -106,8 +134,8 @@ describe('unservedBindings', () => {
     assert.deepEqual(unservedBindings(triggersWith({ http, $return: { type: 'http', direction: 'out' } })), [])
     const others = { out: { type: 'queue', direction: 'out' }, in: { type: 'blob', direction: 'in' } } as const
     assert.deepEqual(unservedBindings(triggersWith({ http, ...others })), [
-      "Function 'f' has an output of type queue: nothing is written to it, because this host serves triggers only.",
-      "Function 'f' has an input of type blob: it stays undefined, because this host serves triggers only.",
+      "Function 'f' has an output of type queue: nothing is written to it, because this host serves no bindings of HTTP functions.",
+      "Function 'f' has an input of type blob: it stays undefined, because this host serves no bindings of HTTP functions.",
     ])
   })
 })

@@ -7,7 +7,7 @@ import type { Cleaner } from '../support/cleaner.ts'
 /** A self-signed certificate for localhost, a key of another one, and files that are neither. */
 export function makeCertificates(test: Cleaner) {
   const folder = mkdtempSync(join(tmpdir(), 'certificates-'))
-  test.onTestFinished(() => rmSync(folder, { recursive: true }))
+  test.onTestFinished(() => rmSync(folder, { recursive: true, maxRetries: 9 }))
   const path = (name: string) => join(folder, name)
   for (const name of ['own', 'other']) {
     execFileSync(

@@ -8,7 +8,7 @@ import { formatTimeSpan, parseTimeSpan } from '../../src/host/dotnet-time.ts'
 import { type HostJson, readHostJson } from '../../src/host/host-json.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'host-json-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 9 }))
 
 function read(file: object, isDevelopment = false): HostJson {
   writeFileSync(join(folder, 'host.json'), JSON.stringify({ version: '2.0', ...file }))

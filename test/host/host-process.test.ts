@@ -25,7 +25,7 @@ describe('host-process', () => {
   it('loads a CommonJS bundle with the library inside', async test => {
     const { build } = await import('esbuild')
     const dist = join(fixtureApp('bundled'), 'dist')
-    test.onTestFinished(() => rmSync(dist, { recursive: true, force: true }))
+    test.onTestFinished(() => rmSync(dist, { recursive: true, force: true, maxRetries: 9 }))
     await build({
       entryPoints: [join(fixtureApp('modules'), 'functions/two.mjs')],
       bundle: true,
@@ -40,7 +40,7 @@ describe('host-process', () => {
 
   it('stores compiled code of the app for its next start', async test => {
     const app = await mkdtemp(join(tmpdir(), 'compiled-app-'))
-    test.onTestFinished(() => rm(app, { recursive: true, force: true }))
+    test.onTestFinished(() => rm(app, { recursive: true, force: true, maxRetries: 9 }))
     await writeFile(join(app, 'package.json'), '{"main": "index.cjs"}')
     await writeFile(join(app, 'host.json'), '{"version": "2.0"}')
     await writeFile(join(app, 'index.cjs'), "exports.text = 'any'")
@@ -105,7 +105,6 @@ describe('host-process', () => {
 
   it.for(['SIGTERM', 'SIGINT'] as const)(
     'completes requests in progress before it ends on %s',
-    { timeout: 10_000 },
     async (signal, test) => {
       const host = await startHost(test, 'plain')
       const idle = await dial(test, host)
@@ -182,9 +181,7 @@ describe('invokeWithHooks', () => {
 })
 
 describe('HttpServer with a certificate', skipFor(noOpenssl), () => {
-  it('serves with TLS 1.2 and later, and waits for no idle connection when it stops', {
-    timeout: 10_000,
-  }, async test => {
+  it('serves with TLS 1.2 and later, and waits for no idle connection when it stops', async test => {
     const { cert, key } = makeCertificates(test)
     const host = await startHost(test, 'plain', { args: ['--cert', cert, '--key', key] })
     const ca = readFileSync(cert)

@@ -7,7 +7,7 @@ import { readLocalSettings } from '../../src/host/local-settings.ts'
 
 async function folderWith(test: TestContext, content?: unknown): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'app-'))
-  test.onTestFinished(() => rm(folder, { recursive: true }))
+  test.onTestFinished(() => rm(folder, { recursive: true, maxRetries: 9 }))
   const text = typeof content === 'string' ? content : JSON.stringify(content)
   if (content !== undefined) await writeFile(join(folder, 'local.settings.json'), text)
   return folder
@@ -21,6 +21,12 @@ describe('readLocalSettings', () => {
     assert.deepEqual(settings.warnings, [
       "Skipping 'B' from local settings as it's already defined in current environment variables.",
     ])
+  })
+
+  it('leaves out a connection string where the environment has an identity for the account', async test => {
+    const folder = await folderWith(test)
+    const { values } = readLocalSettings(folder, { AzureWebJobsStorage__queueServiceUri: 'https://q.example' })
+    assert.deepEqual(values, { FUNCTIONS_WORKER_RUNTIME: 'node' })
   })
 
   it('returns the port, and accepts the other settings of func', async test => {

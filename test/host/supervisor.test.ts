@@ -34,7 +34,7 @@ async function supervise(script: string, environment: Record<string, string> = {
 describe('superviseHost', () => {
   it('restarts a host that has served, however often it crashes: at once, then after growing delays', async test => {
     const folder = await mkdtemp(join(tmpdir(), 'crashes-'))
-    test.onTestFinished(() => rm(folder, { recursive: true }))
+    test.onTestFinished(() => rm(folder, { recursive: true, maxRetries: 9 }))
     const { code, lines } = await supervise('crashes-six-times.mjs', { CRASHES: join(folder, 'crashes') })
     assert.equal(code, 0)
     assert.deepEqual(lines, [
@@ -53,7 +53,7 @@ describe('superviseHost', () => {
 
   it('kills a host that has crashed and does not end', async test => {
     const folder = await mkdtemp(join(tmpdir(), 'crashes-'))
-    test.onTestFinished(() => rm(folder, { recursive: true }))
+    test.onTestFinished(() => rm(folder, { recursive: true, maxRetries: 9 }))
     const { code, lines } = await supervise('hangs.mjs', { CRASHES: join(folder, 'crashes') })
     assert.equal(code, 0)
     assert.equal(lines[1], 'The host crashed (SIGKILL); restarting it at once.')

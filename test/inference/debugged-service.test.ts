@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
-import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import { describe, it } from 'vitest'
 import type { Call } from '../../src/inference/call.ts'
 import { ScoringService } from '../../src/inference/scoring-service.ts'
 import { ServiceDefinition } from '../../src/models/definition/definition.ts'
+import { delay, useUnhurriedClock } from '../support/unhurried-clock.ts'
 import { requestOf } from '../workers/pool/fake-worker.ts'
 import { makeScheduler } from '../workers/pool/scheduler-fixture.ts'
+
+useUnhurriedClock()
 
 const call: Call = {
   credential: null,

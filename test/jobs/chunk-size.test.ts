@@ -8,9 +8,9 @@ describe('chooseChunkBytes', () => {
   it.each([
     [0, 256 * KiB],
     [100 * KiB, 256 * KiB],
-    [8 * MiB, 512 * KiB],
-    [16 * MiB, MiB],
-    [10 * GiB, MiB],
+    [16 * MiB, 512 * KiB],
+    [64 * MiB, 2 * MiB],
+    [10 * GiB, 4 * MiB],
   ])('divides an input of %i bytes into chunks of %i', (bytes, chunk) => {
     assert.equal(chooseChunkBytes(bytes), chunk)
   })

@@ -1,3 +1,4 @@
+import { ChunkTexts } from '../../src/jobs/chunk-texts.ts'
 import { JobCache } from '../../src/jobs/job-cache.ts'
 import { activeBlob, jobFolder, parseBlobReference, specBlob, stateBlob } from '../../src/jobs/layout.ts'
 import { type JobLimits, jobLimits } from '../../src/jobs/limits.ts'
@@ -6,6 +7,7 @@ import { planParquet } from '../../src/jobs/plan/plan-parquet.ts'
 import { firstState } from '../../src/jobs/records.ts'
 import type { RowResult } from '../../src/jobs/row-scorer.ts'
 import { ScoringLock } from '../../src/jobs/score/scoring-lock.ts'
+import { SharedMemory } from '../../src/jobs/score/shared-memory.ts'
 import type { JobSpec } from '../../src/jobs/spec.ts'
 import type { JobState } from '../../src/jobs/state.ts'
 import { createJobSteps, type JobSteps, type StepTools } from '../../src/jobs/steps.ts'
@@ -58,6 +60,7 @@ export class JobBench {
         modelDigest: async () => this.digest,
         inputs: async () => undefined,
         predictionRatio: async () => 1,
+        scoreText: async () => undefined,
         rowSettings: () => ({}),
         score,
       },
@@ -66,7 +69,9 @@ export class JobBench {
       // Each step is left to a message, unless a test sets other times.
       limits: { ...jobLimits, window: 2, chunksPerPart: 2, turnMs: 0, runOnMs: 0, ...limits },
       lock: new ScoringLock(),
+      memory: new SharedMemory(),
       cache: new JobCache(),
+      texts: new ChunkTexts(this.clock),
       stopping: new AbortController().signal,
       background: new Set(),
       log: line => this.log.push(line),
@@ -76,7 +81,13 @@ export class JobBench {
 
   /** Another instance over the same storage. */
   restarted(): JobSteps {
-    return createJobSteps({ ...this.tools, lock: new ScoringLock(), cache: new JobCache() })
+    return createJobSteps({
+      ...this.tools,
+      lock: new ScoringLock(),
+      memory: new SharedMemory(),
+      cache: new JobCache(),
+      texts: new ChunkTexts(this.clock),
+    })
   }
 
   /** Creates the job as JobStore does, without its message. */

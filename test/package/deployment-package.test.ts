@@ -35,7 +35,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const cleanUp of cleanUps.reverse()) await cleanUp()
   await chmod(folder, 0o700)
-  await rm(folder, { recursive: true, force: true })
+  await rm(folder, { recursive: true, force: true, maxRetries: 9 })
 })
 
 async function makePackage(name: string, args: readonly string[] = [], cwd = '.'): Promise<Report> {
@@ -183,7 +183,7 @@ describe('scoring package with mistakes', () => {
     'says of %j, %j what is wrong, and writes nothing',
     async ([files, args, message, expected], test) => {
       const root = await mkdtemp(join(tmpdir(), 'project-'))
-      test.onTestFinished(() => rm(root, { recursive: true }))
+      test.onTestFinished(() => rm(root, { recursive: true, maxRetries: 9 }))
       const all = { 'host.json': '{"version": "2.0"}', 'package.json': '{"name": "mine", "main": "lib.js"}', ...files }
       for (const [name, content] of Object.entries(all)) await writeFile(join(root, name), content)
       await mkdir(join(root, 'models'))

@@ -11,8 +11,8 @@ describe('ByteBudget', () => {
   it('refuses what finds no room beside the others, says whose limit it is, and counts it', () => {
     let refused = 0
     const app = new ByteBudget(100)
-    const one = new ByteBudget(60, app, () => refused++)
-    const other = new ByteBudget(60, app, () => refused++)
+    const one = new ByteBudget(60, { whole: app, onRefusal: () => refused++ })
+    const other = new ByteBudget(60, { whole: app, onRefusal: () => refused++ })
     const [first, second, third] = [one.open(), one.open(), other.open()]
     first.resize(40)
     assert.throws(
@@ -55,7 +55,7 @@ describe('ByteBudget', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), steps => {
         const app = new ByteBudget(100)
-        const services = [new ByteBudget(60, app), new ByteBudget(60, app)] as const
+        const services = [new ByteBudget(60, { whole: app }), new ByteBudget(60, { whole: app })] as const
         const held = new Map<number, HeldBytes>()
         const model = new Map<number, number>()
         const sumOf = (isCounted: (request: number) => boolean) =>

@@ -7,10 +7,15 @@
  * - SIGTERM: no further requests, those under way are completed for up to 10 s, then the app's end. (GrpcWorkerChannel) The exit code
  *   is 1 if one of them was not.
  *
+ * Beside that, tests hand it blobs and messages (`POST /test/<function>`) and read what it has registered and moved to the dead letters
+ * (`GET /test`); it serves the gRPC that settles messages, and names its address to the worker as Azure's host does.
+ *
  * With a user id it becomes that user before it loads the app, so that this file and Node.js may lie where that user may not read.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createGrpcServer, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AzureWorker } from './azure-worker.ts'
 
@@ -28,6 +33,25 @@ if (user !== undefined) {
   process.setuid?.(Number(user))
 }
 process.chdir(root) // as the worker does
+/** Requests of gRPC, as path and message in hexadecimal. */
+const settlements: { path: string; message: string }[] = []
+/** Locks that the host holds no more. */
+const lostLock = Buffer.from('lost')
+const grpc = createGrpcServer()
+grpc.on('stream', async (stream: ServerHttp2Stream, headers) => {
+  const framed = await buffer(stream)
+  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
+  const isLost = framed.includes(lostLock)
+  stream.on('wantTrailers', () =>
+    stream.sendTrailers(
+      isLost ? { 'grpc-status': '9', 'grpc-message': 'LockToken%20not%20found' } : { 'grpc-status': '0' },
+    ),
+  )
+  if (!isLost) settlements.push({ path: String(headers[':path']), message: framed.subarray(5).toString('hex') })
+  stream.end(Buffer.alloc(5)) // google.protobuf.Empty
+})
+await new Promise<void>(listening => grpc.listen(0, '127.0.0.1', listening))
+process.argv.push('--functions-uri', `http://127.0.0.1:${(grpc.address() as AddressInfo).port}/`)
 const print = (line: string) => process.stdout.write(`${line}\n`) // the app may have a console of its own
 const worker = new AzureWorker(print)
 await worker.load(root)
@@ -53,11 +77,28 @@ const server = createServer({ maxHeaderSize: 2 ** 20 }, (incoming, outgoing) => 
 
 async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   const { pathname } = new URL(incoming.url as string, 'http://host')
+  if (/^\/test(\/|$)/.test(pathname)) return serveTest(pathname.slice('/test/'.length), incoming, outgoing)
   for (const { name, template, methods } of routes) {
     const params = methods.includes(incoming.method as string) ? matchRoute(template, pathname) : undefined
     if (params) return worker.proxy(name, params, incoming, outgoing)
   }
   outgoing.writeHead(404).end()
+}
+
+/** For tests: `{content, metadata}` for a function, with the content in base64; the answer has the outputs, or the error. */
+async function serveTest(name: string, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  const bytesAsText = (_key: string, value: unknown) =>
+    (value as { type?: string } | null)?.type === 'Buffer'
+      ? Buffer.from((value as { data: number[] }).data).toString()
+      : value
+  const answer = (body: object) => void outgoing.end(JSON.stringify(body, bytesAsText))
+  if (name === '') return answer({ functions: [...worker.functions.values()].map(each => each.metadata), settlements })
+  const { content, metadata } = JSON.parse((await buffer(incoming)).toString())
+  try {
+    answer({ response: await worker.trigger(name, Buffer.from(content, 'base64'), metadata) })
+  } catch (error) {
+    answer({ error: (error as Error).message })
+  }
 }
 
 /** The routes of ASP.NET Core: names in braces take a segment, with a star the rest, which may be empty. */
@@ -81,6 +122,7 @@ function matchRoute(template: string, path: string): Record<string, string> | un
 
 process.once('SIGTERM', async () => {
   server.close()
+  grpc.close()
   const allDone = active === 0 ? undefined : new Promise<void>(done => (drained = done))
   await Promise.race([allDone, delay(maxDrainMs)])
   await worker.runHooks('appTerminate')

@@ -14,7 +14,7 @@ interface Registered {
     name: string
     bindings: Record<
       string,
-      { type: string; direction: string; route?: string; methods?: string[]; queueName?: string }
+      { type: string; direction: string; route?: string; methods?: string[]; queueName?: string; dataType?: string }
     >
   }
   readonly handler: (...inputs: unknown[]) => unknown
@@ -220,6 +220,33 @@ export class AzureWorker {
     })
     const { context, inputs } = await invocation.getArguments()
     await invocation.invokeFunction(context, inputs, handler)
+  }
+
+  /**
+   * Runs a function for a blob or a message, as the host hands it over: bytes where its binding asks for them, else text.
+   *
+   * @param triggerMetadata  as the extension of the trigger has it
+   * @returns what the host gets for its outputs
+   * @throws what the function throws, which makes the host deliver the message again
+   */
+  async trigger(name: string, content: Buffer, triggerMetadata: Record<string, object>): Promise<unknown> {
+    const { metadata, handler } = this.functions.get(name) as Registered
+    const invocationId = randomUUID()
+    const [trigger, binding] = Object.entries(metadata.bindings).find(([, { type }]) => /trigger$/i.test(type)) as [
+      string,
+      { dataType?: string },
+    ]
+    const data = binding.dataType === 'binary' ? { bytes: content } : { string: content.toString() }
+    const invocation = (this.#model as ProgrammingModel).getInvocationModel({
+      invocationId,
+      metadata,
+      request: { invocationId, inputData: [{ name: trigger, data }], triggerMetadata },
+      log: () => {},
+      state: undefined,
+    })
+    const { context, inputs } = await invocation.getArguments()
+    const result = await invocation.invokeFunction(context, inputs, handler)
+    return invocation.getResponse(context, result)
   }
 
   #forward(

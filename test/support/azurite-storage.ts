@@ -10,7 +10,7 @@ export async function startStorage(cleaner: Cleaner): Promise<string> {
   const { connectionString, stop } = await startAzurite(location, line => console.error(line))
   cleaner.onTestFinished(async () => {
     await stop()
-    await rm(location, { recursive: true, force: true })
+    await rm(location, { recursive: true, force: true, maxRetries: 9 })
   })
   return connectionString
 }

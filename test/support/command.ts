@@ -46,7 +46,7 @@ export async function runCommand(
  */
 export async function makeCommandProject(test: Cleaner, files: ServiceFiles = {}): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), 'project-'))
-  test.onTestFinished(() => rm(root, { recursive: true, force: true }))
+  test.onTestFinished(() => rm(root, { recursive: true, force: true, maxRetries: 9 }))
   await mkdir(join(root, 'models'))
   await symlink(join(repository, 'node_modules'), join(root, 'node_modules'))
   for (const [path, content] of Object.entries({

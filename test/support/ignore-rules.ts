@@ -50,7 +50,7 @@ const azd: IgnoreRule = (rules, paths) => {
     if ((failure as { status?: number }).status === 1) return [] // none is ignored
     throw failure
   } finally {
-    rmSync(folder, { recursive: true })
+    rmSync(folder, { recursive: true, maxRetries: 9 })
   }
 }
 

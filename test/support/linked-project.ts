@@ -14,7 +14,7 @@ const repository = resolve(import.meta.dirname, '../..')
  */
 export async function makeLinkedProject(test: Cleaner, files: Readonly<Record<string, unknown>>): Promise<string> {
   const root = await realpath(await mkdtemp(join(tmpdir(), 'project-')))
-  test.onTestFinished(() => rm(root, { recursive: true, force: true }))
+  test.onTestFinished(() => rm(root, { recursive: true, force: true, maxRetries: 9 }))
   const all = {
     'package.json': { type: 'module', main: 'node_modules/scoring-functions/dist/functions.cjs' },
     'host.json': { version: '2.0', extensions: { http: { routePrefix: '' } } },

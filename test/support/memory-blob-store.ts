@@ -202,10 +202,9 @@ export class MemoryBlobStore implements BlobStore {
       .map(name => name.slice(container.length + 1))
       .filter(path => path > last)
       .sort()
-    return paths.slice(0, 1 + Math.floor(this.#random() * 100)).map(path => {
-      const { etag: _, ...listed } = headOf(this.#blobs.get(`${container}/${path}`)!)
-      return { path, ...listed }
-    })
+    return paths
+      .slice(0, 1 + Math.floor(this.#random() * 100))
+      .map(path => ({ path, ...headOf(this.#blobs.get(`${container}/${path}`)!) }))
   }
 }
 

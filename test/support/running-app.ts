@@ -97,7 +97,7 @@ export async function runProject(
 /** What a deployment holds, so that keys and settings of tests stay out of the checkout. */
 export async function copyOfApp(test: Cleaner): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), 'app-'))
-  test.onTestFinished(() => rm(root, { recursive: true, force: true }))
+  test.onTestFinished(() => rm(root, { recursive: true, force: true, maxRetries: 9 }))
   for (const part of ['dist', 'host.json', 'package.json'])
     await cp(join(repository, part), join(root, part), { recursive: true })
   await symlink(join(repository, 'node_modules'), join(root, 'node_modules'))

@@ -9,7 +9,7 @@ export type ServiceFiles = Readonly<Record<string, string | Buffer | object>>
 /** A folder of services that is gone after the test. */
 export async function makeServices(files: ServiceFiles, test: Cleaner): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), 'services-'))
-  test.onTestFinished(() => rm(root, { recursive: true, force: true }))
+  test.onTestFinished(() => rm(root, { recursive: true, force: true, maxRetries: 9 }))
   for (const [path, content] of Object.entries(files)) {
     await mkdir(dirname(join(root, path)), { recursive: true })
     const isRaw = typeof content === 'string' || Buffer.isBuffer(content)

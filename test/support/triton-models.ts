@@ -52,7 +52,7 @@ interface Case {
 /** Writes rows for `logistic`, and their labels and probabilities by Python's ONNX Runtime. @returns the JSON file */
 export async function writeLogisticCase(test: Cleaner): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'triton-'))
-  test.onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  test.onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 9 }))
   const { inputs, python_onnxruntime } = JSON.parse(await readFile(fixture('case.json'), 'utf8')) as Case
   const [labels, probabilities] = python_onnxruntime.values
   const expected = { rows: inputs.X.values, labels: labels.values, probabilities: probabilities.map(Object.values) }

@@ -96,7 +96,8 @@ export class AzureBlobStore implements BlobStore {
       )
       for (const { name, properties, metadata } of page?.segment.blobItems ?? []) {
         const { contentLength: bytes = 0, lastModified } = properties
-        yield { path: name, bytes, metadata: lowerCased(metadata), modifiedAt: lastModified.getTime() }
+        const etag = properties.etag.replace(/^(?!")(.*)$/, '"$1"') // lists have it without the quotes of the header
+        yield { path: name, bytes, etag, metadata: lowerCased(metadata), modifiedAt: lastModified.getTime() }
       }
       continuationToken = page?.continuationToken
     } while (continuationToken)

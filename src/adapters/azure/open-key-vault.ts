@@ -1,3 +1,4 @@
+import type { TokenCredential } from '@azure/identity'
 import type { SecretStore } from '../../auth/secret-store.ts'
 import { type LoopbackSettings, loopbackVault } from './loopback-vault.ts'
 import { parseVaultUrl } from './vault-url.ts'
@@ -9,6 +10,8 @@ interface KeyVaultSettings extends LoopbackSettings {
   readonly isDevelopment: boolean
   /** `AZURE_CLIENT_ID`: client id of a user-assigned identity */
   readonly clientId?: string | undefined
+  /** Who the caller is; absent: as `isDevelopment` says. */
+  readonly credential?: TokenCredential | undefined
 }
 
 /** The bundle beside this one, or the source file when run from source. */
@@ -24,9 +27,16 @@ export async function openKeyVault(settings: KeyVaultSettings): Promise<SecretSt
   const loopback = loopbackVault(address, settings)
   const { azureCredential, KeyVaultSecretStore } = (await import(entry.href)) as typeof import('./key-vault.ts')
   if (!loopback) {
-    return new KeyVaultSecretStore(address, await azureCredential(settings.isDevelopment, settings.clientId))
+    const credential = settings.credential ?? (await azureCredential(settings.isDevelopment, settings.clientId))
+    return new KeyVaultSecretStore(address, credential)
   }
   const { token, options } = loopback
   const getToken = async () => ({ token, expiresOnTimestamp: Date.now() + 3_600_000 })
   return new KeyVaultSecretStore(address, { getToken }, options)
+}
+
+/** The account that is signed in on this machine. */
+export async function openCredential(clientId: string | undefined): Promise<TokenCredential> {
+  const { azureCredential } = (await import(entry.href)) as typeof import('./key-vault.ts')
+  return azureCredential(true, clientId)
 }

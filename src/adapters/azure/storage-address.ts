@@ -76,6 +76,22 @@ export function readOwnStorage(settings: StorageSettings): { account: string; bl
 }
 
 /**
+ * Returns the URL of the blob service, without a `/` at its end.
+ *
+ * @returns undefined when no storage is set
+ * @throws StartupError as `readStorageAddress`
+ */
+export function readOwnBlobs(settings: StorageSettings): { url: string } | undefined {
+  const address = readStorageAddress(settings)
+  if (!address) return undefined
+  if (!('connectionString' in address)) return { url: address.blobUrl.replace(/\/+$/, '') }
+  const parts = parseParts(address.connectionString)
+  if (parts.UseDevelopmentStorage) return { url: `http://${emulator.blobHost}/${emulator.account}` }
+  const { DefaultEndpointsProtocol: protocol = 'https', AccountName, EndpointSuffix } = parts
+  return { url: (parts.BlobEndpoint ?? `${protocol}://${AccountName}.blob.${EndpointSuffix}`).replace(/\/+$/, '') }
+}
+
+/**
  * Checks the connection string at the start instead of at the first job.
  *
  * @returns the string with the settings that the SDK requires, and that are optional for the Functions host

@@ -11,11 +11,30 @@ export interface FunctionMetadata {
   readonly bindings: Readonly<Record<string, { readonly type: string; readonly route?: string }>>
 }
 
+/** A message of Service Bus as the embedded host sends it. */
+export interface SentMessage {
+  readonly body: Uint8Array
+  readonly contentType: string
+  readonly messageId: string
+  readonly correlationId: string | undefined
+  readonly to: string | undefined
+  readonly sessionId: string | undefined
+}
+
+/** Service Bus as the embedded host reaches it, over AMQP. */
+export interface HostServiceBus {
+  /** @returns whether it is in the queue; false: it is too large for that */
+  send(connection: string, queue: string, message: SentMessage): Promise<boolean>
+  deadLetter(lockToken: string, reason: string, description: string): Promise<void>
+}
+
 export interface FunctionsCore {
   registerFunction(metadata: FunctionMetadata, handler: unknown): unknown
   registerHook(name: 'appStart', callback: (context: { readonly functionAppDirectory?: string }) => unknown): unknown
   /** Only the embedded host takes streams of gRPC calls. */
   registerGrpc?(handler: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void): void
+  /** Only the embedded host has it: Azure's has gRPC for dead letters, and nothing to send with. */
+  readonly serviceBus?: HostServiceBus
 }
 
 export const functionsCore: FunctionsCore = core

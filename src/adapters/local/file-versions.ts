@@ -2,8 +2,11 @@ import { type Dirent, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-/** Files that editors, systems and unfinished copies leave for a while, and packages, which need a restart anyway. */
-const ignored = /^\.|^#|^4913$|~$|\.(swp|swx|tmp|part|partial|crdownload)$|^(node_modules|__pycache__)$/
+/**
+ * Files that editors, systems and unfinished copies leave for a while, and packages, which need a restart anyway. What says that a
+ * version is being registered counts.
+ */
+const ignored = /^\.(?!registering$)|^#|^4913$|~$|\.(swp|swx|tmp|part|partial|crdownload)$|^(node_modules|__pycache__)$/
 /** Links may form a circle. */
 const maxDepth = 8
 /** Entries that are read before other work has its turn. */

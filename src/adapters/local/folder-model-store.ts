@@ -1,17 +1,22 @@
+import { hash } from 'node:crypto'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { ServiceLoadError, StartupError } from '../../errors.ts'
-import {
-  nameOfStage,
-  type ServiceDefinition,
-  serviceNamePattern,
-  serviceNameRule,
-} from '../../models/definition/definition.ts'
+import { nameOfStage, type ServiceDefinition } from '../../models/definition/definition.ts'
+import { definitionOfDeployment, primaryDeployment } from '../../models/definition/deployments.ts'
 import { checkOwnDocument, type OwnDocuments, ownDocumentFiles } from '../../models/definition/own-documents.ts'
 import { parseDefinition } from '../../models/definition/parse-definition.ts'
+import { serviceNamePattern, serviceNameRule } from '../../models/definition/service-name.ts'
 import type { ModelStore } from '../../models/repository/model-store.ts'
+import { versionPattern, withoutRegistration } from '../../models/repository/repository-layout.ts'
 import type { ModelPath, ServiceSpec, StageSpec } from '../../models/repository/service-spec.ts'
 import type { FileVersions, StoreFiles } from '../../models/repository/store-changes.ts'
+import {
+  decodeRecord,
+  recordFile,
+  reservationFile,
+  type VersionRecord,
+} from '../../models/repository/version-record.ts'
 import { findVersion, sortVersions } from '../../models/repository/versions.ts'
 import { readFileVersions } from './file-versions.ts'
 
@@ -21,6 +26,10 @@ export class FolderModelStore implements ModelStore {
 
   constructor(root: string) {
     this.#root = root
+  }
+
+  get location(): string {
+    return this.#root
   }
 
   /** @throws StartupError when the folder cannot be read */
@@ -55,28 +64,28 @@ export class FolderModelStore implements ModelStore {
       throw new ServiceLoadError(`"${name}" is not a valid service name: ${serviceNameRule}`)
     }
     const folder = join(this.#root, name)
-    const definition = parseDefinition(`${name}/service.json`, await readFile(join(folder, 'service.json'), 'utf8'))
+    const text = await readFile(join(folder, 'service.json'), 'utf8')
+    const definition = parseDefinition(`${name}/service.json`, text)
+    const definitionDigest = hash('sha256', text, 'hex')
     const versions = await listVersions(folder)
-    const models = definition.models
-      ? await namedModels(name, folder, definition.models)
-      : await newestModel(name, folder, versions)
-    const [only] = models
-    if (!definition.entryScript && !definition.stages && models.length !== 1) {
-      throw new ServiceLoadError(`${name}: ${models.length === 0 ? await noModel(folder) : severalModels(models)}`)
-    }
-    const entryScript = definition.entryScript && join(folder, definition.entryScript)
-    if (entryScript) await mustExist(entryScript, `${name}/service.json: entryScript: ${definition.entryScript}`)
-    return {
-      service: name,
-      definition,
-      models,
-      version: findVersion(models.map(({ path }) => relative(folder, path).split(sep).join('/'))),
-      versions,
-      modelDir: models.length === 1 && only ? dirname(only.path) : folder,
-      entryScript,
-      stages: definition.stages && (await openStages(name, folder, definition, models)),
-      sample: await readSample(name, folder, definition.schema.input),
-    }
+    const primary = primaryDeployment(definition)
+    if (primary === undefined) return openWith({ service: name, folder, definition, definitionDigest, versions })
+    const names = Object.keys(definition.deployments ?? {})
+    const specs = await Promise.all(
+      names.map(deployment =>
+        openWith({
+          service: name,
+          folder,
+          definition: definitionOfDeployment(definition, deployment),
+          definitionDigest,
+          versions,
+          deployment,
+          version: definition.deployments?.[deployment]?.version,
+        }),
+      ),
+    )
+    const deployments = Object.fromEntries(names.map((each, index) => [each, specs[index] as ServiceSpec]))
+    return { ...(deployments[primary] as ServiceSpec), definition, deployments }
   }
 
   async readDocuments(name: string): Promise<OwnDocuments> {
@@ -89,8 +98,8 @@ export class FolderModelStore implements ModelStore {
     return documents
   }
 
-  readServiceFiles(name: string): Promise<FileVersions> {
-    return readFileVersions(join(this.#root, name))
+  async readServiceFiles(name: string): Promise<FileVersions> {
+    return withoutRegistration(await readFileVersions(join(this.#root, name)))
   }
 
   /** @throws Error when the folder cannot be read */
@@ -105,10 +114,57 @@ export class FolderModelStore implements ModelStore {
       const name = path.slice(0, Math.max(0, end))
       const service = services.get(name)
       if (service) service.set(path.slice(end + 1), version)
-      else if (modelOfUndefined.test(path)) undefinedServices.add(name)
-      else if (!notImported.test(path)) shared.set(path, version)
+      else if (modelOfUndefined.test(path)) {
+        if (!files.has(`${dirname(path)}/${recordFile}`)) undefinedServices.add(name)
+      } else if (!notImported.test(path)) shared.set(path, version)
     }
+    for (const [name, own] of services) services.set(name, withoutRegistration(own))
     return { services, shared, undefinedServices }
+  }
+}
+
+/** What a service is opened from: its definition, or one of its deployments. */
+interface Opening {
+  readonly service: string
+  readonly folder: string
+  readonly definition: ServiceDefinition
+  readonly definitionDigest: string
+  /** The numbered folders that hold a model, oldest first. */
+  readonly versions: readonly string[]
+  readonly deployment?: string
+  /** The numbered folder of the deployment; undefined: as the definition says. */
+  readonly version?: number | undefined
+}
+
+async function openWith(opening: Opening): Promise<ServiceSpec> {
+  const { service: name, folder, definition, definitionDigest, versions, ...of } = opening
+  if (of.version !== undefined && !versions.includes(String(of.version))) {
+    const known = versions.length > 0 ? `there are: ${versions.join(', ')}` : 'there is none'
+    throw new ServiceLoadError(
+      `${name}/service.json: deployments.${of.deployment}.version: there is no version ${of.version} with a model; ${known}`,
+    )
+  }
+  const models = definition.models
+    ? await namedModels(name, folder, definition.models)
+    : await newestModel(name, folder, of.version === undefined ? versions : [String(of.version)])
+  const [only] = models
+  if (!definition.entryScript && !definition.stages && models.length !== 1) {
+    throw new ServiceLoadError(`${name}: ${models.length === 0 ? await noModel(folder) : severalModels(models)}`)
+  }
+  const entryScript = definition.entryScript && join(folder, definition.entryScript)
+  if (entryScript) await mustExist(entryScript, `${name}/service.json: entryScript: ${definition.entryScript}`)
+  return {
+    service: name,
+    definition,
+    definitionDigest,
+    models,
+    folder,
+    version: findVersion(models.map(({ path }) => relative(folder, path).split(sep).join('/'))),
+    versions,
+    modelDir: models.length === 1 && only ? dirname(only.path) : folder,
+    entryScript,
+    stages: definition.stages && (await openStages(name, folder, definition, models)),
+    sample: await readSample(name, folder, definition.schema.input),
   }
 }
 
@@ -142,7 +198,7 @@ async function namedModels(
     Object.entries(models).map(async ([name, { path, sha256 }]) => {
       const file = join(folder, path)
       await mustExist(file, `${service}/service.json: models.${name}.path: ${path}`)
-      return { name, path: file, sha256 }
+      return { name, path: file, sha256: sha256 ?? (await readDigest(folder, path)) }
     }),
   )
 }
@@ -158,14 +214,36 @@ async function newestModel(service: string, folder: string, versions: readonly s
   }
   const [file] = files
   const name = file === 'model.onnx' ? service : basename(file ?? '', '.onnx')
-  return file ? [{ name, path: join(folder, version, file), sha256: undefined }] : []
+  if (!file) return []
+  return [{ name, path: join(folder, version, file), sha256: await readDigest(folder, `${version}/${file}`) }]
+}
+
+/** @returns the digest that a file of a registered version has */
+async function readDigest(folder: string, path: string): Promise<string | undefined> {
+  const [version = '', ...file] = path.split(/[\\/]/).filter(part => part !== '.')
+  if (file.length === 0 || !versionPattern.test(version)) return undefined
+  const record = await readRecord(join(folder, version))
+  return record?.files.find(each => each.path === file.join('/'))?.sha256
+}
+
+/** @returns undefined when the version was not registered, but copied */
+async function readRecord(folder: string): Promise<VersionRecord | undefined> {
+  const text = await readFile(join(folder, recordFile), 'utf8').catch(() => undefined)
+  return text === undefined ? undefined : decodeRecord(text)
 }
 
 /** @returns the numbered folders that hold a model, oldest first */
 async function listVersions(folder: string): Promise<string[]> {
   const numbered = sortVersions(await readdir(folder))
-  const files = await Promise.all(numbered.map(version => readdir(join(folder, version)).catch(() => [])))
+  const files = await Promise.all(numbered.map(version => listFinished(join(folder, version))))
   return numbered.filter((_, index) => modelFiles(files[index] ?? []).length > 0)
+}
+
+/** @returns the names of the files of a version, if it is not being registered, and not deleted */
+async function listFinished(folder: string): Promise<string[]> {
+  const files = await readdir(folder).catch((): string[] => [])
+  if (!files.includes(recordFile)) return files.includes(reservationFile) ? [] : files
+  return (await readRecord(folder))?.deletedAt === undefined ? files : []
 }
 
 /** @returns the models in a folder, less the optimized file of a model that is there too */
@@ -179,7 +257,10 @@ function modelFiles(names: readonly string[]): string[] {
 async function hasModelFile(folder: string): Promise<boolean> {
   const inFolder = await readdir(folder).catch(() => undefined)
   if (!inFolder) return false
-  return inFolder.some(file => file.endsWith('.onnx')) || (await listVersions(folder)).length > 0
+  if (inFolder.some(file => file.endsWith('.onnx'))) return true
+  const versions = await listVersions(folder)
+  const records = await Promise.all(versions.map(version => readRecord(join(folder, version))))
+  return records.some(record => !record) // a model that was registered need not be served
 }
 
 async function openStages(

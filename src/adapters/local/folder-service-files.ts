@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { join, relative, sep } from 'node:path'
+import { dirname, join, relative, sep } from 'node:path'
 import type { ServiceFiles } from '../../jobs/score/model-digest.ts'
 import { ownDocumentFiles } from '../../models/definition/own-documents.ts'
 import { hasScript, type ServiceSpec } from '../../models/repository/service-spec.ts'
@@ -11,20 +11,13 @@ const code = /\.[cm]?[jt]s$/
 
 /**
  * Lists the files of a service that decide its answers: definition, models with the data beside them, scripts and their
- * imports, also those from folders that are no services. It leaves out unused versions of models, documents for people, and
+ * imports, also those from folders that are no services. It leaves out the definition of a service with deployments, which has
+ * their weights, unused versions of models, documents for people, and
  * files that begin with a dot.
  */
 export class FolderServiceFiles implements ServiceFiles {
-  readonly #root: string
-
-  /** @param root  folder of services */
-  constructor(root: string) {
-    this.#root = root
-  }
-
   async list(spec: ServiceSpec): Promise<string[]> {
-    const { service, models } = spec
-    const folder = join(this.#root, service)
+    const { folder, models, deployments } = spec
     const used = new Set(models.map(({ path }) => relative(folder, path).split(sep)[0]))
     const documents = new Set<string>(Object.values(ownDocumentFiles).flat())
     const entries = await readdir(folder, { recursive: true, withFileTypes: true })
@@ -33,17 +26,18 @@ export class FolderServiceFiles implements ServiceFiles {
       .map(({ parentPath, name }) => relative(folder, join(parentPath, name)).split(sep))
       .filter(([top = '', ...rest]) => (rest.length > 0 ? used.has(top) || !/^\d+$/.test(top) : !documents.has(top)))
       .filter(parts => !parts.some(part => part.startsWith('.')))
+      .filter(([top, ...rest]) => !(deployments && top === 'service.json' && rest.length === 0))
       .map(parts => parts.join('/'))
-    return [...own, ...(hasScript(spec) ? await this.#listShared() : [])].sort()
+    return [...own, ...(hasScript(spec) ? await listShared(folder) : [])].sort()
   }
 
-  /** @returns names from the folder of a service, which begin with `../` */
-  async #listShared(): Promise<string[]> {
-    const { shared } = await new FolderModelStore(this.#root).readFiles()
-    return [...shared.keys()].filter(path => code.test(path)).map(path => `../${path}`)
+  read({ folder }: ServiceSpec, name: string): AsyncIterable<Uint8Array> {
+    return createReadStream(join(folder, name))
   }
+}
 
-  read({ service }: ServiceSpec, name: string): AsyncIterable<Uint8Array> {
-    return createReadStream(join(this.#root, service, name))
-  }
+/** @returns names from the folder of a service, which begin with `../` */
+async function listShared(folder: string): Promise<string[]> {
+  const { shared } = await new FolderModelStore(dirname(folder)).readFiles()
+  return [...shared.keys()].filter(path => code.test(path)).map(path => `../${path}`)
 }

@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream'
 import { type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads'
 import { providersOfService } from '../../models/repository/provider-attempts.ts'
 import type { ServiceSpec } from '../../models/repository/service-spec.ts'
+import { type BodyHold, holdBody } from '../../scheduling/body-memory.ts'
 import { maxDispatchSize, requestState } from '../../scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import { type LogEntry, LogFormat } from '../../telemetry/log.ts'
@@ -65,6 +66,8 @@ export class NodeWorker implements WorkerThread {
   #isBusy = false
   /** The thread sent what no thread of ours sends: it is not listened to any more. */
   #isBroken = false
+  /** The bodies that the thread reads in place, by the index of their requests in the dispatch, or in what was yielded. */
+  #bodies: (BodyHold | undefined)[] = []
   /** 1 for each index of the dispatch whose result has not come, also if the request was taken back. */
   readonly #expected = new Uint8Array(maxDispatchSize)
 
@@ -98,6 +101,7 @@ export class NodeWorker implements WorkerThread {
       // Its last messages may still be on their way.
       for (let last = receiveMessageOnPort(port); last; last = receiveMessageOnPort(port)) this.#receive(last.message)
       port.close()
+      for (const body of this.#bodies) body?.release()
       if (record) records?.giveBack(record)
       webgpuMutex().unlock(this.#threadId)
       if ([...this.#providers].some(provider => provider !== 'cpu')) removeProfiles(this.#threadId)
@@ -107,6 +111,7 @@ export class NodeWorker implements WorkerThread {
 
   dispatch(requests: readonly InferenceRequest[], resumed: readonly number[]): void {
     const count = resumed.length + requests.length
+    this.#holdBodies(requests, resumed)
     this.#states.clear(count)
     this.#states.markStart()
     this.#isBusy = true
@@ -115,6 +120,22 @@ export class NodeWorker implements WorkerThread {
     const packed = packRequests(requests)
     const message: DispatchMessage = resumed.length > 0 ? { ...packed, resumed } : packed
     this.#port.postMessage(message, buffersToMove(packed))
+  }
+
+  /** What was yielded and is not resumed is not read any more. */
+  #holdBodies(requests: readonly InferenceRequest[], resumed: readonly number[]): void {
+    const yielded = this.#bodies
+    const held = resumed.map(position => yielded[position])
+    for (const [position, body] of yielded.entries()) if (!resumed.includes(position)) body?.release()
+    this.#bodies = held
+    for (const { body } of requests) this.#bodies.push(holdBody(body))
+  }
+
+  /** Once a dispatch has ended, the thread reads only the bodies of what it has yielded. */
+  #releaseBodies(yielded: readonly number[]): void {
+    const bodies = this.#bodies
+    this.#bodies = yielded.map(index => bodies[index])
+    for (const [index, body] of bodies.entries()) if (!yielded.includes(index)) body?.release()
   }
 
   isRunning(index: number): boolean {
@@ -180,7 +201,10 @@ export class NodeWorker implements WorkerThread {
         return this.#onEvent({ kind: 'load-failed', reason: message.reason })
       case 'results': {
         const { indexes, isLast, yielded = [], runs, bisected } = message
-        if (isLast) this.#isBusy = false
+        if (isLast) {
+          this.#isBusy = false
+          this.#releaseBodies(yielded)
+        }
         const results = unpackResults(message.results, {
           executionProvider: this.#executionProvider,
           timings: position => this.#states.timings(indexes[position] as number),

@@ -230,9 +230,11 @@ function inMemory(name: string, { path, script }: { path: string; script?: strin
     spec: {
       service: name,
       definition,
+      definitionDigest: '',
       models: [{ name, path, sha256: undefined }],
       version: undefined,
       versions: [],
+      folder: dirname(path),
       modelDir: dirname(path),
       entryScript: script,
       stages: undefined,

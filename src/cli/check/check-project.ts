@@ -5,9 +5,11 @@ import { describeUndefined } from '../../models/repository/model-store.ts'
 import { check, error, type Finding, ok, warning } from '../finding.ts'
 import type { Project } from '../project.ts'
 import { checkHostJson, checkMain, checkSettings } from '../project-checks.ts'
+import { checkTriggers } from './check-triggers.ts'
 
 /** Checks what all services share: host.json, `main`, settings, and folders that are no services. */
-export async function checkProject({ root, local, environment, modelsDir }: Project): Promise<Finding[]> {
+export async function checkProject(project: Project): Promise<Finding[]> {
+  const { root, local, environment, modelsDir } = project
   const store = new FolderModelStore(modelsDir)
   const settings = await check('settings', async () => [
     ...checkSettings(root, environment),
@@ -19,6 +21,7 @@ export async function checkProject({ root, local, environment, modelsDir }: Proj
     ...(await check('host.json', () => checkHostJson(root))),
     ...(await check('package.json', () => checkMain(root))),
     ...(settings.length > 0 ? settings : [ok('settings', 'are valid')]),
+    ...(await check('triggers', () => checkTriggers(project))),
     ...undefinedNames.map(name => warning('services', describeUndefined(name))),
   ]
 }

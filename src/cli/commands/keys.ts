@@ -3,6 +3,8 @@ import { type KeyType, keyTypes } from '../../auth/key-names.ts'
 import { describeExamples } from '../help-style.ts'
 import { addProjectOptions, openProject, type ProjectOptions } from '../project.ts'
 import { UsageError } from '../usage-error.ts'
+import type { RegenerateOptions } from '../workspace/keys.ts'
+import { addWorkspaceOptions } from './workspace-options.ts'
 
 interface Options extends ProjectOptions {
   readonly key?: KeyType
@@ -11,12 +13,13 @@ interface Options extends ProjectOptions {
 
 export function keysCommand(): Command {
   return new Command('keys')
-    .summary('show the two keys of each service')
+    .summary('show and regenerate the keys of services')
     .description('The keys of the services, which callers send as "Authorization: Bearer <key>".')
-    .usage('show [service]')
+    .usage('<command> [service]')
     .helpCommand(false)
     .addHelpText('after', describeExamples([['scoring keys show', 'the keys of all services']]))
     .addCommand(showCommand())
+    .addCommand(regenerateCommand())
 }
 
 function showCommand(): Command {
@@ -40,5 +43,21 @@ function showCommand(): Command {
       if (options.key && options.json) throw new UsageError('--key and --json exclude each other')
       const { printKeys } = await import('../show-keys.ts')
       await printKeys(openProject(options), service, options)
+    })
+}
+
+function regenerateCommand(): Command {
+  return addWorkspaceOptions(new Command('regenerate'))
+    .summary('replace a key of a service')
+    .description(
+      'Replace a key of a service, and print the new one. The other key stays valid, so that its callers are not interrupted.',
+    )
+    .argument('<service>', 'the service')
+    .addOption(new Option('--key <type>', 'which key').choices(keyTypes).makeOptionMandatory())
+    .addHelpText('after', describeExamples([['scoring keys regenerate churn --key secondary', 'the secondary key']]))
+    .action(async (service: string, options: RegenerateOptions) => {
+      const { withPlainErrors } = await import('../workspace/open.ts')
+      const { regenerateKey } = await import('../workspace/keys.ts')
+      await withPlainErrors(() => regenerateKey(service, options))
     })
 }

@@ -51,7 +51,7 @@ export async function readRow(text: string, types: RowTypes): Promise<string> {
       )
     const record = (isNamed ? named.map(match => match?.[2] ?? '') : cells).map(quote).join(',')
     const options = { ...types, format: 'csv', columns, maxRowBytes } as const
-    const [row] = await readRows(once(record), { chunk: 0, rowCount: 1 }, options)
+    const [row] = await readRows(once(record), { rowCount: 1 }, options)
     if (row && 'json' in row) return row.json
     throw new UsageError(`--row ${text}: ${row?.message}`)
   } catch (failure) {
@@ -172,7 +172,7 @@ async function* readParts(
     const rowCount = held.length
     held = []
     heldBytes = 0
-    return readRows(all(text), { chunk: 0, rowCount }, { ...options, format: 'csv', maxRowBytes })
+    return readRows(all(text), { rowCount }, { ...options, format: 'csv', maxRowBytes })
   }
   const hold = () => {
     const row = Buffer.from(reader.row ?? tooLargeRow)

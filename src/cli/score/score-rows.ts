@@ -1,6 +1,6 @@
+import { chooseRowForm, type RowForm, tensorInputs } from '../../jobs/formats/row-form.ts'
 import { splitArray } from '../../jobs/formats/split-json.ts'
 import type { Row, RowResult } from '../../jobs/row-scorer.ts'
-import { chooseRowForm, type RowForm, tensorInputs } from '../../jobs/score/row-form.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import { type Answer, describeFailure, readJson } from '../answer.ts'
 import type { Target } from './target.ts'

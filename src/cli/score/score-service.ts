@@ -1,7 +1,7 @@
 import { fstatSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
-import { tensorInputs } from '../../jobs/score/row-form.ts'
+import { tensorInputs } from '../../jobs/formats/row-form.ts'
 import { LocalService, readLocalService } from '../local-service.ts'
 import { openProject, type Project, type ProjectOptions } from '../project.ts'
 import { listServiceNames } from '../service-names.ts'

@@ -8,12 +8,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 /** The part of a service in `/health/ready` that is used here. */
 export interface ServiceState {
-  readonly status: 'loading' | 'ready' | 'failed'
+  /** `idle`: it loads with its first request. */
+  readonly status: 'loading' | 'ready' | 'failed' | 'idle'
   /** Why it has failed. */
   readonly reason?: string
   readonly version?: string
   readonly availableVersions?: readonly string[]
   readonly auth?: 'key' | 'token' | 'none'
+  /** e.g. `blobs requests/{name} -> answers/{name}` */
+  readonly triggers?: readonly string[]
   readonly notes?: readonly string[]
   readonly example?: { readonly body: string; readonly isScored: boolean }
 }

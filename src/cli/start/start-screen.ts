@@ -106,13 +106,13 @@ function describeServices(facts: StartFacts, terminal: Terminal): string[] {
   return [...lines, `  … and ${more} more${failed > 0 ? ` (${failed} of all have failed)` : ''}: ${facts.url}/docs`]
 }
 
-const colors = { ready: 'green', loading: 'yellow', failed: 'red' } as const
+const colors = { ready: 'green', loading: 'yellow', failed: 'red', idle: 'green' } as const
 
 /** Those with a problem first when there are too many. */
 function listedServices(services: ServiceStates): [name: string, state: ServiceState][] {
   const all = Object.entries(services)
   if (all.length <= maxListed) return all
-  const order = ['failed', 'loading', 'ready']
+  const order = ['failed', 'loading', 'ready', 'idle']
   return all.sort(([, a], [, b]) => order.indexOf(a.status) - order.indexOf(b.status)).slice(0, maxListed)
 }
 
@@ -146,11 +146,12 @@ function layOut(facts: StartFacts, { width }: Terminal): Layout {
 }
 
 function describeService(name: string, state: ServiceState, facts: StartFacts): Row {
-  const { status, version, availableVersions = [], reason = '' } = state
+  const { status, version, availableVersions = [], triggers = [], reason = '' } = state
   const head = { name, version: version === undefined ? '' : `v${version}`, status }
   if (status === 'failed') return { ...head, details: [], reason }
   const newer = availableVersions.find(each => Number(each) > Number(version))
   const details = [`${facts.url}/api/v1/service/${name}/docs`, describeCredential(name, state, facts)]
+  details.push(...triggers)
   if (newer !== undefined) details.push(`version ${newer} is there and not served`)
   return { ...head, details, reason: undefined }
 }

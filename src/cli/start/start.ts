@@ -1,5 +1,6 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { KeyFile } from '../../adapters/local/key-file.ts'
 import { keySecretName } from '../../auth/key-names.ts'
 import { StartupError } from '../../errors.ts'
@@ -9,6 +10,8 @@ import { isPortFree } from '../../host/free-port.ts'
 import type { Listening } from '../../host/host-process.ts'
 import { readCertificate } from '../../host/http/certificate.ts'
 import { superviseHost } from '../../host/supervisor.ts'
+import { recordAppAddress } from '../../workspace/app-address.ts'
+import { logFile } from '../../workspace/logs.ts'
 import { readVersion } from '../manifest.ts'
 import { defaultPort, isDevelopment, openProject, type Project, type ProjectOptions } from '../project.ts'
 import { openTerminal } from '../terminal.ts'
@@ -54,6 +57,8 @@ export async function start(options: StartOptions): Promise<number> {
   const stopping = new AbortController()
   watchNpm(process.env, () => stopping.abort())
 
+  const log = prepareLog(root)
+  let forgetAddress = async (): Promise<void> => {}
   const storage = await startStorage(environment, root)
   if (storage.kind === 'local') environment.AzureWebJobsStorage = storage.account.connectionString
   try {
@@ -66,6 +71,7 @@ export async function start(options: StartOptions): Promise<number> {
         ...['--app', root, '--no-local-settings', '--address', options.address ?? local.address ?? '127.0.0.1'],
         ...(certificate ? ['--cert', certificate.cert, '--key', certificate.key] : []),
         ...(isVerbose ? ['--verbose'] : []),
+        ...(log === undefined ? [] : ['--log-file', log]),
       ],
       nodeArgs: inspectPort === undefined ? [] : [`--inspect=127.0.0.1:${inspectPort}`],
       port: options.port ?? local.port ?? defaultPort,
@@ -73,6 +79,8 @@ export async function start(options: StartOptions): Promise<number> {
       environment,
       holdsOutput,
       onListening: async (listening, releaseOutput) => {
+        // A read-only project runs all the same; other commands then need --url.
+        forgetAddress = await recordAppAddress(root, listening.url).catch(() => forgetAddress)
         const isOurApp = listening.functions.some(({ path }) => path === '/health/ready')
         if (isVerbose || !isOurApp) printFunctions(listening)
         // Another function app than ours has no services to show.
@@ -93,7 +101,20 @@ export async function start(options: StartOptions): Promise<number> {
       stopSignal: stopping.signal,
     })
   } finally {
+    await forgetAddress()
     if (storage.kind === 'local') await storage.account.stop()
+  }
+}
+
+/** Begins a new log. @returns undefined in a project that cannot be written */
+function prepareLog(root: string): string | undefined {
+  const path = logFile(root)
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, '', { mode: 0o600 })
+    return path
+  } catch {
+    return undefined
   }
 }
 

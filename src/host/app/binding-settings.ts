@@ -15,33 +15,80 @@ export function resolveSettings(text: string, label: string, environment: NodeJS
   })
 }
 
+export type StorageService = 'blob' | 'queue'
+
+/** An account that is reached with an identity of Entra ID. */
+export interface IdentityConnection {
+  /** Addresses of the services that were asked for. */
+  readonly urls: Partial<Record<StorageService, string>>
+  /** As `…__credential` says; otherwise the account that is signed in on this machine is used, too. */
+  readonly isManagedIdentity: boolean
+  /** Of an identity that is assigned by the user. */
+  readonly clientId: string | undefined
+}
+
+/** A connection string, or an account by identity. */
+export type StorageAccount = string | IdentityConnection
+
 export type StorageConnection =
-  | { readonly kind: 'found'; readonly connectionString: string }
+  | { readonly kind: 'found'; readonly account: StorageAccount }
   | { readonly kind: 'missing'; readonly reason: string }
 
 const identitySuffixes = ['accountName', 'serviceUri', 'queueServiceUri', 'blobServiceUri', 'tableServiceUri']
 
 /**
- * Finds the account that a trigger's `connection` names: the setting `AzureWebJobs<name>`, or else `<name>`.
+ * Finds the account that a trigger's `connection` names: the setting `AzureWebJobs<name>`, or else `<name>`, each a connection
+ * string or settings that begin with it, such as `<name>__accountName`.
  *
  * @param name  empty or undefined: `AzureWebJobsStorage`
- * @throws StartupError for a connection by identity, which needs Azure
+ * @param services  what the binding needs of the account; `<name>__serviceUri` is the address of the first
+ * @throws StartupError for a connection by identity that does not lead to them
  */
-export function findStorageConnection(name: unknown, environment: NodeJS.ProcessEnv): StorageConnection {
+export function findStorageConnection(
+  name: unknown,
+  environment: NodeJS.ProcessEnv,
+  ...services: readonly [StorageService, ...StorageService[]]
+): StorageConnection {
   const given = typeof name === 'string' && name !== '' ? name : 'AzureWebJobsStorage'
   const settings = given.startsWith('AzureWebJobs') ? [given] : [`AzureWebJobs${given}`, given]
   for (const setting of settings) {
     const value = environment[setting]
-    if (value && isConnectionString(value)) return { kind: 'found', connectionString: value }
+    if (value && isConnectionString(value)) return { kind: 'found', account: value }
     if (value) return { kind: 'missing', reason: `${setting} is no connection string` }
-    const [byIdentity] = identitySuffixes.map(suffix => `${setting}__${suffix}`).filter(each => environment[each])
-    if (!byIdentity) continue
-    throw new StartupError(
-      `setting ${byIdentity} asks for a connection by identity, which only Azure's own host makes: ` +
-        `set ${setting} to a connection string here, e.g. UseDevelopmentStorage=true`,
-    )
+    if (isByIdentity(setting, environment))
+      return { kind: 'found', account: readIdentity(setting, environment, services) }
   }
   return { kind: 'missing', reason: `${settings.join(' or ')} is not set` }
+}
+
+/** Whether settings such as `AzureWebJobsStorage__accountName` say how an account is reached. */
+export function isByIdentity(setting: string, environment: NodeJS.ProcessEnv): boolean {
+  return identitySuffixes.some(suffix => environment[`${setting}__${suffix}`])
+}
+
+function readIdentity(
+  setting: string,
+  environment: NodeJS.ProcessEnv,
+  services: readonly StorageService[],
+): IdentityConnection {
+  const read = (suffix: string) => environment[`${setting}__${suffix}`] || undefined
+  const accountName = read('accountName')
+  const urls = services.map((service, index) => {
+    const given = read(`${service}ServiceUri`) ?? (index === 0 ? read('serviceUri') : undefined)
+    const url = given ?? (accountName && `https://${accountName}.${service}.core.windows.net`)
+    if (url === undefined)
+      throw new StartupError(
+        `setting ${setting}__${service}ServiceUri is not set, and a function with a ${services[0]} needs it`,
+      )
+    // The SDK would send no token to another kind of address, and say so with each poll.
+    if (URL.parse(url)?.protocol !== 'https:')
+      throw new StartupError(
+        `setting ${setting}__${service}ServiceUri must be an https URL, such as https://mystorage.${service}.core.windows.net`,
+      )
+    return [service, url]
+  })
+  const isManagedIdentity = read('credential')?.toLowerCase() === 'managedidentity'
+  return { urls: Object.fromEntries(urls), isManagedIdentity, clientId: read('clientId') }
 }
 
 function isConnectionString(text: string): boolean {
@@ -53,5 +100,7 @@ function isConnectionString(text: string): boolean {
   )
   if (values.get('usedevelopmentstorage')?.toLowerCase() === 'true') return true
   const hasAccount = values.has('accountname') && values.has('accountkey')
-  return hasAccount || (values.has('sharedaccesssignature') && values.has('queueendpoint'))
+  return (
+    hasAccount || (values.has('sharedaccesssignature') && (values.has('queueendpoint') || values.has('blobendpoint')))
+  )
 }

@@ -4,11 +4,14 @@ import type { FunctionTimeout } from './function-timeout.ts'
 import type { RegisteredFunction } from './functions-core.ts'
 import { EmbeddedInvocationContext, effectiveOptions } from './invocation-context.ts'
 import { type AppHooks, invokeWithHooks } from './invocation-hooks.ts'
+import type { OutputBindings } from './output-bindings.ts'
 
 /** Shared by all invocations of the process. */
 export interface HostContext extends AppHooks {
   readonly timeout: FunctionTimeout
   readonly log: HostLog
+  /** Absent: nothing is written. */
+  readonly outputs?: OutputBindings
 }
 
 export interface Invocation {
@@ -40,7 +43,8 @@ export class FunctionRunner {
     log.system('debug', startLine(context, reason), context)
     timeout.begin(context)
     try {
-      await invokeWithHooks(this.#host, { handler, input, context })
+      const result = await invokeWithHooks(this.#host, { handler, input, context })
+      await this.#host.outputs?.write(this.#fn, context, result)
       log.system('debug', endLine(context, 'Succeeded', startedAt), context)
       return true
     } catch (error) {

@@ -42,12 +42,15 @@ export class FunctionsCore {
     log: [],
   }
   readonly #log: HostLog
+  readonly #serviceBus: object | undefined
   #grpcHandler: GrpcHandler | undefined
   #programmingModel: unknown
   #isStarted = false
 
-  constructor(log: HostLog) {
+  /** @param serviceBus  what the app may do with Service Bus; absent: nothing */
+  constructor(log: HostLog, serviceBus?: object) {
     this.#log = log
+    this.#serviceBus = serviceBus
     log.hooks = this.hooks.log
   }
 
@@ -73,6 +76,7 @@ export class FunctionsCore {
       getProgrammingModel: () => this.#programmingModel,
       registerFunction: (metadata: FunctionMetadata, handler: FunctionHandler) => this.#register(metadata, handler),
       registerGrpc: (handler: GrpcHandler) => this.#registerGrpc(handler),
+      serviceBus: this.#serviceBus, // an addition of this host, too
       registerHook: (name: string, callback: HookCallback) => this.#hook(name, callback),
       log: (level: LogLevel, category: LogCategory, message: string) => this.#log.write({ level, category, message }),
     }

@@ -1,6 +1,7 @@
 import { StartupError } from '../../errors.ts'
 import type { Binding, RegisteredFunction } from './functions-core.ts'
 import { isTrigger } from './invocation-context.ts'
+import { isServedOutput } from './output-bindings.ts'
 
 /** A registered function and its trigger. */
 export interface Trigger {
@@ -45,6 +46,11 @@ export function listTriggers(functions: Iterable<RegisteredFunction>): Trigger[]
   })
 }
 
+/** Whether the setting `AzureWebJobs.<name>.Disabled` turns a function off ("How to disable functions in Azure Functions"). */
+export function isDisabled(name: string, environment: NodeJS.ProcessEnv): boolean {
+  return /^(true|1)$/i.test(environment[`AzureWebJobs.${name}.Disabled`] ?? '')
+}
+
 export function httpTriggers(triggers: readonly Trigger[]): HttpTrigger[] {
   return triggers.filter(isHttp).map(trigger => {
     const { route, methods } = trigger.binding as { route?: string; methods?: readonly string[] }
@@ -55,6 +61,21 @@ export function httpTriggers(triggers: readonly Trigger[]): HttpTrigger[] {
       methods: (methods ?? ['GET', 'POST']).map(method => method.toUpperCase()),
     }
   })
+}
+
+/** Whether Azure's host asks for a key of the function, the app or the host. (lib: anonymous by default) */
+export function needsKey({ binding }: Trigger): boolean {
+  return typeof binding.authLevel === 'string' && binding.authLevel.toLowerCase() !== 'anonymous'
+}
+
+/** @returns a sentence about functions that ask for a key of Azure Functions; undefined: there are none */
+export function describeKeys(triggers: readonly HttpTrigger[], ignoresKeys: boolean): string | undefined {
+  const names = triggers.filter(needsKey).map(({ fn }) => `'${fn.name}'`)
+  if (names.length === 0) return undefined
+  const what = `ask for a key of Azure Functions (authLevel), and only Azure has those: ${names.join(', ')}.`
+  return ignoresKeys
+    ? `These functions ${what} During development they run without one.`
+    : `These functions ${what} They answer 401 here.`
 }
 
 /** The functions without an HTTP trigger that run, and the reasons why others do not, by name. */
@@ -89,15 +110,16 @@ export function listFunctions(
 
 /** Returns one sentence for each input and output that a function registers and this host does not serve. */
 export function unservedBindings(triggers: readonly Trigger[]): string[] {
-  return triggers.flatMap(({ fn }) =>
-    Object.entries(fn.metadata.bindings)
+  return triggers.flatMap(trigger =>
+    Object.entries(trigger.fn.metadata.bindings)
       .filter(([name, binding]) => !isTrigger(binding) && !(name === '$return' && binding.type === 'http'))
+      .filter(([, binding]) => isHttp(trigger) || !isServedOutput(binding))
       .map(([, { type, direction }]) => {
         const consequence =
           direction === 'in'
             ? `an input of type ${type}: it stays undefined`
             : `an output of type ${type}: nothing is written to it`
-        return `Function '${fn.name}' has ${consequence}, because this host serves triggers only.`
+        return `Function '${trigger.fn.name}' has ${consequence}, because this host serves ${isHttp(trigger) ? 'no bindings of HTTP functions' : 'outputs to queues and blobs only'}.`
       }),
   )
 }

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { StartupError } from '../../errors.ts'
+import { isByIdentity } from '../app/binding-settings.ts'
 import { AzuriteProcess, azuriteServices } from './azurite-process.ts'
 import { lockFolder } from './folder-lock.ts'
 import { freePorts, keepConnectionString, listPorts, type StoragePorts, wellKnownPorts } from './storage-ports.ts'
@@ -29,8 +30,10 @@ const maxRetryDelayMs = 10_000
  *
  * @param environment  with the values of local.settings.json
  */
-export function usesLocalStorage({ AzureWebJobsStorage }: NodeJS.ProcessEnv): boolean {
-  return !AzureWebJobsStorage || /^\s*UseDevelopmentStorage=true;?\s*$/i.test(AzureWebJobsStorage)
+export function usesLocalStorage(environment: NodeJS.ProcessEnv): boolean {
+  const { AzureWebJobsStorage } = environment
+  if (!AzureWebJobsStorage) return !isByIdentity('AzureWebJobsStorage', environment)
+  return /^\s*UseDevelopmentStorage=true;?\s*$/i.test(AzureWebJobsStorage)
 }
 
 /** Advice for damaged files: Azurite's own message names no file. */

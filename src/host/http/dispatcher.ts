@@ -3,7 +3,7 @@ import { endLine, type HostContext, startLine } from '../app/function-runner.ts'
 import type { FunctionHandler } from '../app/functions-core.ts'
 import { EmbeddedInvocationContext, effectiveOptions } from '../app/invocation-context.ts'
 import { invokeWithHooks } from '../app/invocation-hooks.ts'
-import type { HttpTrigger } from '../app/triggers.ts'
+import { type HttpTrigger, needsKey } from '../app/triggers.ts'
 import { describe } from '../host-log.ts'
 import type { IncomingRequest, OutgoingResponse } from './exchange.ts'
 import { EmbeddedHttpRequest, type RequestSettings } from './request.ts'
@@ -14,9 +14,13 @@ interface Target {
   readonly name: string
   readonly handler: FunctionHandler
   readonly options: EffectiveFunctionOptions
+  /** Asks for a key of Azure Functions, which nobody can have here. */
+  readonly isClosed: boolean
 }
 
 export interface DispatcherOptions extends HostContext {
+  /** Functions that ask for a key of Azure Functions run without one, as with `func start`. */
+  readonly ignoresKeys: boolean
   readonly triggers: readonly HttpTrigger[]
   readonly routePrefix: string
   readonly settings: RequestSettings
@@ -35,7 +39,8 @@ interface Call {
 
 /**
  * Takes a request to its response: finds the function, calls its handler and writes the result. Every request gets a
- * response, whatever its function does. Authorization levels are not enforced, as with `func start`.
+ * response, whatever its function does. Only Azure has the keys that the authorization levels `function` and `admin` are about:
+ * during development they are ignored, and elsewhere such functions are closed.
  */
 export class HttpDispatcher {
   /** The host is stopping: each response closes its connection. */
@@ -46,11 +51,16 @@ export class HttpDispatcher {
   /** @throws StartupError when a route is not supported */
   constructor(options: DispatcherOptions) {
     this.#options = options
-    const entries = options.triggers.map(({ fn, route, methods }) => ({
-      functionName: fn.name,
-      route,
-      methods,
-      target: { name: fn.name, handler: fn.handler, options: effectiveOptions(fn) },
+    const entries = options.triggers.map(trigger => ({
+      functionName: trigger.fn.name,
+      route: trigger.route,
+      methods: trigger.methods,
+      target: {
+        name: trigger.fn.name,
+        handler: trigger.fn.handler,
+        options: effectiveOptions(trigger.fn),
+        isClosed: !options.ignoresKeys && needsKey(trigger),
+      },
     }))
     this.#table = new RouteTable(entries, options.routePrefix)
   }
@@ -65,6 +75,11 @@ export class HttpDispatcher {
     }
     const { hooks, settings, log } = this.#options
     const { target, params } = found
+    if (target.isClosed) {
+      const closesConnection = this.isStopping || expectsContinue
+      writeEmpty({ incoming, outgoing, isBodyRequested: false, closesConnection }, 401)
+      return
+    }
     const request = new EmbeddedHttpRequest({ incoming, outgoing, params, settings, expectsContinue })
     const context = new EmbeddedInvocationContext(target.name, target.options, log)
     const call = { handler: target.handler, request, context, incoming, outgoing, startedAt: performance.now() }

@@ -25,31 +25,51 @@ export function hasBody(incoming: IncomingRequest): boolean {
  *
  * @throws BodyTooLarge, BodyAborted
  */
-export function readBody(incoming: IncomingRequest, limitBytes: number): Promise<ArrayBuffer> {
+export async function readBody(incoming: IncomingRequest, limitBytes: number): Promise<ArrayBuffer> {
   const length = declaredLength(incoming)
-  if (length !== undefined && length > limitBytes) return Promise.reject(new BodyTooLarge(limitBytes))
+  if (length !== undefined && length > limitBytes) throw new BodyTooLarge(limitBytes)
+  let bytes = new Uint8Array(Math.min(length ?? 0, preallocatedBytes))
+  let size = 0
+  const poured = pourBody(incoming, limitBytes, piece => {
+    if (size + piece.length > bytes.length) bytes = grow(bytes, size + piece.length, length ?? limitBytes)
+    bytes.set(piece, size)
+    size += piece.length
+  })
+  await poured
+  return size === bytes.length ? bytes.buffer : bytes.buffer.transfer(size)
+}
+
+/**
+ * Hands over the body as it arrives. The connection stays usable when `onPiece` throws, which ends the reading.
+ *
+ * @throws BodyTooLarge, BodyAborted, what `onPiece` throws
+ */
+export function pourBody(
+  incoming: IncomingRequest,
+  limitBytes: number,
+  onPiece: (piece: Uint8Array) => void,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    let bytes = new Uint8Array(Math.min(length ?? 0, preallocatedBytes))
     let size = 0
     const finish = () => {
       incoming.off('data', take).off('end', succeed).off('error', abort).off('close', abort)
     }
     const take = (chunk: Buffer) => {
-      if (size + chunk.length > limitBytes) {
+      size += chunk.length
+      try {
+        if (size > limitBytes) throw new BodyTooLarge(limitBytes)
+        onPiece(chunk)
+      } catch (failure) {
         finish()
         incoming.pause()
-        reject(new BodyTooLarge(limitBytes))
-        return
+        reject(failure)
       }
-      if (size + chunk.length > bytes.length) bytes = grow(bytes, size + chunk.length, length ?? limitBytes)
-      bytes.set(chunk, size)
-      size += chunk.length
     }
     const succeed = () => {
       // The body of a stream of HTTP/2 also ends when its client resets the stream.
       if (!incoming.complete) return abort()
       finish()
-      resolve(size === bytes.length ? bytes.buffer : bytes.buffer.transfer(size))
+      resolve()
     }
     const abort = () => {
       finish()

@@ -2,7 +2,7 @@ import { ReadableStream } from 'node:stream/web'
 import type { HttpRequest, HttpRequestParams, HttpRequestUser } from '@azure/functions'
 import { readClientPrincipal } from './client-principal.ts'
 import type { IncomingRequest, OutgoingResponse } from './exchange.ts'
-import { hasBody, readBody, streamBody } from './request-body.ts'
+import { hasBody, pourBody, readBody, streamBody } from './request-body.ts'
 import { RequestHeaders } from './request-headers.ts'
 
 /** Shared by all requests of a host. */
@@ -95,14 +95,16 @@ export class EmbeddedHttpRequest implements HttpRequest {
   }
 
   /**
-   * The body as it arrives; to be read once.
+   * Hands over the body as it arrives; to be read once.
    *
-   * @throws BodyTooLarge, BodyAborted while it is read
+   * @throws BodyTooLarge, BodyAborted, what `onPiece` throws, which ends the reading
    */
-  pieces(): AsyncIterable<Uint8Array> {
+  async pour(onPiece: (piece: Uint8Array) => void): Promise<void> {
     this.#refuseSecondRead()
     this.#isRead = true
-    return this.#pieces()
+    if (!hasBody(this.#incoming)) return
+    this.#continue()
+    await pourBody(this.#incoming, this.#received.settings.maxBodyBytes, onPiece)
   }
 
   /** Calls back when the client has the response, as far as this machine can tell, or has left. */

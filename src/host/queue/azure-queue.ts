@@ -1,17 +1,30 @@
+import { DefaultAzureCredential, ManagedIdentityCredential, type TokenCredential } from '@azure/identity'
 import { type QueueClient, QueueServiceClient } from '@azure/storage-queue'
+import type { IdentityConnection, StorageAccount } from '../app/binding-settings.ts'
 import type { Queue, QueueMessage } from './queue.ts'
 
 /** Callers retry no call but the polls of a queue, so the SDK does. */
-const clientOptions = {
+export const clientOptions = {
   retryOptions: { maxTries: 3, tryTimeoutInMs: 30_000, retryDelayInMs: 200, maxRetryDelayInMs: 1000 },
 }
 
 /** @throws Error for a connection string that the SDK cannot read */
-export function openAzureQueue(connectionString: string, name: string): Queue {
-  const client = QueueServiceClient.fromConnectionString(connectionString, clientOptions).getQueueClient(name)
+export function openAzureQueue(account: StorageAccount, name: string): Queue {
+  const client = openService(account).getQueueClient(name)
   // The SDK writes names into URLs, where `..` leads to another path.
   if (client.name !== name) throw new Error(`the queue name "${name}" leads to another queue, "${client.name}"`)
   return new AzureQueue(client)
+}
+
+function openService(account: StorageAccount): QueueServiceClient {
+  if (typeof account === 'string') return QueueServiceClient.fromConnectionString(account, clientOptions)
+  return new QueueServiceClient(String(account.urls.queue), openCredential(account), clientOptions)
+}
+
+export function openCredential({ isManagedIdentity, clientId }: IdentityConnection): TokenCredential {
+  const retryOptions = { maxRetries: 1 } // each poll is a retry
+  if (!isManagedIdentity) return new DefaultAzureCredential({ managedIdentityClientId: clientId, retryOptions })
+  return new ManagedIdentityCredential(clientId === undefined ? { retryOptions } : { clientId, retryOptions })
 }
 
 class AzureQueue implements Queue {
@@ -89,7 +102,7 @@ class StorageFault extends Error {
   override readonly name = 'StorageFault'
 }
 
-function asStorageFault(error: unknown): StorageFault {
+export function asStorageFault(error: unknown): StorageFault {
   if (error instanceof StorageFault) return error
   const facts = [httpStatus(error), errorCode(error)].filter(fact => fact !== undefined && fact !== '')
   return new StorageFault(`storage failed with ${facts.length > 0 ? facts.join(' ') : (error as Error)?.name}`)
@@ -101,11 +114,11 @@ function rethrow(error: unknown): never {
 }
 
 /** @returns undefined when there was no response */
-function httpStatus(error: unknown): number | undefined {
+export function httpStatus(error: unknown): number | undefined {
   return (error as { statusCode?: number } | undefined)?.statusCode
 }
 
 /** @returns e.g. `QueueNotFound`, `ECONNREFUSED`; empty when there is none */
-function errorCode(error: unknown): string {
+export function errorCode(error: unknown): string {
   return String((error as { code?: unknown } | undefined)?.code ?? '')
 }

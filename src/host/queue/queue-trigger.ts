@@ -1,5 +1,5 @@
 import { StartupError } from '../../errors.ts'
-import { findStorageConnection, resolveSettings } from '../app/binding-settings.ts'
+import { findStorageConnection, resolveSettings, type StorageAccount } from '../app/binding-settings.ts'
 import type { FunctionRunner } from '../app/function-runner.ts'
 import type { Trigger } from '../app/triggers.ts'
 import type { Clock } from '../clock.ts'
@@ -13,7 +13,7 @@ export interface QueueTrigger {
   readonly kind: 'runs'
   readonly trigger: Trigger
   readonly queueName: string
-  readonly connectionString: string
+  readonly account: StorageAccount
 }
 
 /**
@@ -33,9 +33,9 @@ export function planQueueTrigger(
     const rule = '3 to 63 characters of a-z, 0-9 and single "-" between them'
     throw new StartupError(`function "${name}": queueName is "${queueName}", and must be ${rule}`)
   }
-  const connection = findStorageConnection(trigger.binding.connection, environment)
+  const connection = findStorageConnection(trigger.binding.connection, environment, 'queue')
   if (connection.kind === 'missing') return { kind: 'skipped', reason: connection.reason }
-  return { kind: 'runs', trigger, queueName, connectionString: connection.connectionString }
+  return { kind: 'runs', trigger, queueName, account: connection.account }
 }
 
 const maxNameLength = 63
@@ -57,7 +57,12 @@ export interface QueueContext {
   readonly onWritten: (queueName: string) => void
 }
 
-export function listenToQueue(queueName: string, runner: FunctionRunner, context: QueueContext): QueueListener {
+export function listenToQueue(
+  { binding }: Trigger,
+  queueName: string,
+  runner: FunctionRunner,
+  context: QueueContext,
+): QueueListener {
   const { openQueue, onWritten, ...rest } = context
   const poison = poisonQueueName(queueName)
   return new QueueListener({
@@ -69,7 +74,7 @@ export function listenToQueue(queueName: string, runner: FunctionRunner, context
     run: (message, text) =>
       runner.run({
         reason: `New queue message detected on '${queueName}'.`,
-        input: handlerInput(text),
+        input: binding.dataType === 'binary' ? Buffer.from(text) : handlerInput(text),
         triggerMetadata: triggerMetadata(message, text),
       }),
   })

@@ -3,25 +3,19 @@ import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
 import { isNestedDeeper } from '../../tensor/json-depth.ts'
 import { JsonError, readJson } from '../../tensor/json-reader.ts'
-import type { MissingOptions, Row } from '../row-scorer.ts'
+import type { Row, RowReading } from '../row-scorer.ts'
 import { cellJson, isMissingText } from './cell-json.ts'
 import { countNumbers, splitRecord } from './csv-record.ts'
 import { isEncryptedRow } from './encrypted-row.ts'
 import { isWhiteSpace } from './json-lines-scanner.ts'
 import { RowReader } from './row-reader.ts'
-import { type ChunkFormat, createChunkScanner } from './row-scanner.ts'
-import { chooseRowShape, type RowShape, type TableNames } from './row-shape.ts'
+import { createChunkScanner } from './row-scanner.ts'
+import { chooseRowShape, type RowShape } from './row-shape.ts'
 
-interface ReadOptions extends TableNames, MissingOptions {
-  /** Format of the chunk's text (`textFormat`). */
-  readonly format: ChunkFormat
-  /** Column names of a CSV: `columns` of the plan's cursor. */
-  readonly columns?: readonly string[] | undefined
+/** How the text of a chunk is read. */
+export interface ReadOptions extends RowReading {
   /** Inputs of the service, which give the types of a CSV's cells; undefined when rows are objects by column name. */
   readonly inputs: readonly TensorInfo[] | undefined
-  /** A row may be the body of a request whose features are encrypted. */
-  readonly takesEncrypted?: boolean | undefined
-  readonly maxRowBytes: number
 }
 
 /** Replaces a row that is too large in a chunk's own text. It is not UTF-8, so no valid row equals it. */
@@ -44,38 +38,42 @@ type RowFault =
  * Reads the rows of one chunk. A JSON row is its own text, which is checked to be exactly one JSON value.
  *
  * @param content  the bytes of the input from `chunk.start` to `chunk.end`, or the chunk's own text
- * @returns `chunk.rowCount` rows. The messages of unreadable ones hold no values.
+ * @returns `rowCount` rows. The messages of unreadable ones hold no values.
  * @throws InputUnreadable INPUT_COLUMNS_UNFIT; Error when the content does not belong to the chunk
  */
 export async function readRows(
-  content: AsyncIterable<Uint8Array>,
-  chunk: { readonly chunk: number; readonly rowCount: number },
+  content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  { rowCount }: { readonly rowCount: number },
   options: ReadOptions,
 ): Promise<Row[]> {
-  const { format, columns, inputs, maxRowBytes, missing = 'nan' } = options
-  const shape = format === 'csv' && columns ? chooseRowShape(columns, inputs, options) : undefined
-  const read = (text: Buffer) =>
-    shape && columns ? csvRow(text.toString(), { shape, columnCount: columns.length, missing }) : jsonRow(text, options)
+  const { format, maxRowBytes } = options
+  const readRow = rowReader(options)
   const reader = new RowReader(createChunkScanner(format), 0, maxRowBytes)
   const rows: Row[] = []
-  const add = (bytes: Uint8Array | undefined) => {
-    if (!bytes || isTooLargeMark(bytes)) {
-      rows.push(failed('ROW_TOO_LARGE', `the row is larger than ${maxRowBytes} bytes`))
-    } else if (!isUtf8(bytes)) {
-      rows.push(failed('ROW_NOT_UTF8', 'the row is not UTF-8'))
-    } else {
-      rows.push(read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)))
-    }
-  }
+  const add = (bytes: Uint8Array | undefined) => rows.push(readRow(bytes))
   for await (const piece of content) {
     reader.feed(piece)
     while (reader.next()) add(reader.row)
   }
   if (reader.finish()) add(reader.row)
-  if (rows.length !== chunk.rowCount) {
-    throw new Error(`chunk ${chunk.chunk} has ${rows.length} rows; ${chunk.rowCount} were planned`)
-  }
+  if (rows.length !== rowCount) throw new Error(`the text has ${rows.length} rows; ${rowCount} were planned`)
   return rows
+}
+
+/**
+ * @returns a function that reads one row; undefined stands for one that is too large
+ * @throws InputUnreadable INPUT_COLUMNS_UNFIT
+ */
+export function rowReader(options: ReadOptions): (bytes: Uint8Array | undefined) => Row {
+  const { format, columns, inputs, maxRowBytes, missing = 'nan' } = options
+  const shape = format === 'csv' && columns ? chooseRowShape(columns, inputs, options) : undefined
+  return bytes => {
+    if (!bytes || isTooLargeMark(bytes)) return failed('ROW_TOO_LARGE', `the row is larger than ${maxRowBytes} bytes`)
+    if (!isUtf8(bytes)) return failed('ROW_NOT_UTF8', 'the row is not UTF-8')
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    if (!shape || !columns) return jsonRow(text, options)
+    return csvRow(text.toString(), { shape, columnCount: columns.length, missing })
+  }
 }
 
 function jsonRow(bytes: Buffer, { inputs, names = [], missing = 'nan', takesEncrypted }: ReadOptions): Row {

@@ -2,11 +2,10 @@ import type { BlobHead } from '../blob-store.ts'
 import { chunkResultBlob, type JobFolder } from '../layout.ts'
 import { partNumber } from '../limits.ts'
 import type { PlannedChunk } from '../plan-parts.ts'
-import type { RowResult } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { blockId, stageForOutput } from './output-blocks.ts'
-import { csvHeader, encodeLines } from './result-lines.ts'
+import { csvHeader, type ResultLines } from './result-lines.ts'
 
 /**
  * Commits the result of a chunk. Its lines are first staged as a block of the output, so that the output can be committed
@@ -17,16 +16,16 @@ import { csvHeader, encodeLines } from './result-lines.ts'
 export async function writeResult(
   tools: JobTools,
   spec: JobSpec,
-  { chunk, firstRow, rowCount, results }: PlannedChunk & { readonly results: readonly RowResult[] },
+  { chunk, firstRow, rowCount, results }: PlannedChunk & { readonly results: ResultLines },
 ): Promise<boolean> {
-  if (results.length !== rowCount) throw new Error(`chunk ${chunk}: ${results.length} results for ${rowCount} rows`)
+  if (results.rowCount !== rowCount) throw new Error(`chunk ${chunk}: ${results.rowCount} results for ${rowCount} rows`)
   const header = chunk === 0 && spec.output.format === 'csv' ? csvHeader : ''
-  const content = Buffer.from(header + encodeLines(spec.output.format, firstRow, results))
+  const content = Buffer.concat([Buffer.from(header), ...results.lines])
   const block = blockId('c', chunk, content)
   await stageForOutput(tools, spec, { id: block, content })
   return tools.store.create(chunkResultBlob(spec.folder, partNumber(chunk, tools.limits), chunk), content, {
     rows: String(rowCount),
-    failed: String(results.filter(result => 'code' in result).length),
+    failed: String(results.failed),
     first: String(firstRow),
     block,
   })

@@ -1,8 +1,23 @@
 /** The output format: one line per row of the input, in order. */
+import { splitRecord } from '../formats/csv-record.ts'
 import type { RowResult } from '../row-scorer.ts'
 import type { OutputFormat } from '../spec.ts'
 
 export const csvHeader = 'index,prediction,error_code,error_message\n'
+
+/** The lines of rows that follow each other. */
+export interface ResultLines {
+  readonly lines: readonly Uint8Array[]
+  readonly rowCount: number
+  /** Rows without a prediction. */
+  readonly failed: number
+}
+
+/** @param firstRow  index of the first of these rows in the whole input */
+export function resultLines(results: readonly RowResult[], firstRow: number, format: OutputFormat): ResultLines {
+  const failed = results.filter(result => 'code' in result).length
+  return { lines: [Buffer.from(encodeLines(format, firstRow, results))], rowCount: results.length, failed }
+}
 
 /**
  * @param firstRow  index of the first of these rows in the whole input
@@ -11,6 +26,20 @@ export const csvHeader = 'index,prediction,error_code,error_message\n'
 export function encodeLines(format: OutputFormat, firstRow: number, results: readonly RowResult[]): string {
   const encode = format === 'csv' ? csvLine : jsonLine
   return results.map((result, row) => encode(firstRow + row, result)).join('')
+}
+
+/**
+ * What stands in a line before the index of a row, between it and a prediction of numbers, and behind that.
+ *
+ * @param hasCommas  the prediction is a list of several
+ */
+export function aroundPrediction(
+  format: OutputFormat,
+  hasCommas: boolean,
+): { readonly begin: string; readonly middle: string; readonly end: string } {
+  if (format === 'jsonl') return { begin: '{"index": ', middle: ', "prediction": ', end: '}\n' }
+  const quote = hasCommas ? '"' : ''
+  return { begin: '', middle: `,${quote}`, end: `${quote},,\n` }
 }
 
 // The text of the prediction is copied, because parsing it could change its numbers.
@@ -38,4 +67,30 @@ function oneLine(json: string): string {
 /** Quotes as RFC 4180 says, and also where spaces are at an end, because many readers trim them. */
 function quoted(cell: string): string {
   return /[",\r\n]|^\s|\s$/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell
+}
+
+const jsonPrediction = /^\{"index": \d+, "prediction": (.*)\}$/
+
+/** The inverse of `encodeLines`: results of which it would write the same lines again. */
+export function decodeLines(format: OutputFormat, lines: string): RowResult[] {
+  if (format === 'csv') return csvRecords(lines).map(csvResult)
+  return lines.split('\n', countLines(lines)).map(line => {
+    const prediction = jsonPrediction.exec(line)?.[1]
+    return prediction === undefined ? (JSON.parse(line) as { error: RowResult }).error : { prediction }
+  })
+}
+
+function countLines(lines: string): number {
+  return lines.split('\n').length - 1
+}
+
+function csvResult(record: string): RowResult {
+  const [, prediction = '', code = '', message = ''] = splitRecord(record) ?? []
+  // A cell does not tell a text from the JSON of another value, and both are written as they stand.
+  return code === '' ? { prediction: JSON.stringify(prediction) } : { code, message }
+}
+
+/** Records without their line ends, which may also be in a quoted cell. */
+function csvRecords(lines: string): string[] {
+  return lines.match(/(?:[^"\n]|"(?:[^"]|"")*")+/g) ?? []
 }

@@ -2,7 +2,11 @@ import type { ChunkSize } from '../chunk-size.ts'
 import { tooLargeRow } from '../formats/read-rows.ts'
 import type { PlanCursor, PlannedChunk } from '../plan-parts.ts'
 
-export type NextChunk = PlannedChunk & { readonly next: PlanCursor }
+export type NextChunk = PlannedChunk & {
+  readonly next: PlanCursor
+  /** See `PlanOptions.keepsText`. */
+  readonly text?: readonly Uint8Array[]
+}
 
 /** The text that chunks have of their own. */
 interface OwnText {

@@ -31,7 +31,8 @@ export async function planOptions(
   const ratio = await scorer.predictionRatio(service, stopping)
   const size = chunkSize(spec)
   const maxChunkBytes = Math.min(size.maxChunkBytes, Math.ceil(maxResultBytes / ratio))
-  return { maxRowBytes, ...size, maxChunkBytes, maxInputBytes, format, isGzip, bytes, ...table, planParquet }
+  const files = { format, isGzip, bytes, keepsText: true }
+  return { maxRowBytes, ...size, maxChunkBytes, maxInputBytes, ...files, ...table, planParquet }
 }
 
 /** Predictions of a chunk, which are held in memory until all are there; those of its last row are on top. */

@@ -11,6 +11,7 @@ import type { PlanCursor } from '../plan-parts.ts'
 import type { MissingOptions } from '../row-scorer.ts'
 import type { InputFormat } from '../spec.ts'
 import { ChunkBuilder, type NextChunk } from './chunk-builder.ts'
+import { HeldPieces } from './held-pieces.ts'
 
 export interface PlanOptions extends ChunkSize, CsvOptions, MissingOptions {
   readonly format: InputFormat
@@ -23,6 +24,8 @@ export interface PlanOptions extends ChunkSize, CsvOptions, MissingOptions {
   readonly maxRowBytes: number
   /** Largest decompressed text. */
   readonly maxInputBytes: number
+  /** Chunks come with the pieces of their text, if they have no text of their own. */
+  readonly keepsText?: boolean
   /** Required for Parquet. */
   readonly planParquet?: PlanParquet
 }
@@ -69,7 +72,13 @@ export async function* planChunks(
   const rows = isGzip ? new RowReader(scanner, offset, maxRowBytes) : scanner
   const separator = format === 'json' ? ',' : '\n'
   const keep = takesEncrypted ? withoutSecretsInText : undefined
-  yield* planText(pieces, rows, new ChunkBuilder(options, begin, isGzip ? { separator, keep } : undefined))
+  const chunk = new ChunkBuilder(options, begin, isGzip ? { separator, keep } : undefined)
+  if (isGzip || !options.keepsText) return yield* planText(pieces, rows, chunk)
+  const held = new HeldPieces(offset, options.maxChunkBytes + maxRowBytes)
+  for await (const next of planText(held.through(pieces), rows, chunk)) {
+    const text = held.take(next.start, next.end)
+    yield text ? { ...next, text } : next
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { textKey } from '../chunk-texts.ts'
 import { asJobFailure } from '../failure.ts'
 import { activeBlob, chunkInputBlob, type JobFolder } from '../layout.ts'
 import { type JobMessage, type JobStep, jobMessage, messageJobFolder } from '../message-queues.ts'
@@ -86,8 +87,9 @@ async function* partsToPlan(tools: PlanTools, spec: OpenJob['spec']): AsyncGener
   const read = await openInput(tools, spec)
   const options = await planOptions(tools, spec)
   let chunks: PlannedChunk[] = []
-  for await (const { content, next: after, ...chunk } of planChunks(read, options, next)) {
+  for await (const { content, text, next: after, ...chunk } of planChunks(read, options, next)) {
     // The text must exist before the plan names the chunk.
+    if (text) tools.texts.put(textKey(spec, chunk.chunk), text)
     if (content) await store.create(chunkInputBlob(folder, part, chunk.chunk), content)
     next = after
     chunks.push(chunk)

@@ -6,6 +6,7 @@ import { isActive, type OpenJob, openJob } from '../open-job.ts'
 import { afterResult } from '../output/after-result.ts'
 import { hasNextResult, writeResult } from '../output/chunk-result.ts'
 import { failJob } from '../output/end-job.ts'
+import { resultLines } from '../output/result-lines.ts'
 import { readPart } from '../plan-parts.ts'
 import type { RowResult } from '../row-scorer.ts'
 import { AttemptLog } from '../score/attempt-log.ts'
@@ -47,11 +48,12 @@ async function giveUp(tools: JobTools, job: OpenJob, chunk: number): Promise<voi
   const planned = part?.chunks.find(each => each.chunk === chunk)
   if (!part || !planned) return // the sweeper enqueues it once it is planned
   tools.log(`job ${job.spec.folder}: chunk ${chunk} failed too often; its rows are written as failed (CHUNK_POISONED)`)
-  const results = Array.from({ length: planned.rowCount }, () => poisonedRow)
-  const { folder } = job.spec
+  const rows = Array.from({ length: planned.rowCount }, () => poisonedRow)
+  const { folder, output } = job.spec
+  const results = resultLines(rows, planned.firstRow, output.format)
   const isFirstWriter = await writeResult(tools, job.spec, { ...planned, results })
   const goesOn = isFirstWriter || !(await hasNextResult(tools, folder, chunk))
-  const after = await afterResult(tools, job, { chunk, failed: results.length, part, goesOn })
+  const after = await afterResult(tools, job, { chunk, failed: results.failed, part, goesOn })
   if (after.chunk !== undefined) await tools.queues.send('chunk', { ...jobMessage(folder), chunk: after.chunk })
   if (after.finish) await tools.queues.send(after.finish.queue, after.finish.message)
 }

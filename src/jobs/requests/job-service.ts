@@ -1,7 +1,7 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { readTraceContext, type TraceContext } from '../../telemetry/trace-context.ts'
-import { messageFolder } from '../layout.ts'
+import { messageFolder, parseBlobReference } from '../layout.ts'
 import { jobMessage, maxMessageBytes } from '../message-queues.ts'
 import { changeState, ensureState } from '../records.ts'
 import { jobIdPattern } from '../spec.ts'
@@ -17,6 +17,15 @@ interface JobServiceOptions extends JobStoreOptions, RequestLimits {
   /** e.g. a UUID */
   newId(): string
   log(line: string): void
+}
+
+/** The lines of a completed job. */
+export interface JobOutput {
+  /** `jsonl` or `csv` */
+  readonly format: string
+  readonly bytes: number
+  /** Streams the lines. @throws BlobGone, BlobChanged */
+  read(): AsyncIterable<Uint8Array>
 }
 
 /** Azure's default lifetime of a queue message. */
@@ -79,6 +88,21 @@ export class JobService {
   /** @throws ScoringError JOB_UNKNOWN */
   async status(service: string, jobId: string): Promise<JobView> {
     return readJobView(this.#options.store, await this.#find(service, jobId))
+  }
+
+  /**
+   * Opens the output of a completed job.
+   *
+   * @throws ScoringError JOB_UNKNOWN, JOB_NOT_COMPLETED, JOB_OUTPUT_MISSING
+   */
+  async output(service: string, jobId: string): Promise<JobOutput> {
+    const { store } = this.#options
+    const job = await this.status(service, jobId)
+    if (job.status !== 'Completed' || !job.output) throw notCompleted(job)
+    const blob = parseBlobReference(job.output.blob)
+    const head = await store.head(blob)
+    if (!head) throw new ScoringError('JOB_OUTPUT_MISSING', `The output ${job.output.blob} has been deleted.`)
+    return { format: job.output.format, bytes: head.bytes, read: () => store.read(blob, head.etag) }
   }
 
   /** Lists the jobs of a service, newest first. @throws ScoringError JOB_LIST_MARKER_INVALID */
@@ -168,6 +192,11 @@ export class JobService {
       return undefined // there is none, which is said where it matters
     }
   }
+}
+
+function notCompleted({ status, error }: JobView): ScoringError {
+  const why = error ? `: ${error.message}` : ''
+  return new ScoringError('JOB_NOT_COMPLETED', `The job is ${status}${why}; only a completed job has an output.`)
 }
 
 function notCancellable(status: string): ScoringError {

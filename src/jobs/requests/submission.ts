@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { ScoringError } from '../../errors.ts'
-import { serviceNamePattern } from '../../models/definition/definition.ts'
+import { serviceNamePattern } from '../../models/definition/service-name.ts'
 import { inputFormats, jobIdPattern, outputFormats } from '../spec.ts'
 import { blobNameFault } from './blob-name.ts'
 

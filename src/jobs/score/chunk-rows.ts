@@ -1,14 +1,18 @@
+import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { BlobStore } from '../blob-store.ts'
+import { chunkSize } from '../chunk-size.ts'
+import { textKey } from '../chunk-texts.ts'
 import { readRows } from '../formats/read-rows.ts'
 import { textFormat } from '../formats/row-scanner.ts'
 import { chunkInputBlob } from '../layout.ts'
 import { openInput, rowOptions } from '../plan/job-input.ts'
 import { maxRowBytes } from '../plan/plan-chunks.ts'
 import type { PlannedChunk, PlanPart } from '../plan-parts.ts'
-import type { Row } from '../row-scorer.ts'
+import type { Row, RowReading } from '../row-scorer.ts'
 import { isCopied, type JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import type { ChunkAddress } from './attempt-log.ts'
+import type { SharedMemory } from './shared-memory.ts'
 
 export interface ChunkSource {
   readonly part: PlanPart
@@ -16,22 +20,63 @@ export interface ChunkSource {
   readonly signal: AbortSignal
 }
 
+export interface TextTools extends JobTools {
+  /** One for the process. */
+  readonly memory: SharedMemory
+}
+
+/** The text of a chunk, and how to read it. */
+export interface ChunkText {
+  /** In memory that scoring threads share; undefined: a row is too large to be held. */
+  readonly content: Uint8Array | undefined
+  /** The same text. */
+  readonly pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
+  readonly reading: RowReading
+  readonly inputs: readonly TensorInfo[] | undefined
+}
+
 /** @throws InputUnreadable, BlobGone, BlobChanged, which end the job */
-export async function readChunkRows(
-  tools: JobTools,
+export async function readChunkText(
+  { memory, ...tools }: TextTools,
   spec: JobSpec,
   { part, planned, signal }: ChunkSource,
-): Promise<Row[]> {
-  const content = isCopied(spec.input)
-    ? readCopy(tools.store, { folder: spec.folder, part: part.part, chunk: planned.chunk })
-    : (await openInput(tools, spec))({ start: planned.start, end: planned.end })
-  return readRows(content, planned, {
-    format: textFormat(spec.input.format),
-    ...rowOptions(tools.scorer, spec),
-    columns: part.next.columns,
+): Promise<ChunkText> {
+  const kept = tools.texts.take(textKey(spec, planned.chunk))
+  const pieces = kept ?? (await openPieces(tools, spec, { part, planned }))
+  const content = isHeld(spec, planned) ? memory.join(await collect(pieces)) : undefined
+  const { fileColumns, ...options } = rowOptions(tools.scorer, spec)
+  const { columns } = part.next
+  return {
+    content,
+    pieces: content ? [content] : pieces,
+    reading: { format: textFormat(spec.input.format), ...options, columns, maxRowBytes },
     inputs: await tools.scorer.inputs(spec.service, signal),
-    maxRowBytes,
-  })
+  }
+}
+
+/** @throws InputUnreadable; Error when the text does not belong to the chunk */
+export function readChunkRows({ pieces, reading, inputs }: ChunkText, planned: PlannedChunk): Promise<Row[]> {
+  return readRows(pieces, planned, { ...reading, inputs })
+}
+
+/** Whether the text of the chunk is so small that none of its rows has to be skipped. A stored copy has a mark in place of such a row. */
+function isHeld(spec: JobSpec, { start, end }: PlannedChunk): boolean {
+  return isCopied(spec.input) || end - start <= chunkSize(spec).maxChunkBytes + maxRowBytes
+}
+
+async function openPieces(
+  tools: JobTools,
+  spec: JobSpec,
+  { part, planned }: Omit<ChunkSource, 'signal'>,
+): Promise<AsyncIterable<Uint8Array>> {
+  if (isCopied(spec.input)) return readCopy(tools.store, { folder: spec.folder, part: part.part, chunk: planned.chunk })
+  return (await openInput(tools, spec))({ start: planned.start, end: planned.end })
+}
+
+async function collect(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Uint8Array[]> {
+  const all: Uint8Array[] = []
+  for await (const piece of pieces) all.push(piece)
+  return all
 }
 
 async function* readCopy(store: BlobStore, { folder, part, chunk }: ChunkAddress): AsyncGenerator<Uint8Array> {

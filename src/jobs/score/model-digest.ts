@@ -49,6 +49,9 @@ export class ModelDigests {
 
   async #compute(spec: ServiceSpec, files: ScoringService['files']): Promise<string> {
     const all = createHash('sha256')
+    // Its files leave out service.json, which has weights.
+    const deployed = Object.values(spec.deployments ?? {}).find(({ models }) => models === spec.models)
+    if (deployed) all.update(JSON.stringify(deployed.definition))
     for (const name of await this.#files.list(spec)) {
       const content = createHash('sha256')
       for await (const piece of this.#files.read(spec, name)) content.update(piece)

@@ -8,16 +8,18 @@ import { isActive, type OpenJob, openJob, whileActive } from '../open-job.ts'
 import { afterResult, type FollowingSteps } from '../output/after-result.ts'
 import { hasNextResult, headResult, writeResult } from '../output/chunk-result.ts'
 import { failJob } from '../output/end-job.ts'
+import { type ResultLines, resultLines } from '../output/result-lines.ts'
 import { listPlan, type PlanPart, readPart } from '../plan-parts.ts'
-import type { Row, RowResult } from '../row-scorer.ts'
+import type { Row } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { AttemptLog } from './attempt-log.ts'
-import { type ChunkSource, readChunkRows } from './chunk-rows.ts'
+import { type ChunkSource, type ChunkText, readChunkRows, readChunkText, type TextTools } from './chunk-rows.ts'
 import { RowInProgress, scoreInIsolation, scorePendingRows } from './isolation.ts'
+import { joinPieces, pieceResults } from './scored-pieces.ts'
 import type { ScoringLock } from './scoring-lock.ts'
 
-export interface ScoreTools extends JobTools {
+export interface ScoreTools extends TextTools {
   /** One for the process. */
   readonly lock: ScoringLock
 }
@@ -124,13 +126,13 @@ async function scoreOrRetry(tools: ScoreTools, job: OpenJob, scored: ScoredMessa
       return {}
     }
     const isFirstWriter = await writeResult(tools, job.spec, { ...planned, results })
-    const failed = results.filter(each => 'code' in each).length
+    const { failed } = results
     span?.addPast('score chunk', {
       from,
       to: performance.now(),
       attributes: {
         [spanAttribute.chunk]: chunk,
-        [spanAttribute.rows]: results.length,
+        [spanAttribute.rows]: results.rowCount,
         [spanAttribute.failedRows]: failed,
       },
     })
@@ -157,35 +159,76 @@ interface ChunkTask extends Omit<ChunkSource, 'signal'> {
 }
 
 /** @returns undefined when the time was up; the results so far are stored for the next run */
-async function scoreRows(tools: ScoreTools, spec: JobSpec, task: ChunkTask): Promise<RowResult[] | undefined> {
+async function scoreRows(tools: ScoreTools, spec: JobSpec, task: ChunkTask): Promise<ResultLines | undefined> {
   const { part, planned, isIsolated, isContinued, budgetMs } = task
-  const { scorer, lock, store, clock } = tools
-  const { folder, service, maxRetries, modelDigest } = spec
+  const { scorer, lock, clock } = tools
+  const { folder, service, modelDigest } = spec
   // Waiting for the lock, and for a service that loads, counts: the host ends a function that takes too long.
   const deadline = clock.monotonicMs() + budgetMs
   const isTimeUp = () => clock.monotonicMs() >= deadline
   const work = async (signal: AbortSignal) => {
     if ((await scorer.modelDigest(service)) !== modelDigest) throw modelChanged(service)
-    const rows = await readChunkRows(tools, spec, { part, planned, signal })
-    const attempts = new AttemptLog(store, { folder, part: part.part, chunk: planned.chunk })
-    if (isIsolated || isContinued) await attempts.read()
-    const range = { from: 0, to: rows.length }
-    const score = (indexes: readonly number[]) =>
-      scorer.score(
-        service,
-        indexes.map(index => rows[index] as Row),
-        { maxRetries, modelDigest, signal, isTimeUp },
-      )
-    const isScored = isIsolated
-      ? await scoreInIsolation(tools, { attempts, range, score, isTimeUp })
-      : await scorePendingRows(attempts, range, score)
-    if (isScored) return attempts.results(range)
-    if (!isIsolated) await attempts.storeResults(range)
-    return undefined
+    const text = await readChunkText(tools, spec, { part, planned, signal })
+    const limits = { signal, isTimeUp }
+    const lines = isIsolated || isContinued ? undefined : await scoreText(tools, spec, { ...task, text, ...limits })
+    const scored = lines ?? (await scoreEach(tools, spec, { ...task, text, ...limits }))
+    if (text.content) tools.memory.giveBack(text.content) // after a failure, a thread may still read it
+    return scored === 'time is up' ? undefined : scored
   }
   // Reading is inside the lock, because the input may end the process too.
   const run = () => whileActive(tools, folder, work)
   return isIsolated ? lock.exclusive(run) : lock.shared(run)
+}
+
+interface ScoredText extends ChunkTask {
+  readonly text: ChunkText
+  readonly signal: AbortSignal
+  readonly isTimeUp: () => boolean
+}
+
+/** Scores a chunk from text to text. @returns undefined when the service takes no such rows */
+async function scoreText(
+  { scorer, store }: ScoreTools,
+  { folder, service, maxRetries, modelDigest, output }: JobSpec,
+  { part, planned, text, signal, isTimeUp }: ScoredText,
+): Promise<ResultLines | 'time is up' | undefined> {
+  const { rowCount, firstRow, chunk } = planned
+  const { content, reading } = text
+  if (!content) return undefined
+  const rows = { content, reading, rowCount, firstRow, outputFormat: output.format }
+  const pieces = await scorer.scoreText(service, rows, { maxRetries, modelDigest, signal, isTimeUp })
+  if (!pieces) return undefined
+  const lines = joinPieces(pieces, rows)
+  if (lines) return lines
+  const attempts = new AttemptLog(store, { folder, part: part.part, chunk })
+  for (const { from, results } of pieces.map(piece => ({ ...piece, results: pieceResults(piece, output.format) }))) {
+    for (const [index, result] of results.entries()) if (result) attempts.setResult(from + index, result)
+  }
+  await attempts.storeResults({ from: 0, to: rowCount })
+  return 'time is up'
+}
+
+/** Scores the rows of a chunk that have no result yet: one of them may have ended a process, or the time was up before. */
+async function scoreEach(tools: ScoreTools, spec: JobSpec, task: ScoredText): Promise<ResultLines | undefined> {
+  const { scorer, store } = tools
+  const { folder, service, maxRetries, modelDigest, output } = spec
+  const { part, planned, text, isIsolated, isContinued, signal, isTimeUp } = task
+  const rows = await readChunkRows(text, planned)
+  const attempts = new AttemptLog(store, { folder, part: part.part, chunk: planned.chunk })
+  if (isIsolated || isContinued) await attempts.read()
+  const range = { from: 0, to: rows.length }
+  const score = (indexes: readonly number[]) =>
+    scorer.score(
+      service,
+      indexes.map(index => rows[index] as Row),
+      { maxRetries, modelDigest, signal, isTimeUp },
+    )
+  const isScored = isIsolated
+    ? await scoreInIsolation(tools, { attempts, range, score, isTimeUp })
+    : await scorePendingRows(attempts, range, score)
+  if (isScored) return resultLines(attempts.results(range), planned.firstRow, output.format)
+  if (!isIsolated) await attempts.storeResults(range)
+  return undefined
 }
 
 /** The first chunks are enqueued before the plan is complete. Either the plan will reach this one, or it does not exist. */

@@ -1,17 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { bodyTooLarge, ScoringError } from '../../errors.ts'
+import { bodyTooLarge } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import { asFailure, type WholeResult } from '../../scheduling/inference-result.ts'
+import { bodyForm, chooseRowForm, type RowForm } from '../formats/row-form.ts'
 import type { Row, RowResult, ScoreOptions } from '../row-scorer.ts'
 import { answerContent, type RequestFailure } from './answer-content.ts'
+import { inferPatiently } from './infer-patiently.ts'
 import type { RequestSize } from './request-size.ts'
-import { bodyForm, chooseRowForm, type RowForm } from './row-form.ts'
 
 /** Delay before the first retry of a row, in milliseconds. It doubles with each retry. */
 const firstRetryMs = 100
-const busyMs = 1000
 
 /** A request of several rows whose answer cannot be split. A row alone never gets it: its answer is the prediction. */
 const notSplittable: RequestFailure = {
@@ -163,38 +163,22 @@ export class ScoringRun {
 
   /** @throws ScoringError SERVICE_UNAVAILABLE, SERVICE_STOPPING; AbortError */
   async #ask(text: string, isEncrypted: boolean): Promise<WholeResult> {
-    const { limits } = this.#options.service.definition
-    const details = this.#options.report.takesHeaders
-      ? { headers: [['content-type', 'application/json'] as const] }
-      : undefined
-    const { signal } = this.#options
-    for (;;) {
-      signal.throwIfAborted()
-      const body = new TextEncoder().encode(text)
-      if (body.byteLength > limits.maxBodyBytes) return asFailure(bodyTooLarge(limits.maxBodyBytes))
-      const request = { codec: 'azureml', body, contentType: 'application/json', details }
-      const answer = await this.#infer(request, isEncrypted).catch(asAnswer)
-      signal.throwIfAborted()
-      if (answer.kind !== 'failure') return answer
-      if (answer.code === 'SERVICE_UNAVAILABLE' || answer.code === 'SERVICE_STOPPING') {
-        throw new ScoringError(answer.code, answer.message)
-      }
-      if (answer.code !== 'QUEUE_FULL' && answer.code !== 'SERVICE_LOADING') return answer
-      const waitMs = answer.retryAfterSeconds === undefined ? busyMs : 1000 * answer.retryAfterSeconds
-      await delay(waitMs, undefined, { signal })
-    }
-  }
-
-  /** @throws ScoringError also what reading an encrypted request does: its public keys are looked up as over HTTP */
-  async #infer(request: InferenceRequest, isEncrypted: boolean): Promise<WholeResult> {
     const { service, report, signal } = this.#options
-    const requests = isEncrypted ? await service.encrypted?.() : undefined
-    const encrypted = await requests?.read(service, report, request, false)
-    return service.inferInBackground(encrypted ?? request, () => signal.aborted)
+    const { maxBodyBytes } = service.definition.limits
+    const details = report.takesHeaders ? { headers: [['content-type', 'application/json'] as const] } : undefined
+    const encode = () => new TextEncoder().encode(text)
+    if (encode().byteLength > maxBodyBytes) return asFailure(bodyTooLarge(maxBodyBytes))
+    const read = async () => {
+      const request = { codec: 'azureml', body: encode(), contentType: 'application/json', details }
+      return isEncrypted ? this.#readEncrypted(request) : request
+    }
+    return inferPatiently(service, read, signal)
   }
-}
 
-function asAnswer(failure: unknown): WholeResult {
-  if (!(failure instanceof ScoringError)) throw failure
-  return asFailure(failure)
+  /** @throws ScoringError as for a caller over HTTP: public keys are looked up */
+  async #readEncrypted(request: InferenceRequest): Promise<InferenceRequest> {
+    const { service, report } = this.#options
+    const requests = await service.encrypted?.()
+    return (await requests?.read(service, report, request, false)) ?? request
+  }
 }

@@ -4,10 +4,14 @@ import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import type { TensorInfo } from '../../models/session/model-session.ts'
 import { modelChanged } from '../failure.ts'
-import type { Row, RowResult, RowScorer, RowSettings, ScoreOptions } from '../row-scorer.ts'
+import { readRows } from '../formats/read-rows.ts'
+import { mayShareRequest, tensorInputs } from '../formats/row-form.ts'
+import type { Row, RowResult, RowScorer, RowSettings, ScoredPiece, ScoreOptions, TextOfRows } from '../row-scorer.ts'
+import { PieceSize } from './piece-size.ts'
 import { RequestSize } from './request-size.ts'
-import { tensorInputs } from './row-form.ts'
 import { ScoringRun } from './scoring-run.ts'
+import type { TextPiece } from './text-cutter.ts'
+import { TextRun } from './text-run.ts'
 
 interface ServiceRowScorerOptions {
   /** @throws ScoringError SERVICE_UNKNOWN */
@@ -28,6 +32,7 @@ const loadingPollMs = 1000
 export class ServiceRowScorer implements RowScorer {
   readonly #options: ServiceRowScorerOptions
   readonly #sizes = new Map<string, RequestSize>()
+  readonly #pieceSizes = new Map<string, PieceSize>()
 
   constructor(options: ServiceRowScorerOptions) {
     this.#options = options
@@ -52,8 +57,51 @@ export class ServiceRowScorer implements RowScorer {
     return { missing, takesEncrypted: encrypted !== false, ...(input.columns && { columns: input.columns }) }
   }
 
-  async score(name: string, rows: readonly Row[], options: ScoreOptions): Promise<(RowResult | undefined)[]> {
-    const { modelDigest } = options
+  score(name: string, rows: readonly Row[], options: ScoreOptions): Promise<(RowResult | undefined)[]> {
+    return this.#withService(name, options, async ({ service, report }) => {
+      if (report.scriptKind === 'rawHttp') return rows.map(() => notForJobs)
+      const size = this.#sizes.get(name) ?? new RequestSize(service.definition.limits.maxRows)
+      this.#sizes.set(name, size)
+      const create = (signal: AbortSignal) => new ScoringRun(rows, { ...options, signal, service, report, size })
+      return (await this.#workTogether(options, create)).results
+    })
+  }
+
+  scoreText(name: string, text: TextOfRows, options: ScoreOptions): Promise<readonly ScoredPiece[] | undefined> {
+    return this.#withService(name, options, async ({ service, report }) => {
+      const inputs = tensorInputs(report)
+      if (!inputs || !mayShareRequest(report)) return undefined
+      const size = this.#pieceSizes.get(name) ?? new PieceSize(service.definition.limits.maxRows)
+      this.#pieceSizes.set(name, size)
+      const run = await this.#workTogether(options, signal => new TextRun(text, { ...options, signal, service, size }))
+      const others = await this.#scoreFailed(name, { text, inputs, failed: run.failed }, options)
+      return [...run.scored, ...others].sort((one, other) => one.from - other.from)
+    })
+  }
+
+  /** Scores rows of pieces that failed, so that each gets its own result. */
+  async #scoreFailed(name: string, task: FailedPieces, options: ScoreOptions): Promise<ScoredPiece[]> {
+    const { text, inputs, failed } = task
+    if (failed.length === 0) return []
+    const rows: Row[] = []
+    for (const piece of failed) {
+      const content = [text.content.subarray(piece.start, piece.end)]
+      rows.push(...(await readRows(content, piece, { ...text.reading, inputs })))
+    }
+    const results = await this.score(name, rows, options)
+    let at = 0
+    return failed.map(({ from, rowCount }) => {
+      at += rowCount
+      return { from, rowCount, outcome: { results: results.slice(at - rowCount, at) } }
+    })
+  }
+
+  /** @throws JobFailure MODEL_CHANGED; what `work` throws */
+  async #withService<T>(
+    name: string,
+    { modelDigest, signal }: ScoreOptions,
+    work: (loaded: { readonly service: ScoringService; readonly report: LoadReport }) => Promise<T>,
+  ): Promise<T> {
     // A service that is replaced meanwhile goes on with these rows, or fails them so that they are scored again.
     const service = this.#options.find(name)
     const requireDigest = async () => {
@@ -61,22 +109,31 @@ export class ServiceRowScorer implements RowScorer {
         throw modelChanged(name)
     }
     await requireDigest()
-    const report = await waitUntilLoaded(service, options.signal)
-    if (report.scriptKind === 'rawHttp') return rows.map(() => notForJobs)
-    const size = this.#sizes.get(name) ?? new RequestSize(service.definition.limits.maxRows)
-    this.#sizes.set(name, size)
+    const result = await work({ service, report: await waitUntilLoaded(service, signal) })
+    await requireDigest() // a worker that was started meanwhile may have loaded changed files
+    return result
+  }
+
+  async #workTogether<Run extends { work(): Promise<void> }>(
+    options: ScoreOptions,
+    create: (signal: AbortSignal) => Run,
+  ): Promise<Run> {
     const failed = new AbortController()
-    const signal = AbortSignal.any([options.signal, failed.signal])
-    const run = new ScoringRun(rows, { ...options, signal, service, report, size })
+    const run = create(AbortSignal.any([options.signal, failed.signal]))
     try {
       await Promise.all(Array.from({ length: this.#options.concurrency }, () => run.work()))
     } catch (failure) {
       failed.abort() // the other requests have no use any more
       throw failure
     }
-    await requireDigest() // a worker that was started meanwhile may have loaded changed files
-    return run.results
+    return run
   }
+}
+
+interface FailedPieces {
+  readonly text: TextOfRows
+  readonly inputs: readonly TensorInfo[]
+  readonly failed: readonly TextPiece[]
 }
 
 const notForJobs: RowResult = {

@@ -29,6 +29,10 @@ export function modelVersion({ version }: Pick<ScoringService, 'version'>): stri
 }
 
 function requireVersion(service: ScoringService, version: string | undefined, name = service.name): ScoringService {
+  if (version && service.deployments) {
+    const served = service.parts.find(part => modelVersion(part) === version)
+    if (served) return served
+  }
   if (version && version !== modelVersion(service)) throw unknown(name, ` version ${show(version)}`)
   return service
 }

@@ -4,12 +4,22 @@ import type { ScoringService } from '../../inference/scoring-service.ts'
 /** The app is ready as soon as `any` service can score and none is being loaded any more, or when `all` can. */
 export type ReadyWhen = 'any' | 'all'
 
+/** A change that is not served, because the service does not load with it. */
+export interface RejectedChange {
+  readonly reason: string
+  /** ISO 8601. */
+  readonly since: string
+  /** SHA-256 of the `service.json` that was rejected; absent: it could not even be read. */
+  readonly definition?: string | undefined
+}
+
 /**
  * The services that the app serves now, by name. A request looks its service up once and ends with what it got, so a service
  * can be replaced at any time. Names that callers send are only ever looked up, never joined to a path.
  */
 export class ServiceCatalogue {
   readonly #services: Map<string, ScoringService>
+  readonly #rejected = new Map<string, RejectedChange>()
   readonly #defaultName: string | undefined
 
   /** @param defaultName  the service behind `/score`; undefined: the only one, when there is one only */
@@ -21,6 +31,7 @@ export class ServiceCatalogue {
   /** Serves a service from now on. @returns the service of that name before */
   put(service: ScoringService): ScoringService | undefined {
     const previous = this.get(service.name)
+    this.#rejected.delete(service.name)
     this.#services.set(service.name, service)
     return previous
   }
@@ -29,7 +40,18 @@ export class ServiceCatalogue {
   remove(name: string): ScoringService | undefined {
     const removed = this.get(name)
     this.#services.delete(name)
+    this.#rejected.delete(name)
     return removed
+  }
+
+  /** Goes on with the service as it is, although it has changed. */
+  reject(name: string, change: RejectedChange): void {
+    this.#rejected.set(name, change)
+  }
+
+  /** @returns why the newest files of a service are not served; undefined when they are */
+  rejected(name: string): RejectedChange | undefined {
+    return this.#rejected.get(name)
   }
 
   get(name: string): ScoringService | undefined {
@@ -70,6 +92,6 @@ export class ServiceCatalogue {
   isReady(when: ReadyWhen): boolean {
     const { all } = this
     if (when === 'all') return all.every(service => service.isReady)
-    return all.every(({ status }) => status !== 'loading') && all.some(({ isReady }) => isReady)
+    return all.every(({ status }) => status !== 'loading') && all.some(service => service.isReady)
   }
 }

@@ -5,14 +5,25 @@ import type { ServiceCatalogue } from './service-catalogue.ts'
 
 export interface SwapOptions {
   readonly catalogue: ServiceCatalogue
-  /** Opens the service as it is now, and begins to load it. @throws Error with the reason when it cannot even be opened */
-  open(name: string): Promise<ScoringService>
+  /**
+   * Opens the service as it is now, and begins to load it, unless it loads on demand.
+   *
+   * @param changed  paths of the files that differ from those that are served
+   * @throws Error with the reason when it cannot even be opened
+   */
+  open(name: string, changed: ReadonlySet<string>): Promise<ScoringService>
   /** Called after each change of the catalogue. @param served  undefined: the service is gone */
   onServed?(name: string, served: ScoringService | undefined): void
+  /** Called when a change is served from now on, or is not, because the service does not load with it. */
+  onChanged?(name: string, outcome: 'switched' | 'rejected'): void
+  /** Rejected changes are tried again after this time, and later after longer ones; absent: only what changes is. */
+  readonly retryMs?: number | undefined
   log(line: string): void
   logFailure(line: string): void
   /** Milliseconds of a clock that never jumps. */
   now(): number
+  /** The time of day. */
+  readonly date?: () => Date
 }
 
 /** A change to make. A newer one replaces one that is not made yet. */
@@ -29,6 +40,16 @@ interface Swap {
   done: Promise<void>
 }
 
+/** A change that is not served. */
+interface Rejected {
+  readonly files: ChangedFiles
+  readonly reason: string
+  readonly timer: NodeJS.Timeout | undefined
+  /** How long the next try has to wait. */
+  readonly waitMs: number | undefined
+}
+
+const maxRetryMs = 900_000
 /** A request may be read for minutes before it is queued, and then has the time limit of the service. */
 const maxReadMs = 120_000
 /** Files that one line of the log names. */
@@ -44,6 +65,8 @@ export class ServiceSwaps {
   readonly #swaps = new Map<string, Swap>()
   /** Services that are not served: those that load, and those that have requests left. */
   readonly #beside = new Set<ScoringService>()
+  /** Changes that are not served, by service. */
+  readonly #rejected = new Map<string, Rejected>()
   #isStopped = false
 
   constructor(options: SwapOptions) {
@@ -66,6 +89,7 @@ export class ServiceSwaps {
   /** Ends what is loaded or drained beside the services of the catalogue; nothing is changed any more. */
   async stop(): Promise<void> {
     this.#isStopped = true
+    for (const { timer } of this.#rejected.values()) clearTimeout(timer)
     for (const { superseded } of this.#swaps.values()) superseded.abort()
     await Promise.all([...this.#beside].map(service => this.#end(service)))
     await Promise.all([...this.#swaps.values()].map(({ done }) => done))
@@ -97,6 +121,7 @@ export class ServiceSwaps {
 
   #remove(name: string): true {
     const { catalogue, log, onServed } = this.#options
+    this.#forgetRejected(name)
     const removed = this.#noteDefault(name, () => catalogue.remove(name))
     if (removed) {
       onServed?.(name, undefined)
@@ -112,33 +137,62 @@ export class ServiceSwaps {
     const startedAt = now()
     let candidate: ScoringService
     try {
-      candidate = await open(name)
+      candidate = await open(name, new Set([...files.keys(), ...(this.#rejected.get(name)?.files.keys() ?? [])]))
     } catch (failure) {
-      logFailure(`[${name}] ${describeFailure(files, catalogue.get(name), (failure as Error).message)}`)
+      this.#reject(name, files, (failure as Error).message)
       return true
     }
     this.#beside.add(candidate)
-    await settled(candidate, signal)
+    const isNew = !catalogue.get(name)
+    const failure = isNew && candidate.status === 'idle' ? undefined : await settled(candidate, signal)
     if (signal.aborted) {
       void this.#end(candidate)
       return false
     }
     const previous = catalogue.get(name)
-    const { failure } = candidate
-    if (failure !== undefined) logFailure(`[${name}] ${describeFailure(files, previous, failure)}`)
     if (failure !== undefined && previous && previous.status !== 'failed') {
+      this.#reject(name, files, failure, candidate.spec?.definitionDigest)
       await this.#end(candidate)
       return true
     }
+    if (failure !== undefined) logFailure(`[${name}] ${describeFailure(files, previous, failure)}`)
+    this.#forgetRejected(name)
     this.#noteDefault(name, () => catalogue.put(candidate))
+    candidate.deployments?.takeOver(previous?.deployments)
     this.#beside.delete(candidate)
     onServed?.(name, candidate)
     if (previous) this.#drain(previous)
     if (failure !== undefined) return true
+    this.#options.onChanged?.(name, 'switched')
     log(`[${name}] ${describeChange(files, previous)}: ${describeReady(candidate, previous, now() - startedAt)}`)
     const known = new Set(previous?.notes)
     for (const note of candidate.notes) if (!known.has(note)) log(`[${name}] ${note}`)
     return true
+  }
+
+  /** Goes on with what is served. */
+  #reject(name: string, files: ChangedFiles, reason: string, definition?: string): void {
+    const { catalogue, logFailure, onChanged, retryMs, date = () => new Date() } = this.#options
+    const before = this.#rejected.get(name)
+    clearTimeout(before?.timer)
+    const all = new Map([...(before?.files ?? []), ...files])
+    const isRepeated = before?.reason === reason && [...files.keys()].every(path => before.files.has(path))
+    if (!isRepeated) {
+      logFailure(`[${name}] ${describeFailure(files, catalogue.get(name), reason)}`)
+      onChanged?.(name, 'rejected')
+      if (catalogue.get(name))
+        catalogue.reject(name, { reason, since: date().toISOString(), ...(definition !== undefined && { definition }) })
+    }
+    const waitMs = before?.waitMs ?? retryMs
+    const retry = () => void this.load(name, all)
+    const timer = waitMs === undefined || this.#isStopped ? undefined : setTimeout(retry, waitMs).unref()
+    const next = waitMs === undefined ? undefined : Math.min(maxRetryMs, 2 * waitMs)
+    this.#rejected.set(name, { files: all, reason, timer, waitMs: isRepeated ? next : retryMs })
+  }
+
+  #forgetRejected(name: string): void {
+    clearTimeout(this.#rejected.get(name)?.timer)
+    this.#rejected.delete(name)
   }
 
   /** Logs it when a change of the catalogue has changed what `/score` means. */
@@ -180,16 +234,16 @@ function unite(older: Change, newer: Change): Change {
   return { kind: 'load', files: new Map([...older.files, ...newer.files]) }
 }
 
-/** Resolves when the service has loaded, cannot be loaded, or is superseded. */
-async function settled(service: ScoringService, signal: AbortSignal): Promise<void> {
-  const { promise: aborted, resolve } = Promise.withResolvers<void>()
-  signal.addEventListener('abort', () => resolve(), { once: true })
-  if (signal.aborted) return
-  const loaded = service.loaded.then(
-    () => {},
-    () => {},
+/** Resolves when the service has loaded, cannot be loaded, or is superseded. @returns why it cannot be loaded */
+async function settled(service: ScoringService, signal: AbortSignal): Promise<string | undefined> {
+  const { promise: aborted, resolve } = Promise.withResolvers<undefined>()
+  signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  if (signal.aborted) return undefined
+  const loaded = service.load().then(
+    () => undefined,
+    (failure: Error) => failure.message,
   )
-  await Promise.race([loaded, aborted])
+  return Promise.race([loaded, aborted])
 }
 
 /** `score.ts changed`, or `new service`. */
@@ -210,8 +264,14 @@ function describeFailure(files: ChangedFiles, previous: ScoringService | undefin
 
 /** `version 2 ready after 210 ms`; with inputs and outputs where there was no service that could score. */
 function describeReady(service: ScoringService, previous: ScoringService | undefined, ms: number): string {
-  const { report, version } = service
+  const { report, version, deployments } = service
   const took = `ready after ${Math.round(ms)} ms`
   if (report && !previous?.report) return `${took}: ${describeLoad(report, version)}`
+  if (deployments) {
+    const shares = deployments.all.map(
+      each => `${each.name} ${each.weight} % (version ${each.service.version ?? 'none'})`,
+    )
+    return `${shares.join(', ')} ${took}`
+  }
   return version === undefined ? took : `version ${version} ${took}`
 }

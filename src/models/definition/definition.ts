@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { defaultMaxMemoryMb } from './default-memory.ts'
 import { ExecutionProviders } from './execution-providers.ts'
+import { Triggers } from './triggers.ts'
 
 const relativePath = z
   .string()
@@ -165,6 +166,8 @@ const Encrypted = z.strictObject({
     ),
 })
 
+const Labels = z.record(z.string().min(1).max(256), z.string().max(4096))
+
 /** One stage of a pipeline: a model, or a script between models. */
 const Stage = z
   .strictObject({
@@ -186,17 +189,37 @@ export function nameOfStage({ name, model, script }: Stage): string {
   return name ?? model ?? (script as string).replace(/^.*[\\/]/, '').replace(/\.[^.]+$/, '')
 }
 
+const modelName = z.string().regex(/^[A-Za-z0-9][-\w.]{0,254}$/, 'must be a model name: letters, digits, "-", "_", "."')
+const percent = z.int().min(0).max(100)
+
+/** One of several models behind one service. What it leaves out is as the service says. */
+const Deployment = z.strictObject({
+  version: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('the numbered folder of its model; absent: as "models" say, or the newest one'),
+  weight: percent.describe('percent of the requests that it answers; the weights of all deployments add to 100'),
+  mirror: percent
+    .default(0)
+    .describe('percent of the requests of the others that it gets a copy of; its answers are compared, and not sent'),
+  models: z.record(modelName, ModelFile).optional().describe('in place of "models" of the service'),
+  entryScript: relativePath.optional().describe('in place of "entryScript" of the service'),
+  stages: z.array(Stage).min(1).max(16).optional().describe('in place of "stages" of the service'),
+  accelerator: Accelerator.optional().describe('in place of "accelerator" of the service'),
+  batching: Batching.optional().describe('in place of "batching" of the service'),
+})
+
 /**
  * `service.json`: a model plus how it is deployed. Every key has a default, so `{}` beside a `model.onnx` is a service.
  */
 export const ServiceDefinition = z.strictObject({
   $schema: z.string().optional().describe('where editors find the schema of this file'),
   description: z.string().max(1000).default('').describe('one sentence for people'),
+  tags: Labels.default({}).describe('texts by name, by which services are found; they may change'),
+  properties: Labels.default({}).describe('texts by name that do not change once they are set'),
   models: z
-    .record(
-      z.string().regex(/^[A-Za-z0-9][-\w.]{0,254}$/, 'must be a model name: letters, digits, "-", "_", "."'),
-      ModelFile,
-    )
+    .record(modelName, ModelFile)
     .optional()
     .describe('models by name; absent: the one .onnx file in the highest-numbered folder, or beside service.json'),
   entryScript: relativePath.optional().describe('module with init() and run(); absent: tensors in, tensors out'),
@@ -277,6 +300,36 @@ export const ServiceDefinition = z.strictObject({
     .max(16)
     .optional()
     .describe('a pipeline in place of one model or entryScript: each stage works on what the one before gave'),
+  triggers: Triggers.prefault({}),
+  load: z
+    .enum(['start', 'onDemand'])
+    .optional()
+    .describe(
+      'when it is loaded: start: with the app; onDemand: with its first request, and unloaded when others are used more; absent: as SCORING_LOAD says',
+    ),
+  deployments: z
+    .record(
+      z
+        .string()
+        .regex(
+          /^(?=.{3,32}$)[A-Za-z](-?[A-Za-z0-9])*$/,
+          'must be the name of a deployment: 3 to 32 letters, digits or single "-", starting with a letter',
+        ),
+      Deployment,
+    )
+    .refine(all => Object.keys(all).length > 0, 'must not be empty')
+    .refine(all => Object.keys(all).length <= 16, 'must be 16 at most')
+    .optional()
+    .describe('several models of the service, which share its requests, e.g. {"blue": {"version": 1, "weight": 100}}'),
+  traffic: z
+    .strictObject({
+      stickyHeader: z
+        .string()
+        .regex(/^[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/, 'must be the name of a header, in lower case')
+        .optional()
+        .describe('requests with the same value of this header go to the same deployment'),
+    })
+    .prefault({}),
   encrypted: z
     .union([z.boolean(), Encrypted], 'must be true, false or an object')
     .default(false)
@@ -285,8 +338,3 @@ export const ServiceDefinition = z.strictObject({
     ),
 })
 export type ServiceDefinition = z.infer<typeof ServiceDefinition>
-
-/** Azure ML's rule for the name of a web service (azureml-core, `Webservice`), which is also the folder's name. */
-export const serviceNamePattern = /^[a-z]([-a-z0-9]{1,30}[a-z0-9])$/
-/** The same in words. */
-export const serviceNameRule = 'use 3 to 32 lower-case letters, digits or "-", starting with a letter'

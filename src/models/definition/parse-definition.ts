@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import { ServiceLoadError } from '../../errors.ts'
 import { nameOfStage, ServiceDefinition } from './definition.ts'
+import { checkDeployments } from './deployments.ts'
 import { findDuplicateKey } from './duplicate-key.ts'
 
 /**
@@ -22,17 +23,19 @@ export function parseDefinition(file: string, text: string): ServiceDefinition {
   const parsed = ServiceDefinition.safeParse(json, { reportInput: true, jitless: true })
   if (!parsed.success)
     throw new ServiceLoadError(parsed.error.issues.map(issue => `${file}: ${describe(issue)}`).join('; '))
-  const fault = checkEncrypted(parsed.data) ?? checkLimits(parsed.data) ?? checkStages(parsed.data)
+  const { data } = parsed
+  const fault = checkEncrypted(data) ?? checkLimits(data) ?? checkStages(data) ?? checkDeployments(data)
   if (fault) throw new ServiceLoadError(`${file}: ${fault}`)
-  return parsed.data
+  return data
 }
 
 function describe(issue: z.core.$ZodIssue): string {
   const path = issue.path.map(String).join('.')
+  if (issue.code === 'invalid_key') return `${path}: ${issue.issues.map(({ message }) => message).join('; ')}`
   const what =
     issue.code === 'unrecognized_keys'
       ? `unrecognized key ${issue.keys.map(key => JSON.stringify(key)).join(', ')}${hint(issue.message)}`
-      : `${issue.message.replace(/^Invalid ((input|option): )?/, '')}${found(issue.input)}`
+      : `${issue.message.replace(/^Invalid ((input|option): )?/, '')}${isSecret(issue.path) ? '' : found(issue.input)}`
   return path ? `${path}: ${what}` : what
 }
 
@@ -45,6 +48,11 @@ function hint(message: string): string {
 function found(input: unknown): string {
   const text = typeof input === 'object' ? '' : (JSON.stringify(input) ?? '')
   return text !== '' && text.length <= 60 ? `, found ${text}` : ''
+}
+
+/** Where the name of a setting belongs, its value may have been written: a key. */
+function isSecret(path: readonly PropertyKey[]): boolean {
+  return path.at(-1) === 'connection'
 }
 
 /** The bytes that a service may hold must suffice for one body. */

@@ -21,7 +21,11 @@ export interface StageSpec {
 /** Everything a thread needs to serve a service; plain data, because it crosses to the thread. */
 export interface ServiceSpec {
   readonly service: string
+  /** The folder with its `service.json`. */
+  readonly folder: string
   readonly definition: ServiceDefinition
+  /** SHA-256 of `service.json`, hexadecimal. */
+  readonly definitionDigest: string
   readonly models: readonly ModelPath[]
   /** The numbered folder of its models, e.g. `2` for `2/model.onnx`; undefined: they are in none, or in different ones. */
   readonly version: string | undefined
@@ -34,6 +38,8 @@ export interface ServiceSpec {
   readonly stages: readonly StageSpec[] | undefined
   /** Text of the sample request body, when `service.json` names one. */
   readonly sample: string | undefined
+  /** By name, where the service has deployments; it is then itself as the one with the greatest weight. */
+  readonly deployments?: Readonly<Record<string, ServiceSpec>>
 }
 
 /** Whether code of the owner runs in the workers of the service: an entry script, or one in a pipeline. */

@@ -13,6 +13,9 @@ export interface StoreFiles {
   readonly undefinedServices: ReadonlySet<string>
 }
 
+/** @returns the files of a service that count */
+export type SelectFiles = (name: string, files: FileVersions) => FileVersions
+
 /** How a file has changed. */
 export type FileChange = 'added' | 'changed' | 'removed'
 
@@ -53,8 +56,12 @@ export class StoreChanges {
     this.#last = filter(this.#last)
   }
 
-  /** @param seen  what is there now. @returns what has changed since it was reported last, and has settled */
-  observe(seen: StoreFiles): StoreChange[] {
+  /**
+   * @param seen  what is there now
+   * @param select  the files of a service that count as it is served now; those of other versions may come and go
+   * @returns what has changed since it was reported last, and has settled
+   */
+  observe(seen: StoreFiles, select: SelectFiles = (_name, files) => files): StoreChange[] {
     const reported = this.#reported
     const last = this.#last
     this.#last = seen
@@ -63,10 +70,15 @@ export class StoreChanges {
     for (const name of new Set([...reported.services.keys(), ...seen.services.keys()])) {
       const before = reported.services.get(name)
       const [now, previous] = this.#calm(name, before, seen.services.get(name), last.services.get(name))
-      if (isSame(now, before) || !isSame(now, previous)) continue
+      const [selected, known, confirmed] = [now, before, previous].map(files => files && select(name, files))
+      if (isSame(selected, known)) {
+        if (now) services.set(name, now)
+        continue
+      }
+      if (!isSame(selected, confirmed)) continue
       if (now) {
         services.set(name, now)
-        changes.push({ kind: 'service', name, files: compareFiles(before, now) })
+        changes.push({ kind: 'service', name, files: compareFiles(known, selected ?? now) })
       } else {
         services.delete(name)
         changes.push({ kind: 'service-removed', name })
@@ -125,6 +137,13 @@ export function isSame(one: FileVersions | undefined, other: FileVersions | unde
   if (one === other) return true
   if (!one || !other || one.size !== other.size) return false
   for (const [path, version] of one) if (other.get(path) !== version) return false
+  return true
+}
+
+/** Whether services and shared files are the same. */
+export function isSameStore(one: StoreFiles, other: StoreFiles): boolean {
+  if (one.services.size !== other.services.size || !isSame(one.shared, other.shared)) return false
+  for (const [name, files] of one.services) if (!isSame(files, other.services.get(name))) return false
   return true
 }
 

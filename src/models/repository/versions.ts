@@ -27,5 +27,6 @@ export function explainOlderVersion({ version, versions, definition }: ServiceSp
   const newest = versions.at(-1)
   if (version === undefined || newest === undefined || Number(version) >= Number(newest)) return undefined
   const [named] = Object.values(definition.models ?? {})
-  return `version ${version} is served because service.json names ${named?.path}; there is ${newest}/`
+  if (!named) return undefined // a deployment
+  return `version ${version} is served because service.json names ${named.path}; there is ${newest}/`
 }

@@ -21,7 +21,7 @@ export async function answerServiceHealth(
     Object.assign(headers, corsHeaders(service.definition.cors, request))
     if (ids.fault) throw ids.fault
     if (request.method === 'OPTIONS') return encodeEmpty({ ...headers, allow: 'HEAD, GET, OPTIONS' })
-    service.requireReady()
+    service.requireAvailable()
     service.requireKeys()
     return encodeHealthy(headers)
   } catch (failure) {

@@ -32,12 +32,12 @@ export async function readRequest(
   const hasBody = method !== 'GET' && method !== 'HEAD'
   if (scriptKind === 'rawHttp') {
     const http = { method, url, headers: headersForScripts(headers) }
-    const body = hasBody ? await readBody(request, maxBodyBytes, account) : new Uint8Array()
+    const body = hasBody ? await readBody(request, maxBodyBytes, account, { forWorker: {} }) : new Uint8Array()
     return { codec, id, body, contentType, details: { http } }
   }
   const details = takesHeaders ? { headers: headersForScripts(headers) } : undefined
   if (!hasBody) return { codec, id, body: encodeQuery(url), contentType: 'application/json', details }
-  const body = await readBody(request, maxBodyBytes, account)
+  const body = await readBody(request, maxBodyBytes, account, { forWorker: {} })
   if (scriptKind === 'typed' && !isJson(contentType)) {
     const layout = readLayout(request)
     return { codec, id, body, contentType, details: layout ? { ...details, layout } : details }

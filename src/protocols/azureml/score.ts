@@ -67,7 +67,7 @@ function isPreflight({ definition }: ScoringService, { method, headers }: WireRe
 
 /** Raw-HTTP scripts see HEAD and OPTIONS too. The kind of a script is known once it has loaded: until then they wait, as a score does. */
 async function isRawHttp(service: ScoringService, request: WireRequest, startedAt: number): Promise<boolean> {
-  if (service.status === 'loading' && service.definition.entryScript !== undefined) {
+  if ((service.status === 'loading' || service.status === 'idle') && service.definition.entryScript !== undefined) {
     await authorize(service, request)
     await service.waitUntilLoaded(readDeadline(request.headers, startedAt))
   }

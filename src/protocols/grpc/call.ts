@@ -113,7 +113,11 @@ export class Http2Call implements StreamCall {
 
   /** @throws ScoringError BODY_TOO_LARGE, BODY_ABORTED, REQUEST_TIMEOUT, BODY_NOT_DECOMPRESSIBLE */
   async readSmall(message: IncomingMessage | undefined): Promise<Uint8Array | undefined> {
-    return message?.read(maxSmallBytes, { held: uncounted.open(), decompression }, () => this.isAbandoned)
+    return message?.read({
+      maxBytes: maxSmallBytes,
+      account: { held: uncounted.open(), decompression },
+      isAbandoned: () => this.isAbandoned,
+    })
   }
 
   async pause(ms: number): Promise<boolean> {

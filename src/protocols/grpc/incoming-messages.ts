@@ -1,6 +1,7 @@
 /** The messages of a call as they come in, each after its prefix ("gRPC over HTTP2", Length-Prefixed-Message). */
 import type { ServerHttp2Stream } from 'node:http2'
 import { bodyTooLarge, ScoringError } from '../../errors.ts'
+import { leadBefore } from '../../scheduling/body-memory.ts'
 import { GrowingBytes } from '../http/growing-bytes.ts'
 import { type BodyAccount, leastPace, smallBytes, stalled } from '../http/read-body.ts'
 import { readHead, unpackMessage } from './compression.ts'
@@ -18,6 +19,8 @@ class ByteSource {
   readonly #pieces: Uint8Array[] = []
   #size = 0
   #needed = 0
+  /** Whether what is waited for has come. */
+  #isThere: () => boolean = () => false
   #received = 0
   #isEnded = false
   #failure: ScoringError | undefined
@@ -50,17 +53,47 @@ class ByteSource {
    * @throws ScoringError REQUEST_TIMEOUT, or what the source was failed with
    */
   async wait(bytes: number, isPaced: boolean): Promise<void> {
-    if (this.#failure) throw this.#failure
-    if (this.#size >= bytes || this.#isEnded) return
     this.#needed = bytes
+    await this.#until(() => this.#size >= bytes, isPaced)
+    this.#needed = 0
+  }
+
+  /**
+   * Hands over so many bytes as they come, or fewer where the stream ends.
+   *
+   * @throws ScoringError REQUEST_TIMEOUT, what the source was failed with, or what `onPiece` throws, which ends it
+   */
+  async pour(bytes: number, onPiece: (piece: Uint8Array) => void): Promise<void> {
+    let left = bytes
+    let fault: unknown
+    const take = () => {
+      try {
+        while (left > 0 && this.#size > 0) {
+          const piece = this.takePiece(left)
+          left -= piece.length
+          onPiece(piece)
+        }
+      } catch (failure) {
+        fault = failure
+        return true
+      }
+      return left === 0
+    }
+    await this.#until(take, true)
+    if (fault !== undefined) throw fault
+  }
+
+  async #until(isThere: () => boolean, isPaced: boolean): Promise<void> {
+    if (this.#failure) throw this.#failure
+    if (isThere() || this.#isEnded) return
     if (this.#stream.isPaused()) this.#stream.resume()
     const timer = isPaced ? this.#watchPace() : undefined
     await new Promise<void>(resolve => {
+      this.#isThere = isThere
       this.#wake = resolve
     })
     clearInterval(timer)
     this.#wake = undefined
-    this.#needed = 0
     if (this.#failure) throw this.#failure
   }
 
@@ -96,7 +129,7 @@ class ByteSource {
     this.#pieces.push(piece)
     this.#size += piece.length
     this.#received += piece.length
-    if (this.#size >= this.#needed) this.#wake?.()
+    if (this.#wake && this.#isThere()) this.#wake()
     if (this.#size >= this.#needed + readAheadBytes) this.#stream.pause()
   }
 
@@ -153,6 +186,15 @@ export class IncomingMessages {
   }
 }
 
+/** How a message is read. */
+interface Reading {
+  readonly maxBytes: number
+  readonly account: BodyAccount
+  readonly isAbandoned: () => boolean
+  /** The message is for a worker, which may read it in place: so many bytes of it are before its tensor. Absent: it has a buffer of its own. */
+  readonly textBytes?: number | undefined
+}
+
 /** A message whose prefix has come. */
 export class IncomingMessage {
   /** Bytes as they are sent, which may be compressed. */
@@ -187,10 +229,11 @@ export class IncomingMessage {
    *
    * @throws ScoringError BODY_TOO_LARGE, BODY_ABORTED, REQUEST_TIMEOUT, QUEUE_FULL, BODY_NOT_DECOMPRESSIBLE
    */
-  async read(maxBytes: number, account: BodyAccount, isAbandoned: () => boolean): Promise<Uint8Array> {
+  async read({ maxBytes, account, isAbandoned, textBytes }: Reading): Promise<Uint8Array> {
     if (this.length > maxBytes) throw bodyTooLarge(maxBytes)
     account.held.requireRoom(this.length)
-    const message = this.length <= smallBytes ? await this.#readSmall(account) : await this.#readPieces(account)
+    const message =
+      this.length <= smallBytes ? await this.#readSmall(account) : await this.#readPieces(account, textBytes)
     if (this.#encoding === undefined) return message
     return unpackMessage(message, this.#encoding, maxBytes, { ...account, isAbandoned })
   }
@@ -207,14 +250,17 @@ export class IncomingMessage {
     return this.#source.take(this.length)
   }
 
-  async #readPieces({ held }: BodyAccount): Promise<Uint8Array> {
-    const message = new GrowingBytes(this.length)
+  async #readPieces({ held }: BodyAccount, textBytes: number | undefined): Promise<Uint8Array> {
+    const isForWorker = this.#encoding === undefined && textBytes !== undefined
+    const shared = isForWorker ? held.takeMemory(this.length, leadBefore(textBytes)) : undefined
+    const message = new GrowingBytes(this.length, shared)
     try {
-      while (this.#left > 0) {
-        const piece = await this.#takePiece()
+      await this.#source.pour(this.length, piece => {
+        this.#left -= piece.length
         held.resize(message.size + piece.length)
         message.append(piece)
-      }
+      })
+      if (this.#left > 0) throw cutOff()
       return message.finish()
     } catch (failure) {
       message.drop()

@@ -56,6 +56,8 @@ export interface ScoredMessages {
    * @returns no name when the message does not begin with one
    */
   readModel(head: Uint8Array): NamedModel
+  /** The field that the bytes of a tensor are in: the messages that it is within, and its own number. */
+  readonly tensorField: readonly number[]
 }
 
 /** A model as a message names it; absent or empty: it does not say. */

@@ -2,12 +2,15 @@
 import { asScoringError, ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { modelVersion } from '../../models/catalogue/find-model.ts'
+import { sharedFromBytes } from '../../scheduling/body-memory.ts'
 import type { EncodedBytes, InferenceResult } from '../../scheduling/inference-result.ts'
+import { chooseDeployment } from '../http/choose-deployment.ts'
 import type { BodyAccount } from '../http/read-body.ts'
 import { addResultHeaders, addServiceHeaders, releaseWithAnswer } from '../http/scored-call.ts'
 import { headersForScripts } from '../http/script-headers.ts'
 import type { Http2Call } from './call.ts'
 import { traceCall } from './call-span.ts'
+import { findField } from './find-field.ts'
 import type { IncomingMessage } from './incoming-messages.ts'
 import type { NamedModel, ScoredMessages, ScoreMethod, ScoreStreamMethod } from './method.ts'
 
@@ -27,7 +30,9 @@ export async function answerScore(call: Http2Call, method: ScoreMethod, outcome:
   const message = await call.messages.next(true)
   if (!message) throw new ScoringError('BODY_EMPTY', 'The call ended without a message.')
   const named = readModel(call, method, call.route === undefined ? await message.readHead() : undefined)
-  const service = call.findService(named)
+  const found = call.findService(named)
+  outcome.service = found
+  const service = found.deployments ? await chooseFor(call, found) : found
   outcome.service = service
   const account = service.openAccount()
   try {
@@ -133,7 +138,8 @@ class StreamedMessage {
       // A copy, as the message itself goes to a worker, and `slice` of Node's buffers keeps the whole frame.
       this.#head = new Uint8Array(head.subarray(0, keptHeadBytes))
       const named = readModel(this.#call, this.#method, head)
-      const service = this.#call.findService(named)
+      const found = this.#call.findService(named)
+      const service = found.deployments ? await chooseFor(this.#call, found) : found
       this.#service = service
       this.#account = service.openAccount()
       return await infer(this.#call, {
@@ -219,9 +225,12 @@ async function infer(
       declaredBytes: message.length,
       readDeadline: () => call.readDeadline(),
       isAbandoned: () => call.isAbandoned,
-      onLoaded: report => addServiceHeaders(call.headers, service.version, report),
+      onLoaded: report => addServiceHeaders(call.headers, service, report),
       read: async ({ takesHeaders }) => {
-        const body = await message.read(maxBodyBytes, account, () => call.isAbandoned)
+        const body = await message.read({
+          ...{ maxBytes: maxBodyBytes, account, isAbandoned: () => call.isAbandoned },
+          textBytes: await findTensor(message, method),
+        })
         stream?.onRead()
         const tensorCall = {
           model: route ?? (named.name || service.name),
@@ -238,6 +247,17 @@ async function infer(
   if (result.kind === 'failure') throw new ScoringError(result.code, result.message, result)
   if (result.kind !== 'bytes') throw new TypeError(`the codec ${codec} writes bytes, not ${result.kind}`)
   return result
+}
+
+/** Large messages are received so that their tensor can be read in place. @returns bytes before it, as far as they are known */
+async function findTensor(message: IncomingMessage, { tensorField }: ScoredMessages): Promise<number> {
+  if (message.length < sharedFromBytes) return 0
+  return findField(await message.readHead(), tensorField) ?? 0
+}
+
+function chooseFor(call: Http2Call, service: ScoringService): Promise<ScoringService> {
+  const header = (name: string) => call.request.headers.get(name)
+  return chooseDeployment(service, { header, authorize: each => call.authorize(each) })
 }
 
 /** With a route it does not matter what the message says: the codec checks that it is the same. */

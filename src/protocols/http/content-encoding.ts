@@ -104,7 +104,7 @@ interface PackedBody {
   readonly held: HeldBytes
 }
 
-async function unpackSmall({ coding, body, maxBytes, held }: PackedBody): Promise<Uint8Array<ArrayBuffer> | 'larger'> {
+async function unpackSmall({ coding, body, maxBytes, held }: PackedBody): Promise<Uint8Array | 'larger'> {
   const most = Math.min(maxBytes, smallBytes)
   held.resize(body.byteLength + most)
   try {
@@ -119,7 +119,7 @@ async function unpackSmall({ coding, body, maxBytes, held }: PackedBody): Promis
 }
 
 /** Starts again from the beginning, which costs at most a hundredth of the rest. */
-async function unpackLarge({ coding, body, maxBytes, held }: PackedBody): Promise<Uint8Array<ArrayBuffer>> {
+async function unpackLarge({ coding, body, maxBytes, held }: PackedBody): Promise<Uint8Array> {
   const plain = new GrowingBytes(undefined)
   const stream = coding.open({ chunkSize: pieceBytes })
   stream.end(body)

@@ -1,4 +1,5 @@
 import { BodyTooLarge, bodyTooLarge, ScoringError } from '../../errors.ts'
+import { leadBefore } from '../../scheduling/body-memory.ts'
 import type { HeldBytes } from '../../scheduling/byte-budget.ts'
 import type { DecompressionLimits } from '../../scheduling/concurrency-limit.ts'
 import { unpackBody } from './content-encoding.ts'
@@ -23,6 +24,17 @@ export interface LeastPace {
 /** 240 bytes a second, as Kestrel has it, on which Azure Functions runs (KestrelServerLimits.MinRequestBodyDataRate). */
 export const leastPace: LeastPace = { everyMs: 60_000, bytes: 60 * 240 }
 
+/** How a body is read. */
+interface Reading {
+  /** Absent: 240 bytes a second. */
+  readonly pace?: LeastPace
+  /** The body is for a worker, which may read it in place; absent: it has a buffer of its own. */
+  readonly forWorker?: {
+    /** Bytes of text at the beginning; what follows them lies at a multiple of 8. */
+    readonly textBytes?: number | undefined
+  }
+}
+
 /** Bodies up to this size usually arrive with their head, so their declared length is accounted for at once. */
 export const smallBytes = 16_384
 
@@ -36,16 +48,17 @@ export async function readBody(
   request: WireRequest,
   maxBodyBytes: number,
   account: BodyAccount,
-  pace: LeastPace = leastPace,
+  { pace = leastPace, forWorker }: Reading = {},
 ): Promise<Uint8Array> {
   const announced = announcedLength(request)
   if (announced !== undefined && announced > maxBodyBytes) throw bodyTooLarge(maxBodyBytes)
   account.held.requireRoom(announced ?? 0)
+  const encoding = request.headers.get('content-encoding')
   const isSmall = announced !== undefined && announced <= smallBytes
+  const lead = encoding === null && forWorker ? leadBefore(forWorker.textBytes) : undefined
   const body = isSmall
     ? await readSmall(request, announced, maxBodyBytes, account.held, pace)
-    : await readPieces(request, announced, maxBodyBytes, account.held, pace)
-  const encoding = request.headers.get('content-encoding')
+    : await readPieces(request, { announced, lead, maxBodyBytes, held: account.held, pace })
   if (encoding === null) return body
   const isAbandoned = () => request.isAbandoned === true
   return unpackBody(body, encoding, maxBodyBytes, { ...account, isAbandoned })
@@ -75,14 +88,21 @@ async function readSmall(
   }
 }
 
+interface LargeBody {
+  readonly announced: number | undefined
+  /** Bytes to leave out before it in shared memory; undefined: it has a buffer of its own. */
+  readonly lead: number | undefined
+  readonly maxBodyBytes: number
+  readonly held: HeldBytes
+  readonly pace: LeastPace
+}
+
 async function readPieces(
   request: WireRequest,
-  announced: number | undefined,
-  maxBodyBytes: number,
-  held: HeldBytes,
-  pace: LeastPace,
+  { announced, lead, maxBodyBytes, held, pace }: LargeBody,
 ): Promise<Uint8Array> {
-  const body = new GrowingBytes(announced)
+  const shared = announced === undefined || lead === undefined ? undefined : held.takeMemory(announced, lead)
+  const body = new GrowingBytes(announced, shared)
   let isOver = false
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
   let sizeBefore = 0
@@ -91,12 +111,12 @@ async function readPieces(
     sizeBefore = body.size
   }, pace.everyMs)
   const fill = async () => {
-    for await (const piece of iterateBody(request)) {
-      if (isOver) return
+    await pour(request, piece => {
+      if (isOver) throw new Error('the body is not wanted any more')
       if (body.size + piece.byteLength > maxBodyBytes) throw bodyTooLarge(maxBodyBytes)
       held.resize(body.size + piece.byteLength)
       body.append(piece)
-    }
+    })
     if (!isOver) resolve(body.finish())
   }
   fill().catch(failure => reject(asBodyFailure(failure, maxBodyBytes)))
@@ -111,9 +131,14 @@ async function readPieces(
   }
 }
 
-/** The body as it arrives. Stopping early leaves the connection open, so that the client can read the answer. */
-function iterateBody(request: WireRequest): AsyncIterable<Uint8Array> {
-  return request.pieces?.() ?? iterateStream(request.body ?? null)
+/**
+ * Hands over the body as it arrives. Stopping early leaves the connection open, so that the client can read the answer.
+ *
+ * @throws what `onPiece` throws, which stops it
+ */
+async function pour(request: WireRequest, onPiece: (piece: Uint8Array) => void): Promise<void> {
+  if (request.pour) return request.pour(onPiece)
+  for await (const piece of iterateStream(request.body ?? null)) onPiece(piece)
 }
 
 async function* iterateStream(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {

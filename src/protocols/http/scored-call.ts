@@ -1,11 +1,14 @@
 /** What the routes of all protocols that score have in common. */
 import type { Call } from '../../inference/call.ts'
+import { deploymentHeader } from '../../inference/deployments.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import type { InferenceResult } from '../../scheduling/inference-result.ts'
 import { encodePhases } from '../../telemetry/cold-start.ts'
 import type { Protocol } from '../../telemetry/service-metrics.ts'
 import type { Span } from '../../telemetry/tracing.ts'
+import { authorize } from './authorize.ts'
+import { chooseDeployment } from './choose-deployment.ts'
 import { readCaller } from './client-address.ts'
 import { readDeadline } from './deadline.ts'
 import type { BodyAccount } from './read-body.ts'
@@ -43,6 +46,10 @@ export async function answerScoredCall(request: WireRequest, route: ScoringRoute
   let response: WireResponse
   try {
     service = await route.find()
+    if (service.deployments) {
+      const header = (name: string) => request.headers.get(name)
+      service = await chooseDeployment(service, { header, authorize: each => authorize(each, request) })
+    }
     account = service.openAccount()
     span = startRequestSpan(service, request, { protocol: route.protocol, startedAt })
     response = await route.score(service, { ids, account, span, startedAt })
@@ -69,7 +76,7 @@ const providerHeader = 'x-scoring-execution-provider'
 
 /** The call of a service, but for its body. Once the caller is authorized, the headers of the answer tell more of the service. */
 export function openCall(
-  { version }: ScoringService,
+  service: ScoringService,
   request: WireRequest,
   { ids: { headers }, span, startedAt }: ScoredCall,
 ): Omit<Call, 'read'> {
@@ -80,17 +87,18 @@ export function openCall(
     readDeadline: () => readDeadline(request.headers, startedAt),
     span,
     isAbandoned: () => request.isAbandoned === true,
-    onLoaded: report => addServiceHeaders(headers, version, report),
+    onLoaded: report => addServiceHeaders(headers, service, report),
   }
 }
 
-/** Adds what an answer says of the service. @param version  of the model; undefined: it has none */
+/** Adds what an answer says of the service. */
 export function addServiceHeaders(
   headers: Record<string, string>,
-  version: string | undefined,
+  { version, deployment }: Pick<ScoringService, 'version' | 'deployment'>,
   { executionProvider }: LoadReport,
 ): void {
   headers[providerHeader] = executionProvider
+  if (deployment !== undefined) headers[deploymentHeader] = deployment
   if (version !== undefined) headers[modelVersionHeader] = version
 }
 
@@ -115,6 +123,7 @@ export function releaseWithAnswer(
   request: Pick<WireRequest, 'whenAnswered'>,
   { body }: Pick<WireResponse, 'body'>,
 ): void {
+  held.dropBody()
   // Of a stream no more is held than the part that is being sent.
   const bytes = body === undefined || body instanceof ReadableStream ? 0 : body.length
   if (bytes < accountedAnswerBytes || !request.whenAnswered) return held.release()

@@ -8,8 +8,8 @@ export interface WireRequest {
   readonly query: { entries(): Iterable<[string, string]> }
   arrayBuffer(): Promise<ArrayBuffer>
   readonly body?: ReadableStream<Uint8Array> | null
-  /** The body in buffers as they arrive, which costs less than a web stream; only set by the embedded host. */
-  pieces?(): AsyncIterable<Uint8Array>
+  /** Hands over the body in buffers as they arrive, which costs less than a web stream; only set by the embedded host. */
+  pour?(onPiece: (piece: Uint8Array) => void): Promise<void>
   /** Whether the client closed the connection before it was answered; absent where the host does not tell. */
   readonly isAbandoned?: boolean
   /** Calls back when the client has the answer or has left; absent where the host does not tell. */

@@ -79,6 +79,25 @@ export function answerJobById(request: WireRequest, jobId: string, source: JobsS
   return answer(request, source, { GET: status, HEAD: status, DELETE: cancel })
 }
 
+/** `…/jobs/{jobId}/output`: GET streams the lines of a completed job, so that callers need no right on the storage. */
+export function answerJobOutput(request: WireRequest, jobId: string, source: JobsSource): Promise<WireResponse> {
+  const read: Handler = async (jobs, { name }, { headers }) => {
+    const output = await jobs.output(name, jobId)
+    const type = output.format === 'csv' ? 'text/csv; charset=utf-8' : 'application/jsonl'
+    const file = `attachment; filename="${jobId}.${output.format}"`
+    return {
+      status: 200,
+      headers: {
+        ...{ 'content-type': type, 'content-length': String(output.bytes), 'content-disposition': file },
+        ...noSniff,
+        ...headers,
+      },
+      ...(request.method === 'GET' && { body: ReadableStream.from(output.read()) as ReadableStream<Uint8Array> }),
+    }
+  }
+  return answer(request, source, { GET: read, HEAD: read })
+}
+
 async function answer(
   request: WireRequest,
   source: JobsSource,

@@ -161,7 +161,7 @@ async function answerModelReady(
   try {
     const service = await findService(route, source)
     Object.assign(headers, corsHeaders(service.definition.cors, request))
-    service.requireReady()
+    service.requireAvailable()
     service.requireKeys()
     return encodeJson({ name: route.model, ready: true }, { ...headers, ...uncached })
   } catch (failure) {
@@ -195,14 +195,17 @@ async function describe(
   { kind, model }: DescribingRoute,
   loaded: ScoringService['waitUntilLoaded'],
 ): Promise<object> {
-  if (kind === 'statistics') return { model_stats: [describeStatistics(service, model)] }
+  if (kind === 'statistics') return { model_stats: service.parts.map(part => describeStatistics(part, model)) }
   const report = await loaded(undefined)
   return kind === 'config' ? describeConfig(service, report, model) : describeModel(service, report, model)
 }
 
 async function answerAllStatistics(request: WireRequest, { ids, source }: Context): Promise<WireResponse> {
   const services = await findVisibleServices(request, await listServices(source))
-  return encodeJson({ model_stats: services.map(service => describeStatistics(service, service.name)) }, ids.headers)
+  return encodeJson(
+    { model_stats: services.flatMap(({ parts }) => parts).map(part => describeStatistics(part, part.name)) },
+    ids.headers,
+  )
 }
 
 /** Nothing but whether only those that are ready are asked for. */

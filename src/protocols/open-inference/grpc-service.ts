@@ -42,6 +42,7 @@ const scored = {
   codec: 'open-inference-grpc',
   protocol: 'open-inference-grpc',
   readModel: readNamedModel,
+  tensorField: [7], // raw_input_contents
 } as const
 
 /** `inference.GRPCInferenceService`, the methods of V2 over gRPC. */
@@ -106,10 +107,11 @@ async function answerModelStatistics(
   if (named.name) {
     const service = findService(call, named)
     await call.authorize(service)
-    return answer.message(1, encodeStatistics(describeStatistics(service, named.name)))
+    for (const part of service.parts) answer.message(1, encodeStatistics(describeStatistics(part, named.name)))
+    return answer
   }
-  for (const service of await findVisibleServices(call.request, catalogue.all))
-    answer.message(1, encodeStatistics(describeStatistics(service, service.name)))
+  for (const { parts } of await findVisibleServices(call.request, catalogue.all))
+    for (const part of parts) answer.message(1, encodeStatistics(describeStatistics(part, part.name)))
   return answer
 }
 

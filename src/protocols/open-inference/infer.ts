@@ -45,7 +45,8 @@ async function readInferRequest(
 ): Promise<InferenceRequest> {
   if (!takesTensors(report)) refuseTensors()
   const declared = readTextBytes(request)
-  const body = await readBody(request, service.definition.limits.maxBodyBytes, account)
+  const { maxBodyBytes } = service.definition.limits
+  const body = await readBody(request, maxBodyBytes, account, { forWorker: { textBytes: declared } })
   if (declared !== undefined && declared > body.length)
     throw wrongTextBytes(`is ${declared}, the body has ${body.length} bytes`)
   // Without tensors behind it, all of the body is JSON.

@@ -29,6 +29,7 @@ export async function answerOpenApi(
     if (ids.fault) throw ids.fault
     if (request.method === 'OPTIONS') return encodeEmpty({ ...headers, allow: 'HEAD, GET, OPTIONS' })
     if (!service.definition.openapi.public) await authorize(service, request)
+    if (service.status === 'idle') await service.waitUntilLoaded(undefined)
     const answer = answerVersion(service, versionIn(request.query), headers)
     return await compressAnswer(answer, request.headers.get('accept-encoding'))
   } catch (failure) {

@@ -156,6 +156,8 @@ export function jobsDocument(
   const jobId = { name: 'jobId', in: 'path', required: true, schema: text }
   const key = { name: 'Idempotency-Key', in: 'header', required: false, schema: text }
   const submitted = { 200: job('The job has already ended.'), 202: underWay }
+  const file = { schema: text }
+  const lines = { description: 'One line per row, in order.', content: { 'application/jsonl': file, 'text/csv': file } }
   const list = { description: 'The jobs of the service.', content: json(ref('BatchJobList')) }
   return {
     schemas,
@@ -188,6 +190,12 @@ export function jobsDocument(
         delete: operation('CancelBatchJob', 'Cancels a job; results so far are kept.', submitted, [
           'JOB_UNKNOWN',
           'JOB_NOT_CANCELLABLE',
+        ]),
+      },
+      [`${prefix}/{jobId}/output`]: {
+        parameters: [jobId],
+        get: operation('GetBatchJobOutput', 'The lines of a completed job.', { 200: lines }, [
+          ...(['JOB_UNKNOWN', 'JOB_NOT_COMPLETED', 'JOB_OUTPUT_MISSING'] as const),
         ]),
       },
     },

@@ -35,6 +35,7 @@ export function listScoreFailures(definition: ServiceDefinition, report: Report)
     [hasScript, ['OUTPUT_NOT_SERIALISABLE']],
     [hasModel, ['MODEL_RUN_FAILED']],
     [stages !== undefined, ['STAGE_MISMATCH']],
+    [definition.deployments !== undefined, ['DEPLOYMENT_UNKNOWN']],
     [Boolean(report.encrypted?.original), ['PUBLIC_KEYS_UNKNOWN', 'PUBLIC_KEYS_UNAVAILABLE']],
   ]
   return groups.flatMap(([canHappen, codes]) => (canHappen ? codes : []))

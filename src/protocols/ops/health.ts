@@ -1,8 +1,10 @@
 /** Answers liveness and readiness checks. Details need a key of the service, except in Development. */
 
 import { ScoringError } from '../../errors.ts'
+import type { Deployment } from '../../inference/deployments.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
-import type { ReadyWhen, ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'
+import type { ReadyWhen, RejectedChange, ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'
+import { describeTriggers } from '../../models/definition/triggers.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { encodeError } from '../azureml/respond.ts'
@@ -29,7 +31,9 @@ export async function answerReady(
   const isReady = catalogue.isReady(readyWhen)
   const unavailable = catalogue.all.filter(service => !service.isReady).length
   const visible = isDevelopment ? catalogue.all : [...(await findAuthorizedServices(request, catalogue.all)).services]
-  const services = Object.fromEntries(visible.map(service => [service.name, describeService(service)]))
+  const services = Object.fromEntries(
+    visible.map(service => [service.name, describeService(service, catalogue.rejected(service.name))]),
+  )
   return encodeStatus(isReady ? 200 : 503, {
     status: isReady ? 'ready' : 'not ready',
     unavailable: unavailable > 0 ? unavailable : undefined,
@@ -47,14 +51,17 @@ function encodeStatus(status: number, body: object): WireResponse {
   return { status, headers, body: encode(body) }
 }
 
-function describeService(service: ScoringService): object {
-  const { report, spec } = service
+function describeService(service: ScoringService, rejected?: RejectedChange): object {
+  const { report, spec, deployments } = service
   return {
     status: service.status,
     docs: `/api/v1/service/${encodeURIComponent(service.name)}/docs`,
     version: spec?.version,
-    availableVersions: spec?.versions.some(version => version !== spec.version) ? spec.versions : undefined,
+    availableVersions: !deployments && spec?.versions.some(each => each !== spec.version) ? spec.versions : undefined,
+    definition: spec?.definitionDigest,
     reason: service.failure,
+    rejectedChange: rejected,
+    deployments: deployments && Object.fromEntries(deployments.all.map(each => [each.name, describeDeployment(each)])),
     executionProvider: report?.executionProvider,
     placement: report?.placements?.length ? report.placements : undefined,
     script: report?.scriptKind,
@@ -67,11 +74,25 @@ function describeService(service: ScoringService): object {
     ...service.activity,
     auth: service.definition.auth.mode,
     keys: service.authorizer?.describe?.(),
+    triggers: listOrNone(describeTriggers(service.definition.triggers)),
     notes: report && service.notes,
     example: report && describeExample(report),
     loadMs: report && Math.round(report.loadMs),
     warmUpMs: report && Math.round(report.warmUpMs),
   }
+}
+
+function describeDeployment({ service, weight, mirror }: Deployment): object {
+  const { status, spec, failure, report, activity } = service
+  return {
+    ...{ weight, mirror: mirror || undefined, status, version: spec?.version, reason: failure },
+    executionProvider: report?.executionProvider,
+    ...activity,
+  }
+}
+
+function listOrNone(lines: readonly string[]): readonly string[] | undefined {
+  return lines.length > 0 ? lines : undefined
 }
 
 /** Examples with more characters are not shown. */

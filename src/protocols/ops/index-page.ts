@@ -74,11 +74,13 @@ function countServices(services: readonly ScoringService[]): string {
   return parts.join(', ')
 }
 
-const states = { ready: 'ready', loading: 'loading', failed: 'not available' }
+const states = { ready: 'ready', loading: 'loading', failed: 'not available', idle: 'loads with its first request' }
 
 function renderService(service: ScoringService): string {
   const { name, status, version, definition, failure, report } = service
-  const newer = service.spec?.versions.findLast(each => Number(each) > Number(version))
+  const newer = service.deployments
+    ? undefined
+    : service.spec?.versions.findLast(each => Number(each) > Number(version))
   const path = `api/v1/service/${encodeURIComponent(name)}`
   const lines = [
     definition.description && `<p>${escapeHtml(definition.description)}</p>`,

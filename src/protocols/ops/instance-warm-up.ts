@@ -13,6 +13,7 @@ export function isInstanceWarmUp({ method, url }: WireRequest): boolean {
 export async function answerInstanceWarmUp(find: () => Promise<readonly ScoringService[]>): Promise<WireResponse> {
   // Services that cannot score, and a start that was refused, are the matter of health pages and the log.
   const services = await find().catch(() => [])
-  await Promise.allSettled(services.map(service => service.waitUntilLoaded(undefined)))
+  const loading = services.filter(({ status }) => status !== 'idle')
+  await Promise.allSettled(loading.map(service => service.waitUntilLoaded(undefined)))
   return { status: 200, headers: { 'cache-control': 'no-store', ...noSniff } }
 }

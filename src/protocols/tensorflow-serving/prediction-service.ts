@@ -14,6 +14,7 @@ export const predictionService: GrpcService = {
       protocol: 'tensorflow-serving',
       codec: 'tensorflow-serving',
       readModel: readModelSpec,
+      tensorField: [2, 2, 4], // tensor_content of an entry of inputs
     },
     GetModelMetadata: { kind: 'unary', answer: answerMetadata },
     Classify: refusing('Classify'),

@@ -1,5 +1,6 @@
 import type { LoadReport } from '../../models/session/load-report.ts'
 import { type AdmissionLimits, findRefusal } from '../../scheduling/admission.ts'
+import { holdBody } from '../../scheduling/body-memory.ts'
 import { type CpuShare, CpuShares } from '../../scheduling/cpu-shares.ts'
 import { maxDispatchSize } from '../../scheduling/dispatch.ts'
 import { DispatchCost } from '../../scheduling/dispatch-cost.ts'
@@ -198,8 +199,18 @@ export class ServiceScheduler {
   }
 
   #enqueue(submission: Submission): void {
+    const { request, settle } = submission
+    // Until it is settled, a worker may get it, and another one after that.
+    const body = holdBody(request.body)
+    const settleHeld: Submission['settle'] = body
+      ? result => {
+          body.release()
+          settle(result)
+        }
+      : settle
     this.#queue.push({
       ...submission,
+      settle: settleHeld,
       sequence: this.#submitted++,
       acceptedAt: this.#now(),
       queueMs: 0,

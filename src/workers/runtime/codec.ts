@@ -12,6 +12,8 @@ export interface DecodedFeeds {
   readonly feeds: Feeds
   /** What the request says of its answer, such as which outputs it wants; only its codec knows what it is. */
   readonly form?: unknown
+  /** There is nothing to run: the answer is written of the form alone. Absent: there is. */
+  readonly isAnswered?: boolean
 }
 
 /**

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ScoringError } from '../../errors.ts'
 import type { Feeds } from '../../models/session/model-session.ts'
+import { isShared } from '../../scheduling/body-memory.ts'
 import { movedFromBytes, requestState } from '../../scheduling/dispatch.ts'
 import { type InferenceRequest, tensorBytes } from '../../scheduling/inference-request.ts'
 import { type DecodedRequest, isOversize, planMicroBatches } from '../../scheduling/micro-batch.ts'
@@ -10,11 +11,13 @@ import { mayShare, type RowAxes } from '../../scripts/row-sharing.ts'
 import { titledHeaders } from '../../scripts/run-parameters.ts'
 import type { PreprocessingPipeline, RawRequestScript, RowScript } from '../../scripts/script.ts'
 import { splitResult } from '../../scripts/split-result.ts'
+import { copyBytes } from '../../tensor/copy-bytes.ts'
 import type { RequestStates } from '../transport/request-states.ts'
 import type { Codec, DecodedFeeds } from './codec.ts'
 import { DispatchResults, type PostMessage } from './dispatch-results.ts'
 import type { EncryptedScorer } from './encrypted-scorer.ts'
 import type { LoadedService } from './load-service.ts'
+import { RunMemory } from './run-memory.ts'
 import { SlicedRequest } from './sliced-request.ts'
 import { runForRequests } from './thread-output.ts'
 
@@ -60,6 +63,7 @@ export class DispatchRunner {
   readonly #service: LoadedService
   readonly #states: RequestStates
   readonly #results: DispatchResults
+  readonly #runMemory = new RunMemory()
   /** Requests that run in slices, in turn. Between dispatches they are those that the next one may resume. */
   #sliced: SlicedRequest<DecodedRow>[] = []
 
@@ -70,11 +74,13 @@ export class DispatchRunner {
   }
 
   /**
-   * Scores the requests of a dispatch. Requests that the dispatch before it yielded come first in it, under new indexes.
+   * Scores the requests of a dispatch. A script gets bodies of its own: it may keep them, and shared memory is used again.
+   * Requests that the dispatch before it yielded come first in it, under new indexes.
    *
    * @param resumed  their positions among those yielded; the rest of these is dropped
    */
-  async run(requests: readonly InferenceRequest[], resumed: readonly number[] = []): Promise<void> {
+  async run(received: readonly InferenceRequest[], resumed: readonly number[] = []): Promise<void> {
+    const requests = this.#service.isBuiltIn ? received : received.map(withOwnBody)
     this.#resume(resumed)
     this.#results.expect([...this.#sliced.map(({ request }) => request.id), ...requests.map(({ id }) => id)])
     for (const { request } of this.#sliced) this.#results.cameAt(request.index, request.cameAt)
@@ -153,7 +159,9 @@ export class DispatchRunner {
       try {
         const begunAt = performance.now()
         const inputs = this.#limited(script, codec.decodeRows(request, script, this.#service))
-        decoded.push(this.#decoded(index, request, inputs, performance.now() - begunAt))
+        const decodeMs = performance.now() - begunAt
+        if (inputs.isAnswered) await this.#results.add({ index, codec, ...inputs, decodeMs, rowCount: 0 }, undefined, 0)
+        else decoded.push(this.#decoded(index, request, inputs, decodeMs))
       } catch (failure) {
         this.#results.fail(index, failure)
       }
@@ -318,7 +326,7 @@ export class DispatchRunner {
     const startedAt = performance.now()
     let result: unknown
     try {
-      result = await this.#call(script, batch, joinFeeds(batch.map(({ feeds }) => feeds)))
+      result = await this.#call(script, batch, this.#join(batch))
     } catch (failure) {
       return this.#bisect(script, batch, failure)
     }
@@ -332,6 +340,12 @@ export class DispatchRunner {
       const encoding = this.#results.add(request, results[at], runMs)
       if (encoding) await encoding
     }
+  }
+
+  /** A script may keep its inputs. */
+  #join(batch: readonly DecodedRow[]): Feeds {
+    const feeds = batch.map(each => each.feeds)
+    return this.#service.isBuiltIn ? joinFeeds(feeds, name => this.#runMemory.storageFor(name)) : joinFeeds(feeds)
   }
 
   /** If `run` takes headers, no request shares a run. */
@@ -362,6 +376,14 @@ export class DispatchRunner {
     await this.#runBatch(script, batch.slice(0, half))
     await this.#runBatch(script, batch.slice(half))
   }
+}
+
+function withOwnBody(request: InferenceRequest): InferenceRequest {
+  if (!isShared(request.body)) return request
+  const { buffer } = Buffer.allocUnsafeSlow(request.body.byteLength)
+  const body = new Uint8Array(buffer)
+  copyBytes(request.body, body)
+  return { ...request, body }
 }
 
 function sumOfRows(batch: readonly DecodedRow[]): number {

@@ -1,5 +1,6 @@
 import { MessagePort } from 'node:worker_threads'
 import type { Feeds } from '../../models/session/model-session.ts'
+import { isShared, leadBefore } from '../../scheduling/body-memory.ts'
 import { movedFromBytes } from '../../scheduling/dispatch.ts'
 import type { InferenceRequest, RequestDetails, TensorCall } from '../../scheduling/inference-request.ts'
 import type {
@@ -20,9 +21,10 @@ import { Tensor } from '../../tensor/tensor.ts'
 export interface PackedRequests {
   /** The small bodies, one after the other, each with its tensors from a multiple of 8 bytes on, so that they are read in place. */
   readonly small: Uint8Array
-  /** Bytes of each body in `small`; -1: the body is the next one of `moved`. */
+  /** Bytes of each body in `small`; -1: the body is the next one of `apart`. */
   readonly lengths: readonly number[]
-  readonly moved: readonly Uint8Array[]
+  /** Bodies that are moved, or that lie in shared memory. */
+  readonly apart: readonly Uint8Array[]
   /** One for all requests, or a list; so is `contentType`. */
   readonly codec: string | readonly string[]
   readonly contentType: string | undefined | readonly (string | undefined)[]
@@ -38,7 +40,7 @@ export interface PackedRequests {
 export function packRequests(requests: readonly InferenceRequest[]): PackedRequests {
   const [first] = requests
   const lengths: number[] = []
-  const moved: Uint8Array[] = []
+  const apart: Uint8Array[] = []
   let smallBytes = 0
   let hasOneCodec = true
   let hasOneType = true
@@ -47,9 +49,9 @@ export function packRequests(requests: readonly InferenceRequest[]): PackedReque
   let ids = ''
   let hasCalls = false
   for (const { body, codec, contentType, details, tensors, id } of requests) {
-    if (body.length >= movedFromBytes) {
+    if (isApart(body)) {
       lengths.push(-1)
-      moved.push(body)
+      apart.push(body)
     } else {
       lengths.push(body.length)
       smallBytes += aligned(findLead(details) + body.length)
@@ -64,7 +66,7 @@ export function packRequests(requests: readonly InferenceRequest[]): PackedReque
   const small = new Uint8Array(smallBytes)
   let offset = 0
   for (const { body, details } of requests) {
-    if (body.length >= movedFromBytes) continue
+    if (isApart(body)) continue
     const lead = findLead(details)
     small.set(body, offset + lead)
     offset += aligned(lead + body.length)
@@ -72,7 +74,7 @@ export function packRequests(requests: readonly InferenceRequest[]): PackedReque
   return {
     small,
     lengths,
-    moved,
+    apart,
     codec: hasOneCodec ? (first?.codec ?? '') : requests.map(({ codec }) => codec),
     contentType: hasOneType ? first?.contentType : requests.map(({ contentType }) => contentType),
     details: hasDetails ? requests.map(({ details }) => withoutCall(details)) : undefined,
@@ -80,6 +82,10 @@ export function packRequests(requests: readonly InferenceRequest[]): PackedReque
     tensors: hasTensors ? requests.map(({ tensors }) => tensors && packTensors(tensors)) : undefined,
     ids,
   }
+}
+
+function isApart(body: Uint8Array): boolean {
+  return body.length >= movedFromBytes || isShared(body)
 }
 
 function hasOtherDetails(details: RequestDetails | undefined): boolean {
@@ -101,13 +107,12 @@ function aligned(length: number): number {
 
 /** Bytes to leave out before a body, so that what follows its text is at a multiple of 8. */
 function findLead(details: RequestDetails | undefined): number {
-  const textBytes = details?.tensorCall?.textBytes
-  return textBytes === undefined ? 0 : aligned(textBytes) - textBytes
+  return leadBefore(details?.tensorCall?.textBytes)
 }
 
 /** @returns the buffers to move rather than copy */
-export function buffersToMove({ small, moved }: PackedRequests): ArrayBuffer[] {
-  const bodies = moved.map(body => body.buffer as ArrayBuffer)
+export function buffersToMove({ small, apart }: PackedRequests): ArrayBuffer[] {
+  const bodies = apart.map(({ buffer }) => buffer).filter(buffer => buffer instanceof ArrayBuffer)
   // `small` is a copy already; moving it pays from some size on.
   return small.byteLength < 65_536 ? bodies : [small.buffer as ArrayBuffer, ...bodies]
 }
@@ -115,7 +120,7 @@ export function buffersToMove({ small, moved }: PackedRequests): ArrayBuffer[] {
 export function unpackRequests({
   small,
   lengths,
-  moved,
+  apart,
   codec,
   contentType,
   details: others,
@@ -124,14 +129,14 @@ export function unpackRequests({
   ids,
 }: PackedRequests): InferenceRequest[] {
   let offset = 0
-  let nextMoved = 0
+  let nextApart = 0
   const names = ids.split('\n')
   const lines = calls === '' ? undefined : calls.split('\n')
   return lengths.map((length, index) => {
     const call = lines?.[index]
     const details = call ? { ...others?.[index], tensorCall: JSON.parse(call) as TensorCall } : others?.[index]
     const start = offset + (length < 0 ? 0 : findLead(details))
-    const body = length < 0 ? (moved[nextMoved++] as Uint8Array) : small.subarray(start, start + length)
+    const body = length < 0 ? (apart[nextApart++] as Uint8Array) : small.subarray(start, start + length)
     if (length >= 0) offset = aligned(start + length)
     return {
       codec: Array.isArray(codec) ? codec[index] : codec,

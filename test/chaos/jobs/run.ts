@@ -36,5 +36,5 @@ try {
   const { faults } = await chaos({ ...numbers, folder, log: line => console.log(line) })
   process.exitCode = faults.length > 0 ? 1 : 0
 } finally {
-  await rm(folder, { recursive: true, force: true })
+  await rm(folder, { recursive: true, force: true, maxRetries: 9 })
 }

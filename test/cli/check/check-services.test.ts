@@ -150,6 +150,37 @@ describe('scoring check', () => {
     }
   })
 
+  it('sees mistakes in triggers of several services together, and connections that are not set', async test => {
+    const queue = { input: 'in', output: 'out', connection: 'Orders' }
+    const service = (triggers: object) => ({ entryScript: 'score.js', triggers })
+    const script = 'export const init = () => {}\nexport const run = text => text\n'
+    const root = await makeCommandProject(test, {
+      'models/one/service.json': service({ queue: { ...queue, input: 'requests', output: 'answers' } }),
+      'models/one/score.js': script,
+      'models/two/service.json': service({
+        http: { authLevel: 'function' },
+        queue: { ...queue, input: 'answers', output: 'requests' },
+      }),
+      'models/two/score.js': script,
+      'models/wrong/service.json': service({ queue }),
+      'models/wrong/score.js': script,
+    })
+    const { code, stdout } = await runCommand(['check', '--json'], { cwd: root })
+    assert.equal(code, 1)
+    const { project, services }: Report = JSON.parse(stdout)
+    const found = project
+      .filter(({ subject }) => subject === 'triggers')
+      .map(({ level, message }) => `${level}: ${message}`)
+    assert.deepEqual(found, [
+      'error: the trigger "queue" of service "two" does not run: its answers to "requests" would come back to it through "one" without end; choose another output',
+      'warning: the trigger "queue" of service "one" does not run on this machine: AzureWebJobsOrders or Orders is not set in local.settings.json, nor Orders__accountName for an identity',
+      'warning: all routes that score ask for a key of Azure Functions (authLevel "function"), because services share them; that holds for one as well. Only Azure checks it',
+      'ok: one: queue requests -> answers',
+    ])
+    const wrong = services.find(({ service }) => service === 'wrong')?.findings[0]
+    assert.match(wrong?.message ?? '', /triggers\.queue\.input: must be the name of a queue: 3 to 63 /)
+  })
+
   it('warns of answers that are random, and of a row that no body can hold', async test => {
     const random = writeModel({
       inputs: [['x', 'float32', ['n', 3000]]],

@@ -20,7 +20,7 @@ const noRegistry = await npmPing.then(
 
 async function makeProject(test: Cleaner, files: Readonly<Record<string, string>> = {}): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), 'project-'))
-  test.onTestFinished(() => rm(root, { recursive: true }))
+  test.onTestFinished(() => rm(root, { recursive: true, maxRetries: 9 }))
   for (const [name, content] of Object.entries(files)) await writeFile(join(root, name), content)
   return root
 }

@@ -85,7 +85,7 @@ describe('a build on the server', () => {
     const [, [, leftOut]] = ignoreRules as [unknown, (typeof ignoreRules)[number]]
     const ignored = new Set(leftOut(rules, tracked))
     const root = await mkdtemp(join(tmpdir(), 'uploaded-'))
-    test.onTestFinished(() => rm(root, { recursive: true }))
+    test.onTestFinished(() => rm(root, { recursive: true, maxRetries: 9 }))
     for (const path of tracked) if (!ignored.has(path)) await cp(path, join(root, path))
     await symlink(resolve('node_modules'), join(root, 'node_modules'))
     execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'pipe', shell: process.platform === 'win32' })

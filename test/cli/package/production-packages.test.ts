@@ -11,7 +11,7 @@ import type { Cleaner } from '../../support/cleaner.ts'
 /** @param manifests  package.json by folder; its `index.js` exports the version */
 function makeFolders(test: Cleaner, manifests: Readonly<Record<string, Manifest>>): string {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'packages-')))
-  test.onTestFinished(() => rmSync(root, { recursive: true, force: true }))
+  test.onTestFinished(() => rmSync(root, { recursive: true, force: true, maxRetries: 9 }))
   for (const [folder, manifest] of Object.entries(manifests)) {
     mkdirSync(join(root, folder), { recursive: true })
     writeFileSync(join(root, folder, 'package.json'), JSON.stringify(manifest))

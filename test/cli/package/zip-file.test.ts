@@ -14,7 +14,7 @@ import { skipFor } from '../../support/skip-for.ts'
 
 async function temporaryFolder(test: Cleaner): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'zip-'))
-  test.onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  test.onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 9 }))
   return folder
 }
 

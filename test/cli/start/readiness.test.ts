@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from 'vitest'
 import { waitForServices } from '../../../src/cli/start/readiness.ts'
 
 /** Asks an app that answers so. */
-async function ask(test: TestContext, answer: RequestListener, maxLoadWaitMs = 60_000) {
+async function ask(test: TestContext, answer: RequestListener, { maxLoadWaitMs = 60_000, timeoutMs = 60_000 } = {}) {
   const server = createServer(answer).listen(0, '127.0.0.1')
   test.onTestFinished(() => {
     server.closeAllConnections()
@@ -14,13 +14,13 @@ async function ask(test: TestContext, answer: RequestListener, maxLoadWaitMs = 6
   })
   await once(server, 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  return waitForServices({ url, timeoutMs: 200, maxLoadWaitMs })
+  return waitForServices({ url, timeoutMs, maxLoadWaitMs })
 }
 
 describe('waitForServices', () => {
   it('gives up on a host that does not respond in time, or not completely', async test => {
-    assert.equal(await ask(test, () => {}), undefined)
-    assert.equal(await ask(test, (_, response) => void response.write('{"services": {')), undefined)
+    assert.equal(await ask(test, () => {}, { timeoutMs: 200 }), undefined)
+    assert.equal(await ask(test, (_, response) => void response.write('{"services": {'), { timeoutMs: 200 }), undefined)
   })
 
   it('waits until every service is loaded or has failed', async test => {
@@ -34,7 +34,10 @@ describe('waitForServices', () => {
 
   it('does not wait longer than it may, and for nothing where services are not shown', async test => {
     const services = { slow: { status: 'loading' } }
-    assert.deepEqual(await ask(test, (_, response) => void response.end(JSON.stringify({ services })), 0), services)
+    assert.deepEqual(
+      await ask(test, (_, response) => void response.end(JSON.stringify({ services })), { maxLoadWaitMs: 0 }),
+      services,
+    )
     assert.deepEqual(await ask(test, (_, response) => void response.end('{"status": "ready"}')), {})
   })
 

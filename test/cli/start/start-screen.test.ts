@@ -21,7 +21,7 @@ describe('describeStart', () => {
   it('shows services with version, state, page and key, storage, and a request', () => {
     const services: ServiceStates = {
       diabetes: { status: 'ready', version: '1', availableVersions: ['1', '2'], auth: 'key' },
-      iris: { status: 'loading', auth: 'key' },
+      iris: { status: 'loading', auth: 'key', triggers: ['queue in -> out'] },
     }
     assert.equal(
       describeStart(facts(services), plain(80)),
@@ -32,6 +32,7 @@ describe('describeStart', () => {
                          version 2 is there and not served
   iris          loading  http://localhost:7071/api/v1/service/iris/docs
                          key ${key}
+                         queue in -> out
 
 Storage: .local/azurite (connection string UseDevelopmentStorage=true)
 Changed services are loaded again at once. Ctrl+C stops.

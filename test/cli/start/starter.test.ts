@@ -30,7 +30,7 @@ async function npmStart(test: TestContext, storage: string) {
   test.onTestFinished(async () => {
     npm.kill('SIGKILL')
     await closed
-    await rm(project, { recursive: true })
+    await rm(project, { recursive: true, maxRetries: 9 })
   })
   let output = ''
   npm.stderr.on('data', text => (output += text))

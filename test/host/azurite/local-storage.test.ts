@@ -30,7 +30,7 @@ async function childWith(location: string): Promise<number> {
 describe('startAzurite', () => {
   it('serves blobs, queues and tables until it is stopped, and locks its folder meanwhile', async test => {
     const location = await mkdtemp(join(tmpdir(), 'azurite-'))
-    test.onTestFinished(() => rm(location, { recursive: true, force: true }))
+    test.onTestFinished(() => rm(location, { recursive: true, force: true, maxRetries: 9 }))
     const keptIn = join(location, 'connection-string')
     const storage = await startAzurite(location, () => {}, keptIn)
     assert.equal(await readFile(keptIn, 'utf8'), `${storage.connectionString}\n`)
@@ -53,7 +53,7 @@ describe('startAzurite', () => {
 
   it('restarts on the same ports with the same data when it is killed', skipFor(noProc), async test => {
     const location = await mkdtemp(join(tmpdir(), 'azurite-'))
-    test.onTestFinished(() => rm(location, { recursive: true, force: true }))
+    test.onTestFinished(() => rm(location, { recursive: true, force: true, maxRetries: 9 }))
     const before = await startAzurite(location, () => {})
     await openAzureQueue(before.connectionString, 'stored').send('before')
     await before.stop() // it saves what it has when it ends, and otherwise only now and then
@@ -85,6 +85,7 @@ describe('usesLocalStorage', () => {
   it('is true without a connection string and for development storage', () => {
     assert.equal(usesLocalStorage({}), true)
     assert.equal(usesLocalStorage({ AzureWebJobsStorage: '' }), true)
+    assert.equal(usesLocalStorage({ AzureWebJobsStorage__queueServiceUri: 'https://q.example' }), false)
     assert.equal(usesLocalStorage({ AzureWebJobsStorage: 'UseDevelopmentStorage=true' }), true)
     assert.equal(usesLocalStorage({ AzureWebJobsStorage: 'AccountName=mine;AccountKey=x' }), false)
   })

@@ -26,7 +26,7 @@ async function threePorts(test: TestContext): Promise<StoragePorts> {
 
 async function fileIn(test: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'ports-'))
-  test.onTestFinished(() => rm(folder, { recursive: true }))
+  test.onTestFinished(() => rm(folder, { recursive: true, maxRetries: 9 }))
   return join(folder, 'connection-string')
 }
 

@@ -55,6 +55,23 @@ describe('HttpDispatcher', () => {
     assert.match(answer, /^HTTP\/1\.1 408 [\s\S]*\r\nconnection: close\r\n/)
   })
 
+  it('ignores keys of Azure Functions during development, and says so', async () => {
+    assert.equal((await get('keyed')).body, 'keyed')
+    await host.see(
+      /These functions ask for a key of Azure Functions \(authLevel\), and only Azure has those: 'keyed'\. During/,
+    )
+  })
+
+  it('answers 401 elsewhere for a function that asks for such a key', async test => {
+    const environment = { AZURE_FUNCTIONS_ENVIRONMENT: 'Production' }
+    const production = await startHost(test, 'plain', { environment })
+    for (const path of ['keyed', 'keyed?code=any']) {
+      const { status, body } = await send(production, `/api/${path}`, { headers: { 'x-functions-key': 'any' } })
+      assert.deepEqual([status, body], [401, ''])
+    }
+    assert.equal((await send(production, '/api/empty')).status, 200)
+  })
+
   it('lets functions share a route by method', async () => {
     assert.equal((await get('shared')).body, 'got')
     assert.equal((await send(host, '/api/shared', { method: 'POST' })).body, 'posted')

@@ -176,7 +176,7 @@ describe('HttpServer', () => {
 })
 
 describe('UnreadResponses', () => {
-  const unreadMs = 400
+  const unreadMs = 1000
   const environment = { SCORING_HOST_UNREAD_ANSWER_MS: String(unreadMs) }
   const ask = (socket: Socket, path: string) => {
     socket.pause()

@@ -107,7 +107,7 @@ describe('registerGrpc', () => {
 })
 
 describe('HttpServer.drain with clients of HTTP/2', () => {
-  it('completes calls and requests in progress, takes no more, and ends', { timeout: 10_000 }, async test => {
+  it('completes calls and requests in progress, takes no more, and ends', async test => {
     const host = await startHost(test, 'grpc')
     const idle = await openSession(test, host.url)
     const session = await openSession(test, host.url)

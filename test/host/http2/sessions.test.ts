@@ -65,11 +65,11 @@ describe('Http2Sessions', () => {
   })
 
   it('closes a connection without requests after a while, and none with one', async test => {
-    const { connect, answer } = await serve(test, { idleMs: 100 })
+    const { connect, answer } = await serve(test, { idleMs: 1000 })
     const [idle, busy] = [await connect(), await connect()]
     await busy.send(encodeRequest(1, '/'))
     await idle.closed()
-    await delay(300)
+    await delay(1500)
     answer()
     await busy.frame(frameTypes.headers)
     await busy.closed()
@@ -146,7 +146,7 @@ describe('UnreadStreams', () => {
   })
 
   it('waits for a client that takes its answer slowly, and not for an answer that is never taken', async test => {
-    const { connect, answer } = await serve(test, {}, { unreadMs: 100 })
+    const { connect, answer } = await serve(test, {}, { unreadMs: 1000 })
     answer()
     const client = await connect(noWindow)
     const more = { 'content-type': 'application/grpc' }

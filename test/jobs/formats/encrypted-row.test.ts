@@ -29,7 +29,7 @@ describe('readRows of a service with encrypted features', () => {
   it('knows bodies of encrypted requests from rows, also where the input is called data', async () => {
     const lines = ['[1, 2]', '{"data": [1, 2]}', '{"data": "XqEQBAUB"}', '{"data": ["XqEQAwUB"], "key_id": "a"}']
     const options = { format: 'jsonl', inputs, takesEncrypted: true, maxRowBytes: 1000 } as const
-    const rows = await readRows(readerOf(lines.join('\n'))(), { chunk: 0, rowCount: 4 }, options)
+    const rows = await readRows(readerOf(lines.join('\n'))(), { rowCount: 4 }, options)
     assert.deepEqual(rows, [
       { json: lines[0] },
       { json: lines[1] },
@@ -75,7 +75,7 @@ describe('withoutSecretsInText', () => {
     const text = inText('{"conn_str": "AccountKey=c2VjcmV0", "data": ')
     assert.doesNotMatch(text, /c2VjcmV0/)
     const options = { format: 'jsonl', inputs, takesEncrypted: true, maxRowBytes: 1000 } as const
-    const [row] = await readRows(readerOf(text)(), { chunk: 0, rowCount: 1 }, options)
+    const [row] = await readRows(readerOf(text)(), { rowCount: 1 }, options)
     assert.ok(row && 'code' in row && row.code === 'ROW_NOT_JSON')
   })
 

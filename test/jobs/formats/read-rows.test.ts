@@ -88,10 +88,7 @@ describe('readRows of JSON', () => {
 
   it('throws when the bytes are not those that were planned', async () => {
     const options = { format: 'jsonl', inputs: undefined, maxRowBytes } as const
-    await assert.rejects(
-      readRows(readerOf('1\n2')(), { chunk: 7, rowCount: 3 }, options),
-      /chunk 7 has 2 rows; 3 were planned/,
-    )
+    await assert.rejects(readRows(readerOf('1\n2')(), { rowCount: 3 }, options), /the text has 2 rows; 3 were planned/)
   })
 })
 
@@ -267,7 +264,7 @@ describe('readRows of CSV by inputs', () => {
     assert.deepEqual(await table('a,b\n 1,""\n', input('x', 'string', ['n', 2])), ['[" 1",""]'])
   })
 
-  it('takes linear time for long rows of spaces or zeros', { timeout: 20_000 }, async () => {
+  it('takes linear time for long rows of spaces or zeros', async () => {
     const blanks = ' '.repeat(2 ** 20)
     assert.deepEqual(await read(`\t[1,${blanks}2] \r\n`, { format: 'jsonl' }), [`[1,${blanks}2]`])
     const zeros = '0'.repeat(2 ** 20)

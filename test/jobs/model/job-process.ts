@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { ScoringError } from '../../../src/errors.ts'
 import type { BlobReference, BlobStore, ListedBlob } from '../../../src/jobs/blob-store.ts'
+import { ChunkTexts } from '../../../src/jobs/chunk-texts.ts'
 import { JobCache } from '../../../src/jobs/job-cache.ts'
 import { jobLimits } from '../../../src/jobs/limits.ts'
 import { jobQueues, type MessageQueues } from '../../../src/jobs/message-queues.ts'
 import { planParquet } from '../../../src/jobs/plan/plan-parquet.ts'
 import type { Row, RowResult, RowScorer } from '../../../src/jobs/row-scorer.ts'
 import { ScoringLock } from '../../../src/jobs/score/scoring-lock.ts'
+import { SharedMemory } from '../../../src/jobs/score/shared-memory.ts'
 import { createJobSteps, type JobSteps, type StepTools } from '../../../src/jobs/steps.ts'
 import type { JobWorld } from './job-world.ts'
 
@@ -41,19 +43,22 @@ export class JobProcess {
     const budgets = isHasty ? { budgetMs: 0, chunkBudgetMs: 0 } : {}
     const times = { ...budgets, turnMs: hasTurns ? 1000 : 0, runOnMs: runsOn ? 3000 : 0 }
     const limits = { ...jobLimits, ...times, window, chunksPerPart, maxBlocks, joinedBytes: 60 }
+    const clock: StepTools['clock'] = {
+      wallMs: () => world.now,
+      monotonicMs: () => world.now,
+      after: (ms, callback) => world.after(ms, () => !this.isDead && callback()),
+    }
     this.tools = {
       store: this.#store(),
       queues: this.#queues(),
       scorer: this.#scorer(),
       planParquet,
-      clock: {
-        wallMs: () => world.now,
-        monotonicMs: () => world.now,
-        after: (ms, callback) => world.after(ms, () => !this.isDead && callback()),
-      },
+      clock,
       limits,
       lock: new ScoringLock(),
+      memory: new SharedMemory(),
       cache: new JobCache(),
+      texts: new ChunkTexts(clock),
       stopping: new AbortController().signal,
       background: new Set(),
       log: () => {},
@@ -129,6 +134,7 @@ export class JobProcess {
       modelDigest: async () => 'digest',
       inputs: async () => undefined,
       predictionRatio: async () => 1,
+      scoreText: async () => undefined,
       rowSettings: () => ({}),
       score: async (service, rows, { signal, isTimeUp }) => {
         const results = await this.call('score', service, async () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { parse } from 'csv-parse/sync'
+import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { csvHeader, encodeLines } from '../../../src/jobs/output/result-lines.ts'
+import { csvHeader, decodeLines, encodeLines } from '../../../src/jobs/output/result-lines.ts'
 
 describe('encodeLines', () => {
   it('copies the text of a prediction, which parsing would change', () => {
@@ -49,5 +50,29 @@ describe('encodeLines', () => {
       ['12', 'null', '', ''],
       ['13', '', 'ROW_NOT_JSON', 'line "1",\n2'],
     ])
+  })
+})
+
+describe('decodeLines', () => {
+  const text = fc.oneof(fc.string(), fc.constantFrom('', ' a', '"', 'a\nb', 'a,b', '\r', '41,,X,y\n'))
+  const prediction = fc.oneof(
+    fc.json(),
+    text.map(each => JSON.stringify(each)),
+    fc.constantFrom('[1.5, 2.0]', 'NaN'),
+  )
+  const result = fc.oneof(
+    fc.record({ prediction }),
+    fc.record({ code: fc.constantFrom('ROW_RAGGED', 'MODEL_RUN_FAILED'), message: text }),
+  )
+
+  it.each(['jsonl', 'csv'] as const)('gives results back of which %s has the same lines', format => {
+    fc.assert(
+      fc.property(fc.array(result), results => {
+        const lines = encodeLines(format, 7, results)
+        const decoded = decodeLines(format, lines)
+        assert.equal(decoded.length, results.length)
+        assert.equal(encodeLines(format, 7, decoded), lines)
+      }),
+    )
   })
 })

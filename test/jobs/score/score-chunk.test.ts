@@ -185,6 +185,24 @@ describe('scoreChunk', () => {
     assert.equal(bench.state.progress?.failed, 3)
   })
 
+  it('reads past a row that is too large, and does not hold it for the threads', async () => {
+    const bench = new JobBench()
+    bench.tools.scorer.scoreText = async (_, { content }) => {
+      assert.ok(content.byteLength < 1000, 'it was held')
+      return undefined
+    }
+    await bench.runJob(Buffer.concat([Buffer.from('1\n"'), Buffer.alloc(25 * 2 ** 20, 'x'), Buffer.from('"\n3\n')]))
+    const lines =
+      bench.output
+        ?.trim()
+        .split('\n')
+        .map(line => JSON.parse(line)) ?? []
+    assert.deepEqual(
+      lines.map(({ prediction, error }) => prediction ?? error.code),
+      [[1], 'ROW_TOO_LARGE', [3]],
+    )
+  })
+
   it('stops within seconds when the job is cancelled', async () => {
     const bench = await splitBench(rows(2))
     let answer = (_: { prediction: string }) => {}

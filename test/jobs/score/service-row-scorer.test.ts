@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, it } from 'vitest'
+import { encodeLines } from '../../../src/jobs/output/result-lines.ts'
+import type { ScoredPiece, TextOfRows } from '../../../src/jobs/row-scorer.ts'
+import { joinPieces, pieceResults } from '../../../src/jobs/score/scored-pieces.ts'
 import { ServiceRowScorer } from '../../../src/jobs/score/service-row-scorer.ts'
 import type { ServiceCatalogue } from '../../../src/models/catalogue/service-catalogue.ts'
 import { rowMixingModel, writeModel } from '../../support/onnx-writer.ts'
@@ -168,6 +171,59 @@ describe('ServiceRowScorer', () => {
     assert.deepEqual(results[4], await refusalOf(made, 'two-inputs', { data: { b: [[1, 2]], a: [4], note: ['x'] } }))
   })
 
+  const textOf = (rows: readonly unknown[]): TextOfRows => ({
+    content: Buffer.from(rows.map(row => `${JSON.stringify(row)}\n`).join('')),
+    rowCount: rows.length,
+    firstRow: 7,
+    reading: { format: 'jsonl', maxRowBytes: 1000 },
+    outputFormat: 'jsonl',
+  })
+  const linesOf = (text: TextOfRows, pieces: readonly ScoredPiece[] | undefined) => {
+    const joined = joinPieces(pieces ?? [], text)
+    return joined && { ...joined, lines: Buffer.concat(joined.lines).toString() }
+  }
+
+  it('makes lines of text that hold what each row gets', async () => {
+    const { data } = JSON.parse(await readFile('models/diabetes/sample.json', 'utf8')) as { data: unknown[] }
+    const tables: [ServiceCatalogue, string, unknown[]][] = [
+      [
+        samples,
+        'diabetes',
+        Array.from({ length: 500 }, (_, row) => (row % 90 === 89 ? [row] : data[row % data.length])),
+      ],
+      [made, 'two-inputs', [{ a: 1, b: [2, 3] }, { b: [5, 6.5], a: 4 }, { a: 7 }, [1, 2], { a: 4, b: [1, 'x'] }]],
+      // One row fails in the script, one ends its worker.
+      [made, 'odd', [...Array.from({ length: 150 }, (_, row) => [row + 100, 0]), [13, 0], [99, 0], [1, 2]]],
+    ]
+    for (const [catalogue, service, rows] of tables) {
+      const scorer = scorerOf(catalogue)
+      const text = textOf(rows)
+      const results = (await scorer.score(service, rowsOf(rows), options)).filter(each => each !== undefined)
+      const lines = linesOf(text, await scorer.scoreText(service, text, options))
+      assert.equal(lines?.lines, encodeLines('jsonl', 7, results), service)
+      assert.equal(lines?.failed, results.filter(each => 'code' in each).length, service)
+    }
+  }, 60_000)
+
+  it('leaves text to be read where rows do not become tensors, or may mix', async () => {
+    for (const service of ['raw', 'web', 'mixing', 'columns'])
+      assert.equal(await scorerOf(made).scoreText(service, textOf([[1, 2]]), options), undefined, service)
+  })
+
+  it('stops between pieces of a text when the time is up', async () => {
+    const { data } = JSON.parse(await readFile('models/diabetes/sample.json', 'utf8')) as { data: unknown[] }
+    const text = textOf(Array.from({ length: 300 }, (_, row) => data[row % data.length]))
+    const pieces = (await scorerOf(samples, 1).scoreText('diabetes', text, { ...options, isTimeUp: () => true })) ?? []
+    assert.deepEqual(
+      pieces.map(({ from, rowCount }) => [from, rowCount]),
+      [[0, 64]],
+    )
+    assert.equal(linesOf(text, pieces), undefined)
+    const results = await scorerOf(samples).score('diabetes', rowsOf(data), options)
+    const [piece] = pieces
+    assert.deepEqual(piece && pieceResults(piece, 'jsonl').slice(0, data.length), results.slice(0, 64))
+  })
+
   it('scores rows one by one when the graph may mix them', async () => {
     const rows = Array.from({ length: 30 }, (_, index) => [index, -index])
     // Each row minus the mean of all rows of its run: of itself, that is.
@@ -202,8 +258,11 @@ describe('ServiceRowScorer', () => {
 
   it('continues with other rows while one waits for a retry', async () => {
     const scorer = scorerOf(made, 1)
-    const [failing, ...others] = await scorer.score('later', rowsOf(['once', 1, 2]), options)
-    assert.deepEqual([...others, failing], [{ prediction: '2' }, { prediction: '3' }, { prediction: '4' }])
+    const results = await scorer.score('later', rowsOf(['once', 1, 2]), options)
+    // The number of the call that scored each row. When the retry is due depends on how long the others take.
+    const [failing = 0, next, last = 0] = results.map(result => Number((result as { prediction: string }).prediction))
+    assert.equal(next, 2)
+    assert.deepEqual([failing, last].sort(), [3, 4])
   })
 
   it('leaves rows to another run when the time is up, but not all of them', async () => {

@@ -22,7 +22,11 @@ function serviceOnFakeWorker(name: string, made = makeScheduler()) {
 
 type Opened = ReturnType<typeof serviceOnFakeWorker>
 
-function setUp(served: readonly string[], failureOfOpen?: () => Error | undefined) {
+function setUp(
+  served: readonly string[],
+  failureOfOpen?: () => Error | undefined,
+  onOpen?: (changed: ReadonlySet<string>) => void,
+) {
   const lines: string[] = []
   const opened: Opened[] = []
   const first = served.map(name => serviceOnFakeWorker(name, readyScheduler()))
@@ -33,7 +37,8 @@ function setUp(served: readonly string[], failureOfOpen?: () => Error | undefine
   const onServed: [string, ScoringService | undefined][] = []
   const swaps = new ServiceSwaps({
     catalogue,
-    open: async name => {
+    open: async (name, changed) => {
+      onOpen?.(changed)
       const failure = failureOfOpen?.()
       if (failure) throw failure
       const made = serviceOnFakeWorker(name)
@@ -44,6 +49,7 @@ function setUp(served: readonly string[], failureOfOpen?: () => Error | undefine
     log: line => lines.push(line),
     logFailure: line => lines.push(`error: ${line}`),
     now: () => 0,
+    date: () => new Date('2026-11-29'),
   })
   return { catalogue, swaps, opened, lines, onServed, first }
 }
@@ -84,6 +90,28 @@ describe('ServiceSwaps', () => {
     assert.deepEqual(lines, [
       'error: [churn] score.ts changed, but it does not load; the previous one is still served: score.ts cannot be imported',
     ])
+  })
+
+  it('shows why a change is not served until one is, and tells which files have changed since', async test => {
+    const changed: string[][] = []
+    const { catalogue, swaps, opened } = setUp(['churn'], undefined, names => changed.push([...names].sort()))
+    test.onTestFinished(() => swaps.stop())
+    const change = async (path: string, reason?: string) => {
+      const done = swaps.load('churn', new Map([[path, 'changed']]))
+      await settle()
+      if (reason) opened.at(-1)?.worker.failToLoad(reason)
+      else opened.at(-1)?.worker.load()
+      await done
+    }
+    await change('score.ts', 'score.ts cannot be imported')
+    assert.deepEqual(catalogue.rejected('churn'), {
+      reason: 'score.ts cannot be imported',
+      since: '2026-11-29T00:00:00.000Z',
+    })
+    await change('service.json')
+    assert.equal(catalogue.rejected('churn'), undefined)
+    await change('2/model.onnx')
+    assert.deepEqual(changed, [['score.ts'], ['score.ts', 'service.json'], ['2/model.onnx']])
   })
 
   it('serves a service that did not load before, and shows the newest reason until it does', async test => {

@@ -29,6 +29,36 @@ describe('parseDefinition', () => {
   })
 
   const refusals: [string, unknown, string][] = [
+    [
+      'weights that do not add to 100',
+      { deployments: { blue: { weight: 90 }, green: { weight: 20 } } },
+      'iris/service.json: deployments: the weights must add to 100 (or all be 0), found blue 90 + green 20 = 110',
+    ],
+    [
+      'a deployment without a weight',
+      { deployments: { blue: {} } },
+      'iris/service.json: deployments.blue.weight: expected number, received undefined',
+    ],
+    [
+      'a name that no deployment of Azure ML has',
+      { deployments: { b: { weight: 100 } } },
+      'iris/service.json: deployments.b: must be the name of a deployment: 3 to 32 letters, digits or single "-", starting with a letter',
+    ],
+    [
+      'a deployment with a version and models',
+      { deployments: { blue: { weight: 100, version: 1, models: { iris: { path: '1/model.onnx' } } } } },
+      'iris/service.json: deployments.blue: has either a version or models',
+    ],
+    [
+      'a sticky header without deployments',
+      { traffic: { stickyHeader: 'x-user' } },
+      'iris/service.json: traffic: a service without "deployments" has no traffic to split',
+    ],
+    [
+      'encrypted features with deployments',
+      { encrypted: true, deployments: { blue: { weight: 100 } } },
+      'iris/service.json: encrypted: a service with deployments cannot score encrypted features',
+    ],
     ['an unknown key', { batchng: {} }, 'iris/service.json: unrecognized key "batchng"'],
     [
       'an unknown key inside',

@@ -13,7 +13,7 @@ import { pythonWith } from '../../support/python.ts'
 import { proveVariants } from './suite/prove-variants.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'rows-'))
-afterAll(() => rm(folder, { recursive: true }))
+afterAll(() => rm(folder, { recursive: true, maxRetries: 9 }))
 const source = (name: string) => join(import.meta.dirname, 'suite', name)
 
 describe('proveRowIndependence, on the ONNX test suite', () => {

@@ -44,6 +44,8 @@ describe('withProviders', () => {
     models: [],
     version: undefined,
     versions: [],
+    definitionDigest: '',
+    folder: '',
     modelDir: '/',
     entryScript: undefined,
     stages: [stage],

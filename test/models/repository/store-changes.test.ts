@@ -139,4 +139,28 @@ describe('StoreChanges', () => {
       }),
     )
   })
+
+  it('reports no versions that a service does not serve, nor once more what it was changed for', () => {
+    let served = '1/'
+    const select = (_name: string, files: ReadonlyMap<string, string>) =>
+      new Map([...files].filter(([path]) => !path.includes('/') || path.startsWith(served)))
+    const at = (files: Record<string, string>) => filesOf({ churn: files })
+    const first = { 'service.json': '1', '1/model.onnx': '1' }
+    const changes = new StoreChanges(at(first))
+    const observeTwice = (files: Record<string, string>) => [
+      ...changes.observe(at(files), select),
+      ...changes.observe(at(files), select),
+    ]
+    assert.deepEqual(observeTwice({ ...first, '2/model.onnx': '1' }), [])
+    const second = { 'service.json': '2', '1/model.onnx': '1', '2/model.onnx': '1' }
+    assert.deepEqual(observeTwice(second), [
+      { kind: 'service', name: 'churn', files: new Map([['service.json', 'changed']]) },
+    ])
+    served = '2/'
+    assert.deepEqual(observeTwice(second), [])
+    assert.deepEqual(observeTwice({ ...second, '1/model.onnx': '2' }), [])
+    assert.deepEqual(observeTwice({ ...second, '2/model.onnx': '2' }), [
+      { kind: 'service', name: 'churn', files: new Map([['2/model.onnx', 'changed']]) },
+    ])
+  })
 })

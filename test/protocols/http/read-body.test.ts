@@ -101,11 +101,10 @@ describe('readBody', () => {
     budget.open().resize(limit / 2)
     const refused = { code: 'QUEUE_FULL', retryAfterSeconds: 1 }
     let isRead = false
-    const unread = async function* () {
+    const unread = async () => {
       isRead = true
-      yield Buffer.alloc(1)
     }
-    const announced = requestOf([], { 'content-length': String(limit / 2 + 1) }, { pieces: unread })
+    const announced = requestOf([], { 'content-length': String(limit / 2 + 1) }, { pour: unread })
     await assert.rejects(readBody(announced, limit, accountOf(budget)), refused)
     assert.equal(isRead, false)
     const account = accountOf(budget)
@@ -116,23 +115,23 @@ describe('readBody', () => {
   })
 
   it('lets go of an upload that does not go on, and waits for one that does', async () => {
-    const pace = { everyMs: 1000, bytes: 100 }
+    const pace = { everyMs: 2000, bytes: 100 }
     const stalled = { code: 'REQUEST_TIMEOUT' }
     const heads: Record<string, string>[] = [{}, { 'content-length': '1000' }, { 'content-length': '1000000' }]
     await Promise.all(
       heads.map(headers => {
         const request = requestOf([Buffer.alloc(90), 'never'], headers)
-        return assert.rejects(readBody(request, limit, accountOf(new ByteBudget(limit)), pace), stalled)
+        return assert.rejects(readBody(request, limit, accountOf(new ByteBudget(limit)), { pace }), stalled)
       }),
     )
-    const slowly = async function* () {
-      for (let piece = 0; piece < 25; piece++) {
+    const slowly = async (onPiece: (piece: Uint8Array) => void) => {
+      for (let piece = 0; piece < 40; piece++) {
         await new Promise(done => setTimeout(done, 60))
-        yield Buffer.alloc(200)
+        onPiece(Buffer.alloc(200))
       }
     }
-    const body = await readBody(requestOf([], {}, { pieces: slowly }), limit, accountOf(new ByteBudget(limit)), pace)
-    assert.equal(body.length, 5000)
+    const body = await readBody(requestOf([], {}, { pour: slowly }), limit, accountOf(new ByteBudget(limit)), { pace })
+    assert.equal(body.length, 8000)
   })
 
   it('does not unpack for who has left', async () => {

@@ -18,11 +18,12 @@ const failures = (definition: object, report: Partial<Report>): ReadonlySet<Erro
 
 const tensors = ['application/x-npy', 'application/octet-stream']
 const script = { entryScript: 'score.ts' }
+const deployments = { blue: { weight: 100 } }
 const stages = { models: { m: { path: 'm.onnx' } }, stages: [{ script: 'score.ts' }, { model: 'm' }] }
 
 /** Codes of other routes, of credentials, and of the state of app and service. */
 const ofOthers =
-  /^(JOB_|TOO_MANY_JOBS|JOBS_|BEARER_|ROLE_|TOO_MANY_WRONG_KEYS|KEYS_|TOKEN_|OPENAPI_|METHOD_|PATH_|SERVICE_(UNKNOWN|LOADING|UNAVAILABLE)|APP_|REQUEST_(MALFORMED|ID)|HEADERS_TOO_LARGE|HTTP_|TENSORS_NOT_TAKEN|OPERATION_UNSUPPORTED|NOT_ENCRYPTED|PUBLIC_KEYS_EXIST|TOO_MANY_PUBLIC_KEYS)/
+  /^(JOB_|TOO_MANY_JOBS|JOBS_|BEARER_|ROLE_|TOO_MANY_WRONG_KEYS|KEYS_|TOKEN_|OPENAPI_|METHOD_|PATH_|SERVICE_(UNKNOWN|LOADING|UNAVAILABLE)|APP_|REQUEST_(MALFORMED|ID)|HEADERS_TOO_LARGE|HTTP_|TENSORS_NOT_TAKEN|OPERATION_UNSUPPORTED|NOT_ENCRYPTED|ANSWER_TOO_LARGE|PUBLIC_KEYS_EXIST|TOO_MANY_PUBLIC_KEYS)/
 
 describe('listScoreFailures', () => {
   const table: [string, has: ErrorCode[], hasNot: ErrorCode[], ReadonlySet<ErrorCode>][] = [
@@ -78,7 +79,7 @@ describe('listScoreFailures', () => {
   it('knows every code that is of no other route', () => {
     const original = { ciphertextCount: 1, requestBytes: 1, replyBytes: 1 }
     const encrypted = { featureCount: 1, classCount: 1, original, fast: null }
-    const all = failures(stages, { mediaTypes: ['image/png', ...tensors], encrypted })
+    const all = failures({ ...stages, deployments }, { mediaTypes: ['image/png', ...tensors], encrypted })
     const codes = (Object.keys(statusOf) as ErrorCode[]).filter(code => !ofOthers.test(code))
     assert.deepEqual([...all].sort(), codes.sort())
   })

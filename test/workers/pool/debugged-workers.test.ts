@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
-import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import { describe, it, type TestContext } from 'vitest'
 import type { SchedulerOptions } from '../../../src/workers/pool/service-scheduler.ts'
+import { delay, useUnhurriedClock } from '../../support/unhurried-clock.ts'
 import { requestOf } from './fake-worker.ts'
 import * as fixture from './scheduler-fixture.ts'
+
+useUnhurriedClock()
 
 const timeoutMs = 40
 

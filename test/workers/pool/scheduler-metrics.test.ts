@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
-import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import { describe, it, type TestContext } from 'vitest'
 import { encodePrometheus } from '../../../src/protocols/ops/prometheus-text.ts'
 import { ScoringMetrics } from '../../../src/telemetry/service-metrics.ts'
 import type { SchedulerOptions } from '../../../src/workers/pool/service-scheduler.ts'
 import { PrometheusPage } from '../../support/prometheus-page.ts'
+import { delay, useUnhurriedClock } from '../../support/unhurried-clock.ts'
 import { requestOf } from './fake-worker.ts'
 import { readyScheduler } from './scheduler-fixture.ts'
+
+useUnhurriedClock()
 
 function schedulerOf(test: TestContext, options: Partial<SchedulerOptions> = {}) {
   const metrics = new ScoringMetrics()

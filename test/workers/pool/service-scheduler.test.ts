@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
-import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterEach, describe, it } from 'vitest'
 import type { Failure, InferenceResult } from '../../../src/scheduling/inference-result.ts'
 import type { SchedulerOptions, ServiceScheduler } from '../../../src/workers/pool/service-scheduler.ts'
+import { delay, useUnhurriedClock } from '../../support/unhurried-clock.ts'
 import { requestOf } from './fake-worker.ts'
 import * as fixture from './scheduler-fixture.ts'
+
+useUnhurriedClock()
 
 let open: ServiceScheduler[] = []
 afterEach(async () => {

@@ -65,7 +65,7 @@ describe('custom content types', () => {
     ['throws', 'throw new Error("secret")', 'ENTRY_SCRIPT_FAILED'],
     ['throws later', 'await sleep(5); throw new Error("secret")', 'ENTRY_SCRIPT_FAILED'],
     ['finds a fault of the caller', 'return Tensor.from("float32", [["a"]])', 'INPUT_TYPE_MISMATCH'],
-    ['never ends', 'for (;;) {}', 'SCORING_TIMEOUT'],
+    ['never ends', 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)', 'SCORING_TIMEOUT'],
     ['waits for ever', 'await new Promise(() => {})', 'SCORING_TIMEOUT'],
     ['ends its thread', 'process.exit(3)', 'ENTRY_SCRIPT_ENDED_THREAD'],
     ['ends its thread later', 'await sleep(5); process.exit(3)', 'ENTRY_SCRIPT_ENDED_THREAD'],

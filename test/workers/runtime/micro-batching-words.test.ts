@@ -22,6 +22,8 @@ function describeIn({ batching = {}, script, sharing, difference }: Situation) {
     models: [],
     version: undefined,
     versions: [],
+    definitionDigest: '',
+    folder: '',
     modelDir: '',
     entryScript: script && 'score.ts',
     stages: undefined,

@@ -15,7 +15,7 @@ const rowsOf = (...firsts: number[]) => ({ data: firsts.map(first => [first, 1])
 /** Writes down how many rows each run has; a row that begins with a negative number makes its run fail. */
 async function serveScript(test: TestContext, maxRows: number, maxBytes?: number) {
   const folder = await mkdtemp(join(tmpdir(), 'runs-'))
-  test.onTestFinished(() => rm(folder, { recursive: true }))
+  test.onTestFinished(() => rm(folder, { recursive: true, maxRetries: 9 }))
   const file = join(folder, 'runs')
   const code = `
     import { appendFileSync } from 'node:fs'

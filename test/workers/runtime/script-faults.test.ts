@@ -13,6 +13,9 @@ const script = (code: string, definition: object = {}): ServiceFiles => ({
   'sut/score.ts': code,
 })
 
+/** For ever, as a loop that never ends does, but without the processor. */
+const blockThread = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)'
+
 describe('what a script leaves behind', () => {
   const deeds: [string, string][] = [
     ['a rejection that nobody awaits', "setTimeout(() => Promise.reject(new Error('late')), 30)"],
@@ -84,7 +87,7 @@ describe('a script that has answered', () => {
       export const init = () => {}
       export const run = text => {
         appendFileSync(${JSON.stringify(ran)}, text + '\\n')
-        if (text === 'stuck') for (;;);
+        if (text === 'stuck') ${blockThread}
         return text
       }`
     const { send } = await serve(test, script(code, { limits: { timeoutMs: 4000 } }))
@@ -138,7 +141,7 @@ describe('the time of day', () => {
     const code = `
       import { setTimeout as delay } from 'node:timers/promises'
       export const init = () => {}
-      export const run = async text => { if (text === 'stuck') for (;;); await delay(300); return text }`
+      export const run = async text => { if (text === 'stuck') ${blockThread}; await delay(300); return text }`
     const { send } = await serve(test, script(code, { limits: { timeoutMs: 4000 } }))
     test.onTestFinished(() => void vi.useRealTimers())
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })

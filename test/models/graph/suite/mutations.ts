@@ -165,6 +165,6 @@ for (const { name, file, from, to } of mutations.filter(each => !only || each.na
       `${name}: ${totals['proven, dependent']} wrong of ${added.filter(verdict => verdict !== null).length} (${totals['proven, not run']} could not be run)`,
     )
   } finally {
-    rmSync(copy, { recursive: true })
+    rmSync(copy, { recursive: true, maxRetries: 9 })
   }
 }

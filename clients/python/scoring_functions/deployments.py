@@ -1,0 +1,189 @@
+"""Writes services: their ``service.json``, scripts, and the models that they serve."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .configuration import DeploymentConfiguration, InferenceConfig
+from .errors import WorkspaceException
+from .keys import TYPES, check_key, make_key
+from .registry import COPIES, ModelRecord, add_properties, check_service_name
+
+if TYPE_CHECKING:
+    from .model import Model
+    from .workspace import Workspace
+
+_MAX_CONFLICTS = 5
+_MAX_SCRIPT_BYTES = 16 << 20
+
+
+def deploy(
+    workspace: Workspace,
+    name: str,
+    models: Sequence[Model],
+    inference_config: InferenceConfig,
+    configuration: DeploymentConfiguration,
+    overwrite: bool,
+) -> None:
+    check_service_name(name)
+    before = workspace.service_registry.get(name)
+    if before and not overwrite:
+        raise WorkspaceException(f'there is a service "{name}" already: update it, or deploy with overwrite=True')
+    parts, files = _read_inference_config(inference_config)
+    if not models and inference_config.entry_script is None:
+        raise WorkspaceException("models: a service without entry_script has one model")
+    if len(models) > 1 and inference_config.entry_script is None and "stages" not in parts:
+        raise WorkspaceException('models: several need an entry_script, or "stages" in the definition of inference_config')
+    definition = change_definition({**parts, "models": place_models(workspace, name, models)}, configuration.parameters)
+    if is_protected(definition):  # the app finds the keys when it finds the service
+        ensure_keys(workspace, name, configuration.parameters)
+    if not workspace.service_registry.put(name, definition, files, before[1] if before else None):
+        raise WorkspaceException(f'the service "{name}" was changed by another program meanwhile; try again')
+
+
+def update(
+    workspace: Workspace,
+    name: str,
+    models: Sequence[Model] | None,
+    inference_config: InferenceConfig | None,
+    parameters: Mapping[str, Any],
+) -> None:
+    placed = None if models is None else place_models(workspace, name, models)
+    parts, files = ({}, {}) if inference_config is None else _read_inference_config(inference_config)
+    for _ in range(_MAX_CONFLICTS):
+        found = workspace.service_registry.get(name)
+        if not found:
+            raise WorkspaceException(f'there is no service "{name}" in {workspace.name}')
+        before = dict(found[0])
+        if inference_config is not None:
+            before = {key: value for key, value in before.items() if key not in ("entryScript", "schema")}
+        definition = change_definition({**before, **parts, **({} if placed is None else {"models": placed})}, parameters)
+        if is_protected(definition):
+            ensure_keys(workspace, name, {})
+        if workspace.service_registry.put(name, definition, files, found[1]):
+            return  # else another program has changed it: its change is kept, and ours added
+    raise WorkspaceException(f'the service "{name}" is being changed by others again and again; try again')
+
+
+def delete(workspace: Workspace, name: str) -> None:
+    """Removes a service and the copies of models that were made for it; models that were registered stay."""
+    if not workspace.service_registry.delete(name):
+        raise WorkspaceException(f'there is no service "{name}" in {workspace.name}')
+    for record in workspace.model_registry.list(name):
+        if COPIES in record.properties:
+            workspace.model_registry.delete(name, record.version)
+
+
+def place_models(workspace: Workspace, service: str, models: Sequence[Model]) -> dict[str, Any]:
+    """A service serves what is in its own folder: a model of its own name is there already, others are copied."""
+    if not models:
+        return {}
+    first = models[0]
+    if len(models) == 1 and first.name == service:
+        return _find_graphs(first.record, f"{first.version}/", first.name)
+    copies = ",".join(model.id for model in models)
+    registry = workspace.model_registry
+    known = [record for record in registry.list(service) if record.properties.get(COPIES) == copies]
+    if known:
+        version = known[-1].version
+    else:
+        contents = {
+            f"{model.name}/{model.version}/{file.path}": (lambda model=model, path=file.path: registry.read(model.record, path))
+            for model in models
+            for file in model.record.files
+        }
+        version = registry.register(service, contents, f"models of the service {service}", None, {COPIES: copies}).version
+    graphs: dict[str, Any] = {}
+    for model in models:
+        graphs.update(_find_graphs(model.record, f"{version}/{model.name}/{model.version}/", model.name))
+    return graphs
+
+
+def change_definition(definition: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Writes what a deployment configuration, or an update, says into a ``service.json``."""
+    changed = dict(definition)
+    for name in ("description", "tags"):
+        if given.get(name) is not None:
+            changed[name] = given[name]
+    if given.get("properties") is not None:
+        changed["properties"] = add_properties(changed.get("properties", {}), given["properties"])
+    if given.get("token_auth_enabled"):
+        changed["auth"] = {"mode": "token", **given["token_auth"]}
+    elif given.get("auth_enabled") is not None:
+        changed["auth"] = {"mode": "key" if given["auth_enabled"] else "none"}
+    limits = {"timeoutMs": given.get("scoring_timeout_ms"), "maxQueueWaitMs": given.get("max_request_wait_time")}
+    limits = {name: value for name, value in limits.items() if value is not None}
+    if limits:
+        changed["limits"] = {**changed.get("limits", {}), **limits}
+    if given.get("gpu_cores"):
+        changed["accelerator"] = {"executionProviders": ["cuda", "cpu"]}
+    return changed
+
+
+def is_protected(definition: Mapping[str, Any]) -> bool:
+    return bool(definition.get("auth", {}).get("mode", "key") == "key")
+
+
+def ensure_keys(workspace: Workspace, service: str, given: Mapping[str, Any]) -> None:
+    for key_type in TYPES:
+        value = given.get(f"{key_type}_key")
+        if value is not None:
+            check_key(value)
+        known = workspace.keys.read(service, key_type)
+        if known is None or (value is not None and known != value):
+            workspace.keys.write(service, key_type, value or make_key())
+
+
+def _read_inference_config(config: InferenceConfig) -> tuple[dict[str, Any], dict[str, bytes]]:
+    parts = dict(config.definition)
+    files: dict[str, bytes] = {}
+    if config.entry_script is not None:
+        if config.source_directory is None:
+            parts["entryScript"] = Path(config.entry_script).name
+            files[Path(config.entry_script).name] = _read("entry_script", Path(config.entry_script))
+        else:
+            parts["entryScript"] = Path(config.entry_script).as_posix()
+            files = _read_scripts(Path(config.source_directory))
+            if parts["entryScript"] not in files:
+                raise WorkspaceException(f"entry_script: there is no {Path(config.source_directory) / config.entry_script}")
+    if config.sample is not None:
+        is_path = isinstance(config.sample, str)
+        parts["schema"] = {**parts.get("schema", {}), "input": "sample.json"}
+        files["sample.json"] = _read("sample", Path(config.sample)) if is_path else json.dumps(config.sample).encode()
+    return parts, files
+
+
+def _read_scripts(root: Path) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    for path in sorted(root.rglob("*")):
+        parts = path.relative_to(root).parts
+        if not path.is_file() or any(part.startswith(".") or part in ("node_modules", "__pycache__") for part in parts):
+            continue
+        files[path.relative_to(root).as_posix()] = path.read_bytes()
+        if sum(map(len, files.values())) > _MAX_SCRIPT_BYTES:
+            raise WorkspaceException(f"source_directory: {root} has more than 16 MiB; it should hold scripts alone")
+    return files
+
+
+def _read(parameter: str, path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise WorkspaceException(f"{parameter}: {path} cannot be read: {error.strerror}") from None
+
+
+def _find_graphs(record: ModelRecord, folder: str, alias: str) -> dict[str, Any]:
+    graphs = [file for file in record.files if file.path.lower().endswith(".onnx")]
+    if not graphs:
+        has = ", ".join([file.path for file in record.files][:3])
+        raise WorkspaceException(
+            f"{record.name}:{record.version} has no .onnx file, only {has}; guide/models.md shows how to export one"
+        )
+    named = {alias: graphs[0]} if len(graphs) == 1 else {re.sub(r"^.*/|\.onnx$", "", file.path, flags=re.I): file for file in graphs}
+    return {
+        name: {"path": folder + file.path, **({"sha256": file.sha256} if file.sha256 else {})} for name, file in named.items()
+    }

@@ -1,0 +1,95 @@
+"""Batch jobs of a service."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from .errors import JobException, WebserviceException
+
+if TYPE_CHECKING:
+    from .webservice import Webservice
+
+_ENDED = ("Completed", "Failed", "Canceled")
+
+
+class BatchJob:
+    """A file of any size is scored, and each row appears once and in order in the output."""
+
+    def __init__(self, service: Webservice, job_id: str) -> None:
+        self.service = service
+        self.job_id = job_id
+
+    @classmethod
+    def submit(cls, service: Webservice, submission: dict[str, Any]) -> BatchJob:
+        """Submits a job, e.g. ``{"input": {"blob": "input/rows.csv"}}`` (guide/batch-jobs.md)."""
+        # A try that is repeated must not become a second job.
+        body = {"jobId": f"job-{uuid.uuid4()}", **submission}
+        job = service.request("POST", "/jobs", data=json.dumps(body)).json()
+        return cls(service, job["jobId"])
+
+    @staticmethod
+    def list(service: Webservice) -> Iterator[dict[str, Any]]:
+        """The jobs of a service, newest first."""
+        query: dict[str, str] = {"limit": "100"}
+        while True:
+            page = service.request("GET", f"/jobs?{urlencode(query)}").json()
+            yield from page["jobs"]
+            if "nextMarker" not in page:
+                return
+            query["marker"] = page["nextMarker"]
+
+    def status(self) -> dict[str, Any]:
+        """The job as the service shows it."""
+        return self._call("GET")
+
+    def cancel(self) -> dict[str, Any]:
+        """Asks the job to stop; ``wait`` tells when it has."""
+        return self._call("DELETE")
+
+    def wait(
+        self, timeout: float | None = None, on_progress: Callable[[dict[str, Any]], None] | None = None
+    ) -> dict[str, Any]:
+        """Waits until the job has ended. Raises JobException when it failed or was cancelled."""
+        ends_at = None if timeout is None else time.monotonic() + timeout
+        delay = 0.2
+        while True:
+            job = self.status()
+            if on_progress:
+                on_progress(job)
+            if job["status"] == "Completed":
+                return job
+            if job["status"] in _ENDED:
+                raise JobException(job)
+            if ends_at is not None and time.monotonic() + delay > ends_at:
+                raise WebserviceException(f"job {self.job_id} is {job['status']} after {timeout} s; it goes on")
+            time.sleep(delay)
+            delay = min(5.0, delay * 1.5)
+
+    def results(self) -> Iterator[dict[str, Any]]:
+        """The results of a completed job, row by row and in order: ``{"index", "prediction"}`` or ``{"index", "error"}``."""
+        response = self.service.request("GET", f"{self._path()}/output", stream=True)
+        if "csv" in response.headers.get("content-type", ""):
+            raise WebserviceException(f"the results of job {self.job_id} are csv; read them with download()")
+        with response:
+            for line in response.iter_lines():
+                if line:
+                    yield json.loads(line)
+
+    def download(self, path: str) -> str:
+        """Writes the file of results, and returns its path."""
+        with self.service.request("GET", f"{self._path()}/output", stream=True) as response, open(path, "wb") as file:
+            for piece in response.iter_content(1 << 20):
+                file.write(piece)
+        return path
+
+    def _path(self) -> str:
+        return f"/jobs/{quote(self.job_id, safe='')}"
+
+    def _call(self, method: str) -> dict[str, Any]:
+        job: dict[str, Any] = self.service.request(method, self._path()).json()
+        return job

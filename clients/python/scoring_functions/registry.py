@@ -1,0 +1,380 @@
+"""Registers versions of models and writes services, in the layout that the app reads (`models/repository` of the app)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from .errors import WorkspaceException
+from .files import RESERVATION, Content, RepositoryFiles
+
+RECORD = "version.json"
+_MODEL_NAME = re.compile(r"^[A-Za-z0-9][-\w.]{0,254}$", re.ASCII)
+_SERVICE_NAME = re.compile(r"^[a-z]([-a-z0-9]{1,30}[a-z0-9])$")
+_VERSION = re.compile(r"^(0|[1-9]\d{0,14})$")
+_MAX_CONFLICTS = 100
+#: Property of a version that was made for a service: the models that it holds, e.g. ``sklearn-iris:2``.
+COPIES = "copies"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A file of a version, by its path in the folder of the version."""
+
+    path: str
+    bytes: int
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """What is known of a version of a model."""
+
+    name: str
+    version: int
+    #: ISO 8601; None: it was copied into the repository, not registered.
+    created_at: str | None
+    description: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    properties: dict[str, str] = field(default_factory=dict)
+    files: tuple[ModelFile, ...] = ()
+
+
+class ModelRegistry:
+    """Versions are integers that count up from 1, and do not change once they are registered."""
+
+    def __init__(self, files: RepositoryFiles) -> None:
+        self._files = files
+
+    def register(
+        self,
+        name: str,
+        contents: Mapping[str, Content],
+        description: str = "",
+        tags: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+    ) -> ModelRecord:
+        """Writes the files of the next version first, and then the record that makes it exist."""
+        _check_model_name(name)
+        labels = [_labels("tags", tags), _labels("properties", properties)]
+        version = self._reserve(name)
+        folder = f"{name}/{version}/"
+        try:
+            files = tuple(self._write(folder, path, content) for path, content in contents.items())
+            record = ModelRecord(name, version, _now(), description, labels[0], labels[1], files)
+            if not self._create(folder + RECORD, _encode(record)):
+                raise WorkspaceException(f"{name}:{version} was registered by another process meanwhile")
+        except BaseException:
+            if self._files.read_text(folder + RECORD) is None:
+                for path in self._files.list(folder):
+                    self._files.remove(path)
+            raise
+        self._files.remove(folder + RESERVATION)
+        return record
+
+    def list(self, name: str | None = None) -> list[ModelRecord]:
+        """Lists versions, by name and then oldest first."""
+        if name is not None:
+            _check_model_name(name)
+        versions: dict[tuple[str, int], dict[str, int]] = {}
+        for path, size in self._files.list("" if name is None else f"{name}/").items():
+            model, _, rest = path.partition("/")
+            folder, _, file = rest.partition("/")
+            if file and _MODEL_NAME.match(model) and _VERSION.match(folder):
+                versions.setdefault((model, int(folder)), {})[file] = size
+        found = (self._describe(model, version, files) for (model, version), files in sorted(versions.items()))
+        return [record for record in found if record is not None]
+
+    def get(self, name: str, version: int | None = None) -> ModelRecord | None:
+        found = [record for record in self.list(name) if version is None or record.version == version]
+        return found[-1] if found else None
+
+    def read(self, record: ModelRecord, path: str) -> Iterator[bytes]:
+        """Reads a file, and fails after the last byte when its digest is another one."""
+        expected = next((file.sha256 for file in record.files if file.path == path), None)
+        digest = hashlib.sha256()
+        for piece in self._files.read(f"{record.name}/{record.version}/{path}"):
+            digest.update(piece)
+            yield piece
+        if expected is not None and digest.hexdigest() != expected:
+            raise WorkspaceException(f"{record.name}:{record.version}: {path} has another SHA-256 than when it was registered")
+
+    def update(
+        self,
+        name: str,
+        version: int,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+    ) -> ModelRecord:
+        """Replaces tags and description; adds properties."""
+        place = f"{name}/{version}/{RECORD}"
+        for _ in range(_MAX_CONFLICTS):
+            found = self._files.read_text(place)
+            record = found and _decode(name, version, found[0])
+            if not found or not record:
+                raise WorkspaceException(f"there is no registered version {version} of the model {name}")
+            changed = ModelRecord(
+                name,
+                version,
+                record.created_at,
+                record.description if description is None else description,
+                record.tags if tags is None else _labels("tags", tags),
+                add_properties(record.properties, _labels("properties", properties)),
+                record.files,
+            )
+            if self._files.replace(place, _encode(changed), found[1]):
+                return changed
+        raise WorkspaceException(f"{name}:{version} is being changed by others again and again; try again")
+
+    def delete(self, name: str, version: int) -> None:
+        """Deletes a version that no service of that name needs. Its number is not used again."""
+        present = self.list(name)
+        record = next((each for each in present if each.version == version), None)
+        if record is None:
+            raise WorkspaceException(f"there is no version {version} of the model {name}")
+        service = self._files.read_text(f"{name}/service.json")
+        if service and (version in _pinned_versions(service[0]) or len(present) == 1):
+            raise WorkspaceException(f"{name}:{version} is used by the service {name}; change or delete the service first")
+        folder = f"{name}/{version}/"
+        text = _encode(ModelRecord(name, version, record.created_at or _now(), record.description, record.tags, record.properties), _now())
+        for _ in range(_MAX_CONFLICTS):
+            found = self._files.read_text(folder + RECORD)
+            is_done = self._files.replace(folder + RECORD, text, found[1]) if found else self._create(folder + RECORD, text)
+            if is_done:
+                for path in self._files.list(folder):
+                    if path not in (folder + RECORD, folder + RESERVATION):
+                        self._files.remove(path)
+                return
+        raise WorkspaceException(f"{name}:{version} is being changed by others again and again; try again")
+
+    def _reserve(self, name: str) -> int:
+        note = json.dumps({"at": _now()}, separators=(",", ":"))
+        for _ in range(_MAX_CONFLICTS):
+            folders = (path[len(name) + 1 :].partition("/")[0] for path in self._files.list(f"{name}/"))
+            version = max((int(folder) for folder in folders if _VERSION.match(folder)), default=0) + 1
+            folder = f"{name}/{version}/"
+            if self._create(folder + RESERVATION, note):
+                if list(self._files.list(folder)) == [folder + RESERVATION]:
+                    return version
+                self._files.remove(folder + RESERVATION)  # another process has finished it meanwhile
+        raise WorkspaceException(f"{name} is being changed by others again and again; try again")
+
+    def _write(self, folder: str, path: str, content: Content) -> ModelFile:
+        digest, size = hashlib.sha256(), 0
+        for piece in content():
+            digest.update(piece)
+            size += len(piece)
+        if not self._files.create(folder + path, content):
+            raise WorkspaceException(f"{folder}{path} was written by another process meanwhile")
+        return ModelFile(path, size, digest.hexdigest())
+
+    def _describe(self, name: str, version: int, files: dict[str, int]) -> ModelRecord | None:
+        if RECORD in files:
+            found = self._files.read_text(f"{name}/{version}/{RECORD}")
+            return _decode(name, version, found[0]) if found else None
+        if RESERVATION in files:
+            return None  # it is not finished
+        return ModelRecord(name, version, None, files=tuple(ModelFile(path, size) for path, size in files.items()))
+
+    def _create(self, path: str, text: str) -> bool:
+        return self._files.create(path, lambda: [text.encode()])
+
+
+class ServiceRegistry:
+    """Scripts go to a folder named by their digest, and ``service.json``, which names that folder, is written last."""
+
+    def __init__(self, files: RepositoryFiles) -> None:
+        self._files = files
+
+    def list(self) -> list[str]:
+        found = (re.match(r"^([^/]+)/service\.json$", path) for path in self._files.list(""))
+        return sorted(match[1] for match in found if match)
+
+    def get(self, name: str) -> tuple[dict[str, Any], str, str] | None:
+        """Returns the definition, its version, and the SHA-256 of its text."""
+        check_service_name(name)
+        found = self._files.read_text(f"{name}/service.json")
+        if not found:
+            return None
+        text, version = found
+        definition = json.loads(text.lstrip("\ufeff"))
+        return definition, version, hashlib.sha256(text.encode()).hexdigest()
+
+    def put(self, name: str, definition: dict[str, Any], files: Mapping[str, bytes], version: str | None) -> bool:
+        """Writes a service. version: the one to replace; None: there must be none. Returns False when that is not so."""
+        check_service_name(name)
+        if files:
+            folder = self._write_code(name, files)
+            definition = _move_files(definition, lambda path: f"{folder}/{path}" if path in files else path)
+        text = json.dumps(definition, indent=2, ensure_ascii=False) + "\n"
+        place = f"{name}/service.json"
+        before = self._files.read_text(place)
+        is_written = (
+            self._files.create(place, lambda: [text.encode()])
+            if version is None
+            else self._files.replace(place, text, version)
+        )
+        if is_written:
+            kept = text + (before[0] if before else "")  # an app may be opening the one before
+            self._remove_code(name, kept)
+        return is_written
+
+    def delete(self, name: str) -> bool:
+        check_service_name(name)
+        is_there = self._files.read_text(f"{name}/service.json") is not None
+        self._files.remove(f"{name}/service.json")
+        self._remove_code(name, "")
+        return is_there
+
+    def _write_code(self, name: str, files: Mapping[str, bytes]) -> str:
+        digest = hashlib.sha256()
+        for path in sorted(files):
+            digest.update(f"{path}\n{len(files[path])}\n".encode())
+            digest.update(files[path])
+        folder = f"code/{digest.hexdigest()[:16]}"
+        for path, content in files.items():
+            self._files.create(f"{name}/{folder}/{path}", lambda content=content: [content])  # type: ignore[misc]
+        return folder
+
+    def _remove_code(self, name: str, kept: str) -> None:
+        for path in self._files.list(f"{name}/code/"):
+            folder = re.match(r"code/[0-9a-f]{16}", path[len(name) + 1 :])
+            if folder and folder[0] not in kept:
+                self._files.remove(path)
+
+
+def find_model_files(model_path: str) -> dict[str, Content]:
+    """The files of a model on this machine: one file with what lies beside it under its name, or a folder."""
+    path = Path(model_path).resolve()
+    if not path.exists():
+        raise WorkspaceException(f"model_path: {model_path} does not exist")
+    root, found = (path, sorted(path.rglob("*"))) if path.is_dir() else (path.parent, [path, *_weights(path)])
+    files = [each for each in found if each.is_file() and not any(part.startswith(".") or part in ("node_modules", "__pycache__") for part in each.relative_to(root).parts)]
+    if not files:
+        raise WorkspaceException(f"model_path: {model_path} is an empty folder")
+    return {each.relative_to(root).as_posix(): lambda each=each: _pieces(each) for each in files}  # type: ignore[misc]
+
+
+def _weights(path: Path) -> list[Path]:
+    """The files with weights that an ONNX file names: entries ``location`` of its external data."""
+    if path.suffix.lower() != ".onnx" or path.stat().st_size == 0:
+        return []
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        # StringStringEntryProto: key = 1, value = 2, whose length is below 128 for every usual name.
+        entry = rb"\x0a\x08location\x12([\x01-\x7f])([^\x00-\x1f]+)"
+        names = {match[2][: match[1][0]] for match in re.finditer(entry, content)}
+    found = []
+    for name in sorted(names):
+        file_name = name.decode(errors="replace")
+        place = path.parent / file_name
+        if Path(file_name).is_absolute() or ".." in Path(file_name).parts:
+            raise WorkspaceException(f"{path.name} has weights in {file_name}, outside its folder: save it again with the weights beside it")
+        if place != path and not place.is_file():
+            raise WorkspaceException(f"{path.name} has weights in {file_name}, which is not in {path.parent}")
+        if place != path:
+            found.append(place)
+    return found
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 20):
+            yield piece
+
+
+def check_service_name(name: str) -> None:
+    if not _SERVICE_NAME.match(name):
+        raise WorkspaceException(
+            f'"{name}" is not a valid service name: use 3 to 32 lower-case letters, digits or "-", starting with a letter'
+        )
+
+
+def add_properties(before: Mapping[str, str], added: Mapping[str, str]) -> dict[str, str]:
+    for name, value in added.items():
+        if before.get(name, value) != value:
+            raise WorkspaceException(f"properties.{name}: is set, and properties do not change; use a tag")
+    return {**before, **added}
+
+
+def _check_model_name(name: str) -> None:
+    if not _MODEL_NAME.match(name):
+        raise WorkspaceException(
+            f'"{name}" is not a valid name of a model: use 1 to 255 letters, digits, "-", "_" or ".", starting with a letter or digit'
+        )
+
+
+def _labels(kind: str, labels: Mapping[str, str] | None) -> dict[str, str]:
+    for name, value in (labels or {}).items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise WorkspaceException(f"{kind}: names and values are texts, not {name!r}: {value!r}")
+    return dict(labels or {})
+
+
+def _encode(record: ModelRecord, deleted_at: str | None = None) -> str:
+    content: dict[str, Any] = {
+        "createdAt": record.created_at,
+        "description": record.description,
+        "tags": record.tags,
+        "properties": record.properties,
+        "files": [{"path": file.path, "bytes": file.bytes, "sha256": file.sha256} for file in record.files],
+    }
+    if deleted_at is not None:
+        content["deletedAt"] = deleted_at
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _decode(name: str, version: int, text: str) -> ModelRecord | None:
+    content = json.loads(text)
+    if content.get("deletedAt") is not None:
+        return None
+    files = tuple(ModelFile(file["path"], file["bytes"], file.get("sha256")) for file in content["files"])
+    return ModelRecord(
+        name,
+        version,
+        content["createdAt"],
+        content.get("description", ""),
+        content.get("tags", {}),
+        content.get("properties", {}),
+        files,
+    )
+
+
+def _pinned_versions(text: str) -> set[int]:
+    found: set[int] = set()
+
+    def visit(value: Any, key: str) -> None:
+        if key == "version" and isinstance(value, int):
+            found.add(value)
+        if key == "path" and isinstance(value, str) and (match := re.match(r"(\d+)/", value)):
+            found.add(int(match[1]))
+        if isinstance(value, dict):
+            for name, each in value.items():
+                visit(each, name)
+
+    definition = json.loads(text.lstrip("\ufeff"))
+    visit(definition.get("models"), "")
+    visit(definition.get("deployments"), "")
+    return found
+
+
+def _move_files(value: Any, moved: Any, key: str = "") -> Any:
+    if isinstance(value, list):
+        return [_move_files(each, moved) for each in value]
+    if not isinstance(value, dict):
+        return moved(value) if key in ("entryScript", "script") and isinstance(value, str) else value
+    return {
+        name: moved(each) if key == "schema" and name == "input" else _move_files(each, moved, name)
+        for name, each in value.items()
+    }
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

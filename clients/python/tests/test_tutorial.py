@@ -1,0 +1,164 @@
+"""The programs of Azure Machine Learning's tutorials, with the import changed, against a folder and an app that runs."""
+
+import json
+import os
+import tempfile
+import unittest
+from pathlib import Path
+
+from scoring_functions import (
+    AciWebservice,
+    AksWebservice,
+    BatchJob,
+    InferenceConfig,
+    JobException,
+    LocalWebservice,
+    Model,
+    ModelNotFoundException,
+    Webservice,
+    WebserviceException,
+    Workspace,
+    WorkspaceException,
+)
+
+PROJECT = os.environ["SCORING_TEST_PROJECT"]
+URL = os.environ["SCORING_TEST_URL"]
+SAMPLES = Path(os.environ["SCORING_TEST_SAMPLES"])
+DIABETES = json.loads((SAMPLES / "diabetes/sample.json").read_text())
+#: What Azure Machine Learning's own example publishes for these two rows.
+SCORES = [217.67978776218715, 224.78937091757172]
+
+
+def open_workspace() -> Workspace:
+    return Workspace.from_folder(PROJECT, url=URL)
+
+
+class Tutorial(unittest.TestCase):
+    def test_register_deploy_score_regenerate_update_list_delete(self) -> None:
+        ws = open_workspace()
+        model = Model.register(
+            workspace=ws,
+            model_path=str(SAMPLES / "diabetes/1/model.onnx"),
+            model_name="sklearn_regression_model",
+            tags={"area": "diabetes", "type": "regression"},
+            description="Ridge regression model to predict diabetes",
+            model_framework="ScikitLearn",
+        )
+        self.assertEqual((model.name, model.version), ("sklearn_regression_model", 1))
+        self.assertEqual(model.properties, {"model_framework": "ScikitLearn"})
+
+        inference_config = InferenceConfig(sample=DIABETES)
+        deployment_config = AciWebservice.deploy_configuration(
+            cpu_cores=1, memory_gb=1, tags={"data": "diabetes"}, description="Predict diabetes", auth_enabled=True
+        )
+        service = Model.deploy(ws, "py-diabetes", [model], inference_config, deployment_config)
+        service.wait_for_deployment(show_output=True)
+        self.assertEqual(service.state, "Healthy")
+        self.assertEqual((service.auth_enabled, service.token_auth_enabled), (True, False))
+        self.assertEqual(service.scoring_uri, f"{URL}/api/v1/service/py-diabetes/score")
+
+        self.assertEqual(service.run(input_data=json.dumps(DIABETES)), SCORES)
+        self.assertEqual(service.run(json.dumps(DIABETES).encode("utf8")), SCORES)
+        self.assertEqual(service.run(DIABETES["data"]), SCORES)
+
+        log = Path(PROJECT, ".local/app.log")
+        log.write_text("[other] x\n[py-diabetes] one\n[py-diabetes/blue] two\n")
+        self.assertEqual(service.get_logs(num_lines=1), "[py-diabetes/blue] two\n")
+
+        primary, secondary = service.get_keys()
+        assert primary is not None and secondary is not None
+        service.regen_key("Primary")
+        self.assertNotEqual(service.get_keys()[0], primary)
+        self.assertEqual(service.get_keys()[1], secondary)
+        self.assertEqual(service.run(DIABETES), SCORES)
+        other = Webservice(ws, "py-diabetes")
+        other.regen_key("Primary", set_key="0123456789abcdef0123456789abcdef")
+        self.assertEqual(service.run(DIABETES), SCORES)  # a stale key is read again
+
+        second = Model.register(ws, str(SAMPLES / "diabetes/1/model.onnx"), "sklearn_regression_model")
+        service.update(models=[second], inference_config=inference_config, tags={"data": "diabetes", "stage": "two"})
+        service.wait_for_deployment()
+        self.assertEqual(list(service.model_ids), ["sklearn_regression_model:2"])
+        self.assertEqual(service.run(DIABETES), SCORES)
+        with self.assertRaisesRegex(WebserviceException, "No parameters provided to update."):
+            service.update()
+
+        self.assertEqual([each.name for each in Webservice.list(ws, model_name="sklearn_regression_model")], ["py-diabetes"])
+        self.assertEqual([each.name for each in Webservice.list(ws, tags=[["stage", "two"]])], ["py-diabetes"])
+        self.assertIn("py-diabetes", ws.webservices)
+        self.assertEqual([each.id for each in Model.list(ws, name="sklearn_regression_model")], [model.id, second.id])
+        self.assertEqual(Model(ws, "sklearn_regression_model").version, 2)
+        service.delete()
+        self.assertEqual([each.name for each in Webservice.list(ws, model_name="sklearn_regression_model")], [])
+        with self.assertRaisesRegex(WebserviceException, "WebserviceNotFound"):
+            Webservice(ws, "py-diabetes")
+        model.delete()
+        with self.assertRaises(ModelNotFoundException):
+            Model(ws, id=model.id)
+
+    def test_script_and_errors_of_the_service(self) -> None:
+        ws = open_workspace()
+        model = Model.register(ws, str(SAMPLES / "iris/1/model.onnx"), "iris")
+        config = InferenceConfig(entry_script="score.ts", source_directory=os.environ["SCORING_TEST_SCRIPTS"])
+        service = Model.deploy(ws, "py-iris", [model], config, LocalWebservice.deploy_configuration())
+        with self.assertRaises(WebserviceException) as refused:
+            service.wait_for_deployment()  # the script loads a model of another name
+        self.assertIn("cannot be served", str(refused.exception))
+        service.delete()
+        # A model that has the name of its service is not copied.
+        own = Model.register(ws, str(SAMPLES / "diabetes/1/model.onnx"), "py-plain")
+        plain = Model.deploy(ws, "py-plain", [own], deployment_config=AksWebservice.deploy_configuration(auth_enabled=False))
+        plain.wait_for_deployment()
+        self.assertFalse(plain.auth_enabled)
+        self.assertEqual(plain.run(DIABETES), SCORES)
+        with self.assertRaises(WebserviceException) as failure:
+            plain.run({"data": [[1.0]]})
+        self.assertEqual((failure.exception.status_code, failure.exception.code), (400, "INPUT_SHAPE_MISMATCH"))
+        with tempfile.TemporaryDirectory() as folder:
+            copied = own.download(folder)
+            self.assertEqual(Path(copied, "model.onnx").read_bytes(), (SAMPLES / "diabetes/1/model.onnx").read_bytes())
+
+    def test_batch_jobs(self) -> None:
+        ws = open_workspace()
+        model = Model.register(ws, str(SAMPLES / "diabetes/1/model.onnx"), "py-nightly")
+        service = Model.deploy(ws, "py-nightly", [model])
+        service.wait_for_deployment()
+        job = BatchJob.submit(service, {"jobId": "small", "input": {"rows": [*DIABETES["data"], [1]]}})
+        done = job.wait()
+        self.assertEqual((done["progress"]["succeeded"], done["progress"]["failed"]), (2, 1))
+        results = list(job.results())
+        self.assertEqual([each.get("prediction") for each in results], [*SCORES, None])
+        self.assertEqual(results[2]["error"]["code"], "INPUT_SHAPE_MISMATCH")
+        self.assertEqual([each["jobId"] for each in BatchJob.list(service)], ["small"])
+        failed = BatchJob.submit(service, {"input": {"rows": [[1], [1]]}, "errorThreshold": 0})
+        with self.assertRaises(JobException) as ended:
+            failed.wait()
+        self.assertEqual(ended.exception.job["error"]["code"], "ERROR_THRESHOLD_EXCEEDED")
+
+
+class Mistakes(unittest.TestCase):
+    def test_say_what_to_do(self) -> None:
+        cases = [
+            (lambda: InferenceConfig(entry_script="score.py"), "Python is not run"),
+            (lambda: InferenceConfig(environment=object()), "there is no environment to describe"),
+            (lambda: AciWebservice.deploy_configuration(dns_name_label="x"), "dns_name_label: belongs to the app"),
+            (lambda: AksWebservice.deploy_configuration(auth_enabled=True, token_auth_enabled=True), "keys or tokens, not both"),
+            (lambda: AciWebservice.deploy_configuration(cpu_core=1), "cpu_core: is no parameter here"),
+            (lambda: Workspace.from_folder("/"), "there is no project"),
+            (lambda: Model.register(open_workspace(), "none.onnx", "x"), "none.onnx does not exist"),
+            (lambda: Model.register(open_workspace(), str(SAMPLES / "iris/1/model.onnx"), "a b"), "not a valid name of a model"),
+            (lambda: Model.deploy(open_workspace(), "Upper", []), "not a valid service name"),
+            (lambda: Model.deploy(open_workspace(), "no-models", []), "has one model"),
+            (lambda: Webservice(open_workspace(), "none"), "WebserviceNotFound"),
+        ]
+        for act, message in cases:
+            with self.subTest(message), self.assertRaisesRegex(WorkspaceException, message):
+                act()
+        with self.assertRaisesRegex(AttributeError, "there is no management server"):
+            open_workspace().resource_group
+        notes = AciWebservice.deploy_configuration(cpu_cores=1, memory_gb=0.5).notes
+        self.assertEqual(notes, ("cpu_cores, memory_gb: the app decides the size of an instance (guide/deploy.md), not the service",))
+
+
+if __name__ == "__main__":
+    unittest.main()

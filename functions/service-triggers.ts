@@ -1,0 +1,76 @@
+/** The triggers that services declare in `service.json`, besides HTTP. (guide/triggers.md) */
+import { app, type InvocationContext, output } from '@azure/functions'
+import { makeScoring, serviceBus, triggerPlan } from '../src/compose/service-triggers.ts'
+import type { ServiceTrigger } from '../src/models/definition/plan-triggers.ts'
+import { scoreBlob } from '../src/triggers/score-blob.ts'
+import { scoreBusMessage } from '../src/triggers/score-bus-message.ts'
+import { scoreQueueMessage } from '../src/triggers/score-queue-message.ts'
+
+type Of<Kind> = ServiceTrigger & { readonly kind: Kind }
+
+/** Bytes as they are: the library would parse text as JSON, which makes 1 of 1.0 and a number of "1". */
+const dataType = 'binary'
+
+function onBlob(trigger: Of<'blob'>): void {
+  const { service, input, connection, source } = trigger
+  const options = {
+    path: input,
+    connection,
+    source: source === 'eventGrid' ? ('EventGrid' as const) : ('LogsAndContainerScan' as const),
+    dataType,
+    return: output.storageBlob({ path: trigger.output, connection }),
+    handler: (blob: unknown, { triggerMetadata = {}, invocationId }: InvocationContext) =>
+      scoreBlob(blob, triggerMetadata, trigger, { ...makeScoring(service, 'blob'), id: invocationId }),
+  }
+  app.storageBlob(`blob-trigger-${service}`, options)
+}
+
+function onQueue(trigger: Of<'queue'>): void {
+  const { service, input, connection } = trigger
+  const poison = output.storageQueue({ queueName: `${input}-poison`, connection })
+  const options = {
+    queueName: input,
+    connection,
+    dataType,
+    return: output.storageQueue({ queueName: trigger.output, connection }),
+    extraOutputs: [poison],
+    handler: async (message: unknown, context: InvocationContext) => {
+      const id = String(context.triggerMetadata?.id ?? context.invocationId)
+      const writes = await scoreQueueMessage(message, id, trigger, makeScoring(service, 'queue'))
+      if (writes.poison !== undefined) context.extraOutputs.set(poison, writes.poison)
+      return writes.answer
+    },
+  }
+  app.storageQueue(`queue-trigger-${service}`, options)
+}
+
+/**
+ * One message an invocation, many invocations at a time: requests that wait together share a run as those of HTTP do, and the host
+ * settles each message by itself. With batches it renews no locks, and does not tell which ids belong to which message.
+ * (Azure-Functions, issue 2084)
+ */
+function onServiceBus(trigger: Of<'serviceBus'>): void {
+  const { service, input, connection } = trigger
+  const options = {
+    queueName: input,
+    connection,
+    dataType,
+    cardinality: 'one' as const,
+    isSessionsEnabled: false,
+    autoCompleteMessages: true,
+    handler: (message: unknown, { triggerMetadata = {}, invocationId }: InvocationContext) =>
+      scoreBusMessage(message, triggerMetadata, trigger, {
+        ...makeScoring(service, 'service-bus'),
+        service,
+        id: invocationId,
+        bus: serviceBus(),
+      }),
+  }
+  app.serviceBusQueue(`service-bus-trigger-${service}`, options)
+}
+
+for (const trigger of triggerPlan.runs) {
+  if (trigger.kind === 'blob') onBlob(trigger)
+  else if (trigger.kind === 'queue') onQueue(trigger)
+  else onServiceBus(trigger)
+}

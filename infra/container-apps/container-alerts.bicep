@@ -1,0 +1,46 @@
+metadata description = 'Alerts of the container app, over the lines that it logs with SCORING_LOG=json.'
+
+@export()
+var containerAlerts = [
+  {
+    name: 'server-errors'
+    description: 'More than 1 % of the requests, and at least 5, ended with a status of 500 or more.'
+    severity: 1
+    query: '''
+ContainerAppConsoleLogs
+| extend line = parse_json(Log)
+| where isnotempty(line.status)
+| summarize failed = countif(toint(line.status) >= 500), total = count()
+| where failed >= 5 and failed * 100.0 > total
+'''
+  }
+  {
+    name: 'restarts'
+    description: 'A container does not start or keeps ending. Its last lines in ContainerAppConsoleLogs say why.'
+    severity: 1
+    query: '''
+ContainerAppSystemLogs
+| where Reason in ("ContainerBackOff", "BackOff", "ContainerCrashing", "ProbeFailed", "ReplicaUnhealthy")
+| summarize events = count()
+| where events >= 5
+'''
+  }
+  {
+    name: 'poison'
+    description: 'A message of a batch job has failed so often that it was given up. The job names the rows, or the reason.'
+    severity: 1
+    query: '''
+ContainerAppConsoleLogs
+| where Log contains "-poison'"
+'''
+  }
+  {
+    name: 'keys-unavailable'
+    description: 'Callers get 503 because the keys of their service cannot be read: is the vault reachable, and has the identity its role?'
+    severity: 1
+    query: '''
+ContainerAppConsoleLogs
+| where Log has "KEYS_UNAVAILABLE"
+'''
+  }
+]

@@ -1,0 +1,103 @@
+/**
+ * Subscribes functions to Event Grid, once they are deployed: `key-rotated` to the vault, and blob triggers whose source is Event
+ * Grid to their containers. azd runs this after `azd deploy`; a second run changes nothing.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  HookError,
+  openResourceManager,
+  type Resource,
+  type ResourceManager,
+  requireVariable,
+  resourceGroupPath,
+  runHook,
+} from './resource-manager.ts'
+
+const siteApi = '2025-03-01'
+const eventGridApi = '2025-02-15'
+/** The host tells Azure of its functions some time after a deployment. */
+const maxWaitMs = 5 * 60_000
+
+interface Binding {
+  readonly type: string
+  readonly source?: string
+  readonly path?: string
+}
+
+await runHook(async () => {
+  const { env } = process
+  const group = resourceGroupPath(env)
+  const site = `${group}/providers/Microsoft.Web/sites/${requireVariable(env, 'AZURE_FUNCTION_APP_NAME')}`
+  const topics = `${group}/providers/Microsoft.EventGrid/systemTopics`
+  const manager = await openResourceManager(requireVariable(env, 'AZURE_RESOURCE_MANAGER'))
+
+  const functions = await waitForFunctions(manager, site)
+  const keyTopic = `${topics}/${requireVariable(env, 'AZURE_KEY_EVENTS_TOPIC')}`
+  await manager.put(`${keyTopic}/eventSubscriptions/key-rotated`, eventGridApi, {
+    properties: {
+      destination: {
+        endpointType: 'AzureFunction',
+        properties: { resourceId: `${site}/functions/key-rotated`, maxEventsPerBatch: 1 },
+      },
+      eventDeliverySchema: 'EventGridSchema',
+      filter: {
+        includedEventTypes: ['Microsoft.KeyVault.SecretNewVersionCreated', 'Microsoft.KeyVault.SecretExpired'],
+      },
+    },
+  })
+  console.log('key-rotated hears of changed keys.')
+
+  const blobTriggers = functions.flatMap(each => {
+    const binding = bindingsOf(each).find(
+      ({ type, source }) => /^blobTrigger$/i.test(type) && /^eventGrid$/i.test(source ?? ''),
+    )
+    return binding ? [{ name: nameOf(each), path: binding.path ?? '' }] : []
+  })
+  if (blobTriggers.length === 0) return
+  // The path of the host that takes these events asks for its own key.
+  const { systemKeys } = await manager.post(`${site}/host/default/listkeys`, siteApi)
+  const key = (systemKeys as Record<string, string> | undefined)?.blobs_extension
+  if (!key)
+    throw new HookError('the app has no key "blobs_extension" yet, which its host makes with the first blob trigger')
+  const host = (await manager.get(site, siteApi))?.properties?.defaultHostName
+  const blobTopic = `${topics}/${requireVariable(env, 'AZURE_BLOB_EVENTS_TOPIC')}`
+  for (const { name, path } of blobTriggers) {
+    const query = new URLSearchParams({ functionName: `Host.Functions.${name}`, code: key })
+    const [container] = path.split('/')
+    await manager.put(`${blobTopic}/eventSubscriptions/${name}`, eventGridApi, {
+      properties: {
+        destination: {
+          endpointType: 'WebHook',
+          properties: { endpointUrl: `https://${host}/runtime/webhooks/blobs?${query}` },
+        },
+        eventDeliverySchema: 'EventGridSchema',
+        filter: {
+          includedEventTypes: ['Microsoft.Storage.BlobCreated'],
+          subjectBeginsWith: `/blobServices/default/containers/${container}/`,
+        },
+      },
+    })
+    console.log(`${name} hears of blobs in ${container}.`)
+  }
+})
+
+async function waitForFunctions(manager: ResourceManager, site: string): Promise<readonly Resource[]> {
+  for (const until = Date.now() + maxWaitMs; ; await delay(5000)) {
+    const functions = await manager.list(`${site}/functions`, siteApi)
+    if (functions.some(each => nameOf(each) === 'key-rotated')) return functions
+    if (Date.now() > until)
+      throw new HookError(
+        `the app has no function "key-rotated" after ${maxWaitMs / 60_000} minutes: does it start? (Log stream in the portal.) Then: azd hooks run postdeploy`,
+      )
+  }
+}
+
+/** The name of a list's entry is `<app>/<function>`. */
+function nameOf({ name }: Resource): string {
+  return name.split('/').at(-1) ?? name
+}
+
+function bindingsOf({ properties }: Resource): readonly Binding[] {
+  const config = properties?.config as { bindings?: Binding[] } | undefined
+  return config?.bindings ?? []
+}

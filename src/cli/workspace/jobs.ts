@@ -1,0 +1,174 @@
+import { createWriteStream, existsSync } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { ReadableStream } from 'node:stream/web'
+import { BatchJob, type JobDescription, JobError, type JobSubmission } from '../../client/index.ts'
+import { StartupError } from '../../errors.ts'
+import { formatTable, onOneLine, openTerminal } from '../terminal.ts'
+import { UsageError } from '../usage-error.ts'
+import { openService, openWorkspace, printJson, type WorkspaceOptions } from './open.ts'
+import { JobProgress } from './progress.ts'
+
+export interface SubmitOptions extends WorkspaceOptions {
+  readonly blob?: string
+  readonly inputUrl?: string
+  readonly id?: string
+  readonly output?: string
+  readonly format?: 'jsonl' | 'csv'
+  readonly columns?: string
+  readonly header?: boolean
+  readonly miniBatchSize?: number
+  readonly errorThreshold?: number
+  readonly maxRetries?: number
+  readonly watch?: boolean
+}
+
+/** @returns whether the job has not failed */
+export async function submitJob(name: string, file: string | undefined, options: SubmitOptions): Promise<boolean> {
+  const given = [file, options.blob, options.inputUrl].filter(each => each !== undefined)
+  if (given.length !== 1) throw new UsageError('give one input: a file, --blob <container>/<path>, or --input-url')
+  const service = await openService(name, options)
+  const { columns, header, id: jobId, output: blob, format, miniBatchSize, errorThreshold, maxRetries } = options
+  const form = { ...(columns !== undefined && { columns: columns.split(',') }), ...(header === false && { header }) }
+  const output = { ...(blob !== undefined && { blob }), ...(format !== undefined && { format }) }
+  const submission: JobSubmission = {
+    ...(jobId !== undefined && { jobId }),
+    input: { ...(await findInput(file, options)), ...form },
+    ...(Object.keys(output).length > 0 && { output }),
+    ...(miniBatchSize !== undefined && { miniBatchSize }),
+    ...(errorThreshold !== undefined && { errorThreshold }),
+    ...(maxRetries !== undefined && { maxRetries }),
+  }
+  const job = await BatchJob.submit(service, submission)
+  if (options.watch) return follow(job, options)
+  if (options.json) printJson(await job.status())
+  else console.log(job.jobId)
+  if (!options.json) console.error(`Watch it: npx scoring jobs watch ${name} ${job.jobId}`)
+  return true
+}
+
+async function findInput(
+  file: string | undefined,
+  options: SubmitOptions,
+): Promise<{ blob: string } | { url: string }> {
+  if (options.inputUrl !== undefined) return { url: options.inputUrl }
+  if (file === undefined) return { blob: options.blob as string }
+  const workspace = await openWorkspace(options)
+  return { blob: await workspace.store.uploadInput(file) }
+}
+
+export async function listJobs(name: string, options: WorkspaceOptions & { readonly limit: number }): Promise<void> {
+  const jobs: JobDescription[] = []
+  for await (const job of BatchJob.list(await openService(name, options))) {
+    jobs.push(job)
+    if (jobs.length === options.limit) break
+  }
+  if (options.json) return printJson(jobs)
+  if (jobs.length === 0) return console.error(`${name} has no jobs`)
+  const rows = jobs.map(job => [
+    job.jobId,
+    job.status,
+    `${Math.floor(job.progress.percent)}%`,
+    String(job.progress.rows),
+    String(job.progress.failed),
+    job.createdAt.slice(0, 16).replace('T', ' '),
+  ])
+  const right = { align: 'right' as const }
+  const columns = [
+    ...[{ title: 'JOB', overflow: 'cut' as const }, { title: 'STATUS' }, { title: 'DONE', ...right }],
+    ...[{ title: 'ROWS', ...right }, { title: 'FAILED', ...right }, { title: 'SUBMITTED (UTC)' }],
+  ]
+  console.log(formatTable(rows, openTerminal(), { columns }))
+}
+
+export async function showJob(name: string, jobId: string, options: WorkspaceOptions): Promise<void> {
+  printJob(await new BatchJob(await openService(name, options), jobId).status(), options)
+}
+
+/** @returns whether the job has completed */
+export async function watchJob(name: string, jobId: string, options: WorkspaceOptions): Promise<boolean> {
+  return follow(new BatchJob(await openService(name, options), jobId), options)
+}
+
+export async function cancelJob(name: string, jobId: string, options: WorkspaceOptions): Promise<void> {
+  const job = await new BatchJob(await openService(name, options), jobId).cancel()
+  if (options.json) printJson(job)
+  else console.log(job.status)
+}
+
+/** Prints the results as they are, to be read by a program. */
+export async function printResults(name: string, jobId: string, options: WorkspaceOptions): Promise<void> {
+  const job = new BatchJob(await openService(name, options), jobId)
+  const lines = Readable.fromWeb((await job.download()) as ReadableStream<Uint8Array>)
+  try {
+    await pipeline(lines, process.stdout, { end: false })
+  } catch (failure) {
+    // `| head` reads no further.
+    if (!['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'].includes((failure as NodeJS.ErrnoException).code ?? '')) throw failure
+  }
+}
+
+export interface DownloadOptions extends WorkspaceOptions {
+  readonly out?: string
+  readonly force?: boolean
+}
+
+export async function downloadResults(name: string, jobId: string, options: DownloadOptions): Promise<void> {
+  const job = new BatchJob(await openService(name, options), jobId)
+  const { output } = await job.status()
+  const out = options.out ?? `${jobId}.${output?.format ?? 'jsonl'}`
+  if (existsSync(out) && !options.force)
+    throw new StartupError(`${out} exists; name another file with --out, or give --force`)
+  const stream = await job.download()
+  const partial = `${out}.part`
+  try {
+    await pipeline(Readable.fromWeb(stream as ReadableStream<Uint8Array>), createWriteStream(partial))
+    await rename(partial, out)
+  } catch (failure) {
+    await rm(partial, { force: true })
+    throw failure
+  }
+  if (options.json) printJson({ jobId, file: out })
+  else console.log(out)
+}
+
+/** Shows the progress until the job has ended. Ctrl+C ends the command, and not the job. */
+async function follow(job: BatchJob, options: WorkspaceOptions): Promise<boolean> {
+  const progress = new JobProgress({ stream: process.stderr, environment: process.env, now: () => performance.now() })
+  const onInterrupt = () => {
+    progress.end()
+    console.error(`The job goes on: npx scoring jobs watch ${job.service.name} ${job.jobId}`)
+    process.exit(130)
+  }
+  process.once('SIGINT', onInterrupt)
+  try {
+    const done = await job.wait({ onProgress: each => progress.update(each) })
+    progress.end()
+    printJob(done, options)
+    return true
+  } catch (failure) {
+    progress.end()
+    if (!(failure instanceof JobError)) throw failure
+    printJob(failure.job, options)
+    return false
+  } finally {
+    process.off('SIGINT', onInterrupt)
+  }
+}
+
+function printJob(job: JobDescription, { json }: WorkspaceOptions): void {
+  if (json) return printJson(job)
+  const terminal = openTerminal()
+  const { rows, succeeded, failed, percent } = job.progress
+  const lines = [
+    ['job', terminal.paint('bold', job.jobId)],
+    ['status', `${job.status}, ${Math.floor(percent)}%`],
+    ['rows', `${rows}: ${succeeded} succeeded, ${failed} failed`],
+    ['submitted', job.createdAt],
+    ['ended', job.endedAt ?? ''],
+    ['output', job.output?.blob ?? ''],
+    ['error', job.error ? `${onOneLine(job.error.message)} (${job.error.code})` : ''],
+  ].filter(([, value]) => value)
+  console.log(formatTable(lines as string[][], terminal, { columns: [{}, { overflow: 'wrap' }] }))
+}

@@ -1,0 +1,226 @@
+import type { CallOptions } from './caller.ts'
+import { decodeJson, encodeJson } from './json.ts'
+import { RequestError } from './request-error.ts'
+import { wait } from './wait.ts'
+import type { Webservice } from './webservice.ts'
+
+/** What is to be scored; guide/batch-jobs.md explains each member. */
+export interface JobSubmission {
+  /** Identifies the job within its service: the same id with the same content is the same job. Default: a new id. */
+  readonly jobId?: string
+  /** A blob, `<container>/<path>`; a URL with a shared access signature; or the rows themselves, up to 1 MiB. */
+  readonly input: ({ readonly blob: string } | { readonly url: string } | { readonly rows: readonly unknown[] }) & {
+    readonly format?: 'csv' | 'jsonl' | 'json' | 'parquet'
+    readonly isGzip?: boolean
+    readonly header?: boolean
+    readonly columns?: readonly string[]
+  }
+  readonly output?: { readonly blob?: string; readonly format?: 'jsonl' | 'csv' }
+  /** Rows per chunk. */
+  readonly miniBatchSize?: number
+  /** Most failed rows; -1: any number. */
+  readonly errorThreshold?: number
+  /** Retries of a row after failures that it did not cause. */
+  readonly maxRetries?: number
+}
+
+/** As Azure ML calls them. */
+export type JobStatus =
+  | 'NotStarted'
+  | 'Running'
+  | 'Finalizing'
+  | 'Completed'
+  | 'Failed'
+  | 'CancelRequested'
+  | 'Canceled'
+
+/** A job as the service shows it. */
+export interface JobDescription {
+  readonly jobId: string
+  readonly service?: string
+  readonly status: JobStatus
+  readonly progress: {
+    /** Rows of the input that are known so far. */
+    readonly rows: number
+    readonly succeeded: number
+    readonly failed: number
+    readonly chunks: number
+    readonly chunksDone: number
+    /** 0 to 100, of the whole input. */
+    readonly percent: number
+  }
+  /** ISO 8601, as the other times. */
+  readonly createdAt: string
+  readonly startedAt?: string
+  readonly endedAt?: string
+  readonly output?: {
+    /** `<container>/<path>` */
+    readonly blob: string
+    readonly format: string
+    readonly partial?: string
+  }
+  readonly error?: { readonly code: string; readonly message: string }
+}
+
+/** The result of one row: its prediction, or why it has none. */
+export type RowResult<Prediction = unknown> = {
+  /** Number of the row, from 0. */
+  readonly index: number
+} & (
+  | { readonly prediction: Prediction; readonly error?: undefined }
+  | { readonly prediction?: undefined; readonly error: { readonly code: string; readonly message: string } }
+)
+
+/** How a job is waited for. */
+export interface WaitOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Most milliseconds to wait; absent: until the job has ended. */
+  readonly timeoutMs?: number | undefined
+  /** Called with each state of the job that is seen. */
+  readonly onProgress?: ((job: JobDescription) => void) | undefined
+}
+
+const ended: ReadonlySet<JobStatus> = new Set(['Completed', 'Failed', 'Canceled'])
+/** Small jobs end in less than a second, so the first questions come soon. */
+const firstPollMs = 200
+const maxPollMs = 5000
+
+/** A job that did not end as `Completed`. */
+export class JobError extends Error {
+  override readonly name = 'JobError'
+  readonly job: JobDescription
+
+  constructor(job: JobDescription) {
+    const why = job.error ? `: ${job.error.message} (${job.error.code})` : ''
+    super(`job ${job.jobId} is ${job.status}${why}`)
+    this.job = job
+  }
+}
+
+/** A batch job of a service: a file of any size is scored, and each row appears once and in order in the output. */
+export class BatchJob {
+  readonly service: Webservice
+  readonly jobId: string
+
+  /** A job that was submitted before. */
+  constructor(service: Webservice, jobId: string) {
+    this.service = service
+    this.jobId = jobId
+  }
+
+  /**
+   * Submits a job. To submit the same content with the same `jobId` again gives the same job, so that a lost answer does no harm.
+   *
+   * @throws RequestError e.g. JOB_INVALID, JOB_INPUT_MISSING, JOB_ID_TAKEN
+   */
+  static async submit(service: Webservice, submission: JobSubmission, options: CallOptions = {}): Promise<BatchJob> {
+    // A try that is repeated must not become a second job.
+    const { jobId = `job-${crypto.randomUUID()}`, ...rest } = submission
+    const body = encodeJson({ jobId, ...rest })
+    const headers = { 'content-type': 'application/json' }
+    const job = await service.caller.send('/jobs', { method: 'POST', headers, body }, options, readJob)
+    return new BatchJob(service, job.jobId)
+  }
+
+  /** Lists the jobs of a service, newest first. */
+  static async *list(service: Webservice, options: CallOptions = {}): AsyncGenerator<JobDescription> {
+    let marker: string | undefined
+    do {
+      const query = new URLSearchParams({ limit: '100', ...(marker !== undefined && { marker }) })
+      const page = await service.caller.send(`/jobs?${query}`, { method: 'GET' }, options, async response => {
+        return decodeJson(await response.text()) as { jobs: JobDescription[]; nextMarker?: string }
+      })
+      yield* page.jobs
+      marker = page.nextMarker
+    } while (marker !== undefined)
+  }
+
+  /** @throws RequestError JOB_UNKNOWN */
+  status(options: CallOptions = {}): Promise<JobDescription> {
+    return this.#call('GET', options)
+  }
+
+  /** Asks the job to stop; `wait` tells when it has. @throws RequestError JOB_NOT_CANCELLABLE */
+  cancel(options: CallOptions = {}): Promise<JobDescription> {
+    return this.#call('DELETE', options)
+  }
+
+  /**
+   * Waits until the job has ended.
+   *
+   * @returns the completed job
+   * @throws JobError when it failed or was cancelled; RequestError when it has not ended in time
+   */
+  async wait({ signal, timeoutMs, onProgress }: WaitOptions = {}): Promise<JobDescription> {
+    const startedAt = performance.now()
+    for (let pollMs = firstPollMs; ; pollMs = Math.min(maxPollMs, pollMs * 1.5)) {
+      const job = await this.status({ signal })
+      onProgress?.(job)
+      if (job.status === 'Completed') return job
+      if (ended.has(job.status)) throw new JobError(job)
+      if (timeoutMs !== undefined && performance.now() - startedAt + pollMs > timeoutMs)
+        throw new RequestError(`job ${this.jobId} is ${job.status} after ${timeoutMs} ms; it goes on`)
+      await wait(pollMs, signal)
+    }
+  }
+
+  /**
+   * Reads the results of a completed job, row by row and in order, however many there are.
+   *
+   * @throws JobError when it failed or was cancelled; RequestError JOB_NOT_COMPLETED when it has not ended
+   */
+  async *results<Prediction = unknown>(
+    options: Pick<CallOptions, 'signal'> = {},
+  ): AsyncGenerator<RowResult<Prediction>> {
+    const { output } = await this.status(options)
+    if (output !== undefined && output.format !== 'jsonl')
+      throw new TypeError(`the results of job ${this.jobId} are ${output.format}; read them with download()`)
+    for await (const line of linesOf(await this.download(options)))
+      if (line !== '') yield decodeJson(line) as RowResult<Prediction>
+  }
+
+  /**
+   * Streams the file of results as it is.
+   *
+   * @throws JobError when the job failed or was cancelled; RequestError JOB_NOT_COMPLETED when it has not ended
+   */
+  async download({ signal }: Pick<CallOptions, 'signal'> = {}): Promise<ReadableStream<Uint8Array>> {
+    const path = `/jobs/${encodeURIComponent(this.jobId)}/output`
+    try {
+      return await this.service.caller.send(path, { method: 'GET' }, { signal }, ({ body }) => body ?? emptyStream())
+    } catch (failure) {
+      if (!(failure instanceof RequestError) || failure.code !== 'JOB_NOT_COMPLETED') throw failure
+      const job = await this.status({ signal })
+      throw ended.has(job.status) && job.status !== 'Completed' ? new JobError(job) : failure
+    }
+  }
+
+  #call(method: string, options: CallOptions): Promise<JobDescription> {
+    return this.service.caller.send(`/jobs/${encodeURIComponent(this.jobId)}`, { method }, options, readJob)
+  }
+}
+
+async function readJob(response: Response): Promise<JobDescription> {
+  return decodeJson(await response.text()) as JobDescription
+}
+
+const emptyStream = (): ReadableStream<Uint8Array> => new ReadableStream({ start: controller => controller.close() })
+
+/** The lines of a stream of UTF-8 text. */
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const reader = stream.getReader()
+  const decoder = new TextDecoder()
+  let rest = ''
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      const lines = (rest + decoder.decode(value, { stream: true })).split('\n')
+      rest = lines.pop() ?? ''
+      yield* lines
+    }
+    yield rest + decoder.decode()
+  } finally {
+    await reader.cancel().catch(() => {}) // the reader may stop early
+  }
+}

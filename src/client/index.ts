@@ -1,0 +1,51 @@
+/** `scoring-functions/client`: scores, and manages models, services, keys and jobs. What scores works in browsers too. */
+export {
+  BatchJob,
+  type JobDescription,
+  JobError,
+  type JobStatus,
+  type JobSubmission,
+  type RowResult,
+  type WaitOptions,
+} from './batch-job.ts'
+export type { CallOptions, Fetch } from './caller.ts'
+export {
+  ContainerAppsWebservice,
+  type DeploymentConfiguration,
+  type DeploymentParameters,
+  FlexWebservice,
+  LocalWebservice,
+} from './deployment-configuration.ts'
+export { type EncryptedClientOptions, EncryptedLinearClient, type EncryptedModel } from './encrypted-linear-client.ts'
+export { InferenceConfig, type InferenceConfigParameters } from './inference-config.ts'
+export {
+  Model,
+  type ModelChange,
+  type ModelFilters,
+  ModelNotFound,
+  type ModelRecord,
+  type ModelRegistration,
+} from './model.ts'
+export { RequestError } from './request-error.ts'
+export type { InputOptions, ScoringInput, TensorElements } from './scoring-input.ts'
+export type { DeploymentRecord, NewDeployment, ServiceChange, ServiceRecord, Traffic } from './service-record.ts'
+export {
+  type RunOptions,
+  type ServiceFilters,
+  type ServiceState,
+  type ServiceStatus,
+  type WaitForDeploymentOptions,
+  Webservice,
+  type WebserviceAddress,
+  WebserviceError,
+} from './webservice.ts'
+export {
+  type AccessToken,
+  type AzureWorkspaceOptions,
+  type FolderWorkspaceOptions,
+  type KeyType,
+  type ServiceKeys,
+  type TokenCredential,
+  Workspace,
+} from './workspace.ts'
+export { WorkspaceError } from './workspace-error.ts'

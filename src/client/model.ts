@@ -1,0 +1,151 @@
+import { type DeploymentConfiguration, deployConfiguration } from './deployment-configuration.ts'
+import { InferenceConfig } from './inference-config.ts'
+import { Webservice } from './webservice.ts'
+import type { Workspace } from './workspace.ts'
+import { WorkspaceError } from './workspace-error.ts'
+
+type Labels = Readonly<Record<string, string>>
+
+/** What is known of a version of a model. */
+export interface ModelRecord {
+  readonly name: string
+  readonly version: number
+  /** ISO 8601; undefined: it was copied into the workspace, not registered. */
+  readonly createdAt: string | undefined
+  readonly description: string
+  readonly tags: Labels
+  readonly properties: Labels
+  readonly files: readonly { readonly path: string; readonly bytes: number; readonly sha256?: string | undefined }[]
+}
+
+/** With Azure ML's names. */
+export interface ModelRegistration {
+  /** An ONNX file, with the files of its weights beside it, or a folder. */
+  readonly modelPath: string
+  readonly modelName: string
+  readonly tags?: Labels | undefined
+  readonly properties?: Labels | undefined
+  readonly description?: string | undefined
+}
+
+/** Which models are listed. */
+export interface ModelFilters {
+  readonly name?: string | undefined
+  /** Tags that a version has: a name, or a name with its value. */
+  readonly tags?: readonly (string | readonly [name: string, value: string])[] | undefined
+  /** Only the newest version of each. */
+  readonly latest?: boolean | undefined
+}
+
+/** What may change of a version. */
+export interface ModelChange {
+  /** Replace the tags that there are. */
+  readonly tags?: Labels | undefined
+  /** Are added; those that there are do not change. */
+  readonly properties?: Labels | undefined
+  readonly description?: string | undefined
+}
+
+/** There is no such model. */
+export class ModelNotFound extends WorkspaceError {
+  override readonly name = 'ModelNotFound'
+}
+
+/** A version of a model that is registered in a workspace. */
+export class Model {
+  readonly workspace: Workspace
+  readonly record: ModelRecord
+
+  private constructor(workspace: Workspace, record: ModelRecord) {
+    this.workspace = workspace
+    this.record = record
+  }
+
+  get name(): string {
+    return this.record.name
+  }
+
+  get version(): number {
+    return this.record.version
+  }
+
+  /** `name:version` */
+  get id(): string {
+    return `${this.name}:${this.version}`
+  }
+
+  get tags(): Labels {
+    return this.record.tags
+  }
+
+  get properties(): Labels {
+    return this.record.properties
+  }
+
+  get description(): string {
+    return this.record.description
+  }
+
+  /** When it was registered; undefined: it was copied into the workspace. */
+  get createdTime(): Date | undefined {
+    return this.record.createdAt === undefined ? undefined : new Date(this.record.createdAt)
+  }
+
+  /** Registers a model. The same name again makes the next version; versions do not change. */
+  static async register(workspace: Workspace, registration: ModelRegistration): Promise<Model> {
+    return new Model(workspace, await workspace.store.registerModel(registration))
+  }
+
+  /** Lists versions, by name and then oldest first. */
+  static async list(workspace: Workspace, filters: ModelFilters = {}): Promise<Model[]> {
+    return (await workspace.store.listModels(filters)).map(record => new Model(workspace, record))
+  }
+
+  /**
+   * Reads a version of a model.
+   *
+   * @param version  default: the newest
+   * @throws ModelNotFound
+   */
+  static async get(workspace: Workspace, name: string, version?: number): Promise<Model> {
+    const record = await workspace.store.readModel(name, version)
+    if (record) return new Model(workspace, record)
+    throw new ModelNotFound(
+      `there is no model "${version === undefined ? name : `${name}:${version}`}" in ${workspace.name}`,
+    )
+  }
+
+  /**
+   * Makes a service of models, or replaces one. The app serves it as soon as it has loaded; `waitForDeployment` waits for that.
+   *
+   * @param models  registered models; several need an entry script
+   * @param configuration  default: a service that takes keys
+   * @param options  `overwrite`: a service of that name is replaced
+   */
+  static async deploy(
+    workspace: Workspace,
+    name: string,
+    models: readonly Model[],
+    inferenceConfig: InferenceConfig = new InferenceConfig(),
+    configuration: DeploymentConfiguration = deployConfiguration('local'),
+    { overwrite = false }: { readonly overwrite?: boolean } = {},
+  ): Promise<Webservice> {
+    await workspace.store.deploy({ name, models, inferenceConfig, configuration, overwrite })
+    return Webservice.deployed(workspace, name, configuration)
+  }
+
+  /** Changes what may change of a version: tags, description, and further properties. */
+  async update(change: ModelChange): Promise<Model> {
+    return new Model(this.workspace, await this.workspace.store.updateModel(this.name, this.version, change))
+  }
+
+  /** Deletes the version. Its number is not used again. @throws Error when a service of that name needs it */
+  delete(): Promise<void> {
+    return this.workspace.store.deleteModel(this.name, this.version)
+  }
+
+  /** Copies the files into a folder, which is made. @returns the folder */
+  download(targetDir = '.'): Promise<string> {
+    return this.workspace.store.downloadModel(this.record, targetDir)
+  }
+}

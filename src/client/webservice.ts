@@ -1,0 +1,448 @@
+import { type CallOptions, type Fetch, ServiceCaller } from './caller.ts'
+import { Credential } from './credential.ts'
+import type { DeploymentConfiguration } from './deployment-configuration.ts'
+import { decodeJson } from './json.ts'
+import { RequestError } from './request-error.ts'
+import { encodeInput, type InputOptions, type ScoringInput } from './scoring-input.ts'
+import type { NewDeployment, ServiceChange, ServiceRecord, Traffic } from './service-record.ts'
+import { wait } from './wait.ts'
+import type { AccessToken, KeyType, ServiceKeys, Workspace, WorkspaceStore } from './workspace.ts'
+import { WorkspaceError } from './workspace-error.ts'
+
+/** Where a service is, for callers without a workspace. */
+export interface WebserviceAddress {
+  /** Of the service, e.g. `https://my-app.azurewebsites.net/api/v1/service/iris`; its scoring URI, with `/score`, does as well. */
+  readonly url: string | URL
+  /** A key or token, or a function that returns it, which is asked again when the service has rejected the last one. */
+  readonly key?: string | ((signal: AbortSignal) => string | Promise<string>) | undefined
+  /** Sends the requests in place of the global `fetch`. */
+  readonly fetch?: Fetch | undefined
+}
+
+/** Limits of a request, and what its input alone does not tell. */
+export interface RunOptions extends CallOptions, InputOptions {
+  /** Further headers of the request, e.g. `azureml-model-deployment`. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+}
+
+/** As Azure ML calls them; `Unknown`: the app does not tell, e.g. because it does not run. */
+export type ServiceState = 'Transitioning' | 'Healthy' | 'Unhealthy' | 'Failed' | 'Unknown'
+
+/** What the app says of a service. */
+export interface ServiceStatus {
+  readonly state: ServiceState
+  /** Why it has failed, or why nothing is known. */
+  readonly reason?: string
+  /** The version of the model that is served. */
+  readonly version?: string
+  /** What its owner should know, e.g. that no other request shares a run. */
+  readonly notes?: readonly string[]
+}
+
+/** How a deployment is waited for. */
+export interface WaitForDeploymentOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Milliseconds (300,000). */
+  readonly timeoutMs?: number | undefined
+  /** Prints the states on standard output, as Azure ML does with `show_output`; a function gets the lines instead. */
+  readonly showOutput?: boolean | ((line: string) => void) | undefined
+}
+
+/** Which services are listed. */
+export interface ServiceFilters {
+  readonly modelName?: string | undefined
+  /** Tags that a service has: a name, or a name with its value. */
+  readonly tags?: readonly (string | readonly [name: string, value: string])[] | undefined
+}
+
+const deploymentTimeoutMs = 300_000
+const deploymentPollMs = 300
+
+/** A deployment that failed, or is not served in time. */
+export class WebserviceError extends WorkspaceError {
+  override readonly name = 'WebserviceError'
+}
+
+/** A scoring service: scores, shows its keys and its state, and is changed or deleted where its workspace is known. */
+export class Webservice {
+  readonly name: string
+  /** Sends requests to the routes of the service, with its key. */
+  readonly caller: ServiceCaller
+  readonly #workspace: Workspace | undefined
+  readonly #credential: Credential
+  #record: ServiceRecord | undefined
+  #status: ServiceStatus | undefined
+  #address: string | undefined
+  #appUrl: string | undefined
+  #notes: readonly string[] = []
+
+  /** A service of a workspace. Nothing is read yet: what its properties show is read by `updateDeploymentState`, or by `Webservice.get`. */
+  constructor(workspace: Workspace, name: string)
+  /** A service by its address, which is all that scoring needs. */
+  constructor(address: WebserviceAddress)
+  constructor(from: Workspace | WebserviceAddress, name?: string) {
+    if ('url' in from) {
+      const address = serviceAddress(from.url)
+      this.name = decodeURIComponent(address.slice(address.lastIndexOf('/') + 1))
+      this.#address = address
+      this.#credential = new Credential({ read: async signal => readKey(from.key, signal) })
+      this.caller = new ServiceCaller(async () => address, this.#credential, from.fetch)
+      return
+    }
+    if (name === undefined) throw new TypeError('the name of the service is missing')
+    this.name = name
+    this.#workspace = from
+    this.#credential = new Credential({ read: signal => readCredential(from, name, signal) })
+    this.caller = new ServiceCaller(signal => this.#findAddress(signal), this.#credential, from.fetch)
+  }
+
+  /**
+   * The service of a deployment that was written just now; `Model.deploy` makes it.
+   *
+   * @internal
+   */
+  static deployed(workspace: Workspace, name: string, { parameters, notes }: DeploymentConfiguration): Webservice {
+    const service = new Webservice(workspace, name)
+    service.#notes = notes
+    if (parameters.port !== undefined) service.#appUrl = `http://localhost:${parameters.port}`
+    return service
+  }
+
+  /**
+   * Reads a service of a workspace.
+   *
+   * @throws WebserviceError when there is none of that name
+   */
+  static async get(
+    workspace: Workspace,
+    name: string,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Webservice> {
+    const service = new Webservice(workspace, name)
+    await service.updateDeploymentState(options)
+    return service
+  }
+
+  /** Lists the services of a workspace, by name, with their states. */
+  static async list(workspace: Workspace, filters: ServiceFilters = {}): Promise<Webservice[]> {
+    const records = await workspace.store.listServices()
+    const services = records
+      .filter(record => matches(record, filters))
+      .map(({ name }) => new Webservice(workspace, name))
+    await Promise.all(services.map(service => service.updateDeploymentState()))
+    return services
+  }
+
+  /**
+   * Scores. The answer is parsed where it is JSON, is text where it is text, and bytes otherwise.
+   *
+   * @throws RequestError with the status and code of the service
+   */
+  async run<Answer = unknown>(input: ScoringInput, options: RunOptions = {}): Promise<Answer> {
+    return (await this.#score(input, options, decodeAnswer)) as Answer
+  }
+
+  /**
+   * Scores, and returns the answer as it comes, for answers that are streamed or need their headers.
+   *
+   * @throws RequestError with the status and code of the service
+   */
+  runRaw(input: ScoringInput, options: RunOptions = {}): Promise<Response> {
+    return this.#score(input, options, response => response)
+  }
+
+  #score<Answer>(
+    input: ScoringInput,
+    { shape, contentType, headers, ...options }: RunOptions,
+    read: (response: Response) => Answer | Promise<Answer>,
+  ): Promise<Answer> {
+    const { body, isRepeatable, headers: encoded } = encodeInput(input, { shape, contentType })
+    const request = { method: 'POST', headers: { ...encoded, ...headers }, body, isRepeatable }
+    return this.caller.send('/score', request, options, read)
+  }
+
+  /** Reads the service and its state again. @throws WebserviceError when the workspace has no such service */
+  async updateDeploymentState({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    if (this.#workspace) {
+      this.#record = await this.#workspace.store.readService(this.name)
+      if (!this.#record) throw new WebserviceError(`there is no service "${this.name}" in ${this.#workspace.name}`)
+    }
+    this.#status = await this.#readStatus(signal)
+  }
+
+  /** State when it was read last. */
+  get state(): ServiceState {
+    return this.#status?.state ?? 'Unknown'
+  }
+
+  /** What the app said of the service when it was read last. */
+  get status(): ServiceStatus {
+    return this.#status ?? { state: 'Unknown', reason: 'it has not been read; await updateDeploymentState()' }
+  }
+
+  /** Where rows are posted. @throws WebserviceError before it is known */
+  get scoringUri(): string {
+    return `${this.#knownAddress()}/score`
+  }
+
+  /** The OpenAPI document. @throws WebserviceError before it is known */
+  get swaggerUri(): string {
+    return `${this.#knownAddress()}/swagger.json`
+  }
+
+  /** Whether callers need a key. @throws WebserviceError before the service was read */
+  get authEnabled(): boolean {
+    return this.#known().auth === 'key'
+  }
+
+  /** Whether callers need an access token of Microsoft Entra ID. @throws WebserviceError before the service was read */
+  get tokenAuthEnabled(): boolean {
+    return this.#known().auth === 'token'
+  }
+
+  get description(): string {
+    return this.#known().description
+  }
+
+  get tags(): Readonly<Record<string, string>> {
+    return this.#known().tags
+  }
+
+  get properties(): Readonly<Record<string, string>> {
+    return this.#known().properties
+  }
+
+  /** The models that the service runs, with their versions. */
+  get models(): ServiceRecord['models'] {
+    return this.#known().models
+  }
+
+  /**
+   * Waits until the app serves what was deployed.
+   *
+   * @throws WebserviceError when it has failed, or is not served in time
+   */
+  async waitForDeployment({
+    signal,
+    timeoutMs = deploymentTimeoutMs,
+    showOutput,
+  }: WaitForDeploymentOptions = {}): Promise<void> {
+    const print = typeof showOutput === 'function' ? showOutput : (line: string) => showOutput && console.log(line)
+    for (const note of this.#notes) print(note)
+    const endsAt = performance.now() + timeoutMs
+    for (let shown = ''; ; ) {
+      await this.updateDeploymentState({ signal })
+      const { state, reason = '' } = this.status
+      const line = `${this.name}: ${state}${reason && `: ${reason}`}`
+      if (line !== shown) print(line)
+      shown = line
+      if (state === 'Healthy') return
+      if (state === 'Failed' || state === 'Unhealthy')
+        throw new WebserviceError(`${this.name} cannot be served: ${reason}`)
+      if (performance.now() > endsAt)
+        throw new WebserviceError(`${this.name} is not served after ${timeoutMs} ms; its state is ${line}`)
+      await wait(deploymentPollMs, signal)
+    }
+  }
+
+  /** The primary and the secondary key; either is accepted. @throws Error when the workspace cannot show them */
+  getKeys({ signal }: { readonly signal?: AbortSignal } = {}): Promise<ServiceKeys> {
+    return this.#store('getKeys').getKeys(this.name, signal)
+  }
+
+  /**
+   * Replaces a key. The other one stays valid, so that callers who use it are not interrupted.
+   *
+   * @param key  `primary` or `secondary`, in any case
+   * @param value  the new key; default: a random one
+   * @returns the new key
+   */
+  async regenKey(
+    key: KeyType | Capitalize<KeyType>,
+    value?: string,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<string> {
+    const fresh = await this.#store('regenKey').regenKey(this.name, key, value, signal)
+    this.#credential.forget()
+    return fresh
+  }
+
+  /** An access token for a service with `"auth": {"mode": "token"}`. */
+  getToken({ signal }: { readonly signal?: AbortSignal } = {}): Promise<AccessToken> {
+    return this.#store('getToken').getToken(this.name, signal)
+  }
+
+  /** The last lines of the app's log that are about this service. */
+  getLogs({
+    numLines = 5000,
+    signal,
+  }: {
+    readonly numLines?: number
+    readonly signal?: AbortSignal
+  } = {}): Promise<string> {
+    return this.#store('getLogs').readLogs(this.name, numLines, signal)
+  }
+
+  /**
+   * Changes the service; what is not named stays. The app goes on with the old one until the new one has loaded.
+   *
+   * @throws WebserviceError when there is no such service
+   */
+  async update(change: ServiceChange): Promise<void> {
+    if (Object.values(change).every(value => value === undefined))
+      throw new TypeError('there is nothing to update: name models, inferenceConfig, tags, properties, description, …')
+    await this.#store('update').updateService(this.name, change)
+    this.#credential.forget()
+    await this.updateDeploymentState()
+  }
+
+  /** The deployments that share the requests, by name; empty: there is but one. */
+  get deployments(): NonNullable<ServiceRecord['deployments']> {
+    return this.#known().deployments ?? {}
+  }
+
+  /**
+   * Adds a deployment of other models beside those that there are, or replaces one. It answers nothing yet: `setTraffic` gives it
+   * requests, and so does the header `azureml-model-deployment`.
+   *
+   * @param name  3 to 32 letters, digits and hyphens, e.g. `green`
+   */
+  async createDeployment(name: string, deployment: NewDeployment): Promise<void> {
+    await this.#store('createDeployment').putDeployment(this.name, name, deployment)
+    await this.updateDeploymentState()
+  }
+
+  /** Removes a deployment that gets no requests. */
+  async deleteDeployment(name: string): Promise<void> {
+    await this.#store('deleteDeployment').deleteDeployment(this.name, name)
+    await this.updateDeploymentState()
+  }
+
+  /** Changes who answers how many requests, without a restart. */
+  async setTraffic(traffic: Traffic): Promise<void> {
+    await this.#store('setTraffic').setTraffic(this.name, traffic)
+    await this.updateDeploymentState()
+  }
+
+  /** Deletes the service; its models stay registered. */
+  async delete(): Promise<void> {
+    await this.#store('delete').deleteService(this.name)
+    this.#record = undefined
+    this.#status = undefined
+  }
+
+  async #findAddress(signal?: AbortSignal): Promise<string> {
+    if (this.#workspace) {
+      const url = this.#appUrl ?? (await this.#workspace.store.findUrl(signal))
+      this.#address = `${url}/api/v1/service/${this.name}`
+    }
+    return this.#address as string
+  }
+
+  #knownAddress(): string {
+    if (this.#address !== undefined) return this.#address
+    throw new WebserviceError('the address of the app has not been read; await service.updateDeploymentState() first')
+  }
+
+  #known(): ServiceRecord {
+    if (this.#record) return this.#record
+    const why = this.#workspace
+      ? 'it has not been read; await service.updateDeploymentState() first'
+      : 'it was opened by its address'
+    throw new WebserviceError(`what ${this.name} is cannot be told: ${why}`)
+  }
+
+  #store(what: string): WorkspaceStore {
+    if (this.#workspace) return this.#workspace.store
+    throw new WebserviceError(`${what} needs a workspace: new Webservice(workspace, "${this.name}")`)
+  }
+
+  /** What the app says; it shows details to callers with a key of the service. */
+  async #readStatus(signal?: AbortSignal): Promise<ServiceStatus> {
+    try {
+      const address = await this.#findAddress(signal)
+      const url = `${address.replace(/\/api\/v1\/service\/[^/]*$/, '')}/health/ready`
+      const key = await this.#credential.get(signal ?? AbortSignal.timeout(30_000))
+      const headers = key === undefined ? {} : { authorization: `Bearer ${key}` }
+      const response = await this.caller.fetch(url, { headers, signal: signal ?? AbortSignal.timeout(30_000) })
+      const { services = {} } = Object(decodeJson(await response.text())) as { services?: Record<string, Health> }
+      return describeHealth(services[this.name], this.#record)
+    } catch (failure) {
+      signal?.throwIfAborted()
+      return { state: 'Unknown', reason: failure instanceof Error ? failure.message : String(failure) }
+    }
+  }
+}
+
+/** A service in `/health/ready`. */
+interface Health {
+  readonly status: 'loading' | 'ready' | 'failed' | 'idle'
+  readonly reason?: string
+  readonly version?: string
+  readonly notes?: readonly string[]
+  /** SHA-256 of its `service.json`. */
+  readonly definition?: string
+  /** Why a change is not served. */
+  readonly rejectedChange?: { readonly reason: string; readonly definition?: string }
+}
+
+function describeHealth(health: Health | undefined, record: ServiceRecord | undefined): ServiceStatus {
+  if (!health) return { state: 'Transitioning', reason: 'the app does not show it yet' }
+  const { status, reason, version, notes, definition, rejectedChange } = health
+  const facts = { ...(version !== undefined && { version }), ...(notes !== undefined && { notes }) }
+  const isCurrent = !record || definition === undefined || definition === record.digest
+  if (isCurrent && status === 'failed') return { state: 'Failed', reason: reason ?? 'it could not be loaded', ...facts }
+  if (isCurrent && (status === 'ready' || status === 'idle')) return { state: 'Healthy', ...facts }
+  if (isCurrent) return { state: 'Transitioning', reason: 'it is loading', ...facts }
+  if (rejectedChange?.definition === record.digest)
+    return { state: 'Unhealthy', reason: `an earlier definition is served: ${rejectedChange.reason}`, ...facts }
+  return { state: 'Transitioning', reason: 'an earlier definition is served until the new one has loaded', ...facts }
+}
+
+function matches({ tags, models }: ServiceRecord, filters: ServiceFilters): boolean {
+  const hasModel = filters.modelName === undefined || models.some(({ name }) => name === filters.modelName)
+  const tagsToHave = filters.tags ?? []
+  return (
+    hasModel && tagsToHave.every(tag => (typeof tag === 'string' ? Object.hasOwn(tags, tag) : tags[tag[0]] === tag[1]))
+  )
+}
+
+/** The credential that the service wants; a service that is not in the workspace may have keys all the same. */
+async function readCredential({ store }: Workspace, name: string, signal: AbortSignal): Promise<string | undefined> {
+  const record = await store.readService(name)
+  if (record?.auth === 'none') return undefined
+  if (record?.auth === 'token') return (await store.getToken(name, signal)).token
+  const { primary, secondary } = await store.getKeys(name, signal)
+  return primary ?? secondary
+}
+
+/** @throws TypeError when it is no address of a service */
+function serviceAddress(url: string | URL): string {
+  const parsed = URL.parse(String(url))
+  if (!parsed || !/^https?:$/.test(parsed.protocol))
+    throw new TypeError(
+      'url must be the address of a service, such as https://my-app.azurewebsites.net/api/v1/service/iris',
+    )
+  // A key in a query string would end up in logs of others.
+  return parsed.origin + parsed.pathname.replace(/(\/score)?\/*$/, '')
+}
+
+async function readKey(key: WebserviceAddress['key'], signal: AbortSignal): Promise<string | undefined> {
+  return typeof key === 'function' ? key(signal) : key
+}
+
+async function decodeAnswer(response: Response): Promise<unknown> {
+  const type = response.headers.get('content-type') ?? ''
+  if (/^application\/([^;]*\+)?json\b/i.test(type)) return parseAnswer(await response.text())
+  if (/^text\//i.test(type)) return response.text()
+  return new Uint8Array(await response.arrayBuffer())
+}
+
+function parseAnswer(text: string): unknown {
+  if (text === '') return undefined
+  try {
+    return decodeJson(text)
+  } catch (cause) {
+    throw new RequestError('the service has answered with something else than JSON', { status: 200 }, { cause })
+  }
+}

@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto'
+import type { FunctionRunner } from '../app/function-runner.ts'
+import type { Clock } from '../clock.ts'
+import { formatDateTimeOffset } from '../dotnet-time.ts'
+import { handlerInput } from '../queue/message-input.ts'
+import type { Queue } from '../queue/queue.ts'
+import { QueueListener } from '../queue/queue-listener.ts'
+import type { QueueSettings } from '../queue/queue-settings.ts'
+import { type BlobMessage, BlobScanner } from './blob-scanner.ts'
+import type { BlobSettings } from './blob-settings.ts'
+import type { BlobTrigger } from './blob-trigger.ts'
+import type { HostBlob, HostBlobs } from './blobs.ts'
+
+export interface BlobContext {
+  readonly blobs: HostBlobs
+  readonly openQueue: (name: string) => Queue
+  readonly settings: BlobSettings
+  readonly queueSettings: QueueSettings
+  readonly invisibleMs: number
+  readonly clock: Clock
+  readonly warn: (text: string) => void
+  /** Called when a message was written to this queue. */
+  readonly onWritten: (queueName: string) => void
+}
+
+/** To which the host of Azure moves messages about blobs whose function failed too often. */
+export const blobPoisonQueue = 'webjobs-blobtrigger-poison'
+
+/** Runs the function of a blob trigger: a scanner finds blobs, and a queue of the host's own has a message for each until it is done. */
+export class BlobListener {
+  readonly #scanner: BlobScanner
+  readonly #queue: QueueListener
+
+  constructor({ trigger, pattern }: BlobTrigger, runner: FunctionRunner, context: BlobContext) {
+    const { blobs, openQueue, settings, queueSettings, invisibleMs, clock, warn, onWritten } = context
+    const functionId = `Host.Functions.${trigger.fn.name}`
+    const queue = openQueue(controlQueueName(functionId, pattern.container))
+    const encode = (text: string) =>
+      queueSettings.messageEncoding === 'base64' ? Buffer.from(text).toString('base64') : text
+    this.#queue = new QueueListener({
+      queue,
+      poison: openQueue(blobPoisonQueue),
+      settings: {
+        ...queueSettings,
+        batchSize: Math.min(32, settings.maxDegreeOfParallelism),
+        newBatchThreshold: Math.max(0, settings.maxDegreeOfParallelism - 1),
+        maxDequeueCount: settings.poisonBlobThreshold,
+        visibilityTimeoutMs: 0,
+      },
+      invisibleMs,
+      clock,
+      warn,
+      random: Math.random,
+      onPoison: () => onWritten(blobPoisonQueue),
+      run: async (_, text) => {
+        const { BlobName, ETag } = JSON.parse(text) as BlobMessage
+        const variables = pattern.match(BlobName)
+        const blob = variables && (await this.#read(blobs, pattern.container, BlobName, warn))
+        if (blob === 'unread') return false
+        // It is gone, or replaced: the new version has a message of its own.
+        if (blob === undefined || variables === undefined || blob.etag !== ETag) return true
+        const path = `${pattern.container}/${BlobName}`
+        return runner.run({
+          reason: `New blob detected(BlobTrigger): ${path}`,
+          input: trigger.binding.dataType === 'string' ? handlerInput(blob.content.toString()) : blob.content,
+          triggerMetadata: { ...variables, ...describeBlob(path, blob) },
+        })
+      },
+    })
+    this.#scanner = new BlobScanner({
+      functionId,
+      pattern,
+      blobs,
+      pauseMs: queueSettings.maxPollingIntervalMs,
+      clock,
+      warn,
+      send: async message => {
+        await queue.send(encode(JSON.stringify(message)))
+        this.#queue.wake()
+      },
+    })
+  }
+
+  start(): void {
+    this.#queue.start()
+    this.#scanner.start()
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#scanner.stop(), this.#queue.stop()])
+  }
+
+  async #read(
+    blobs: HostBlobs,
+    container: string,
+    name: string,
+    warn: (text: string) => void,
+  ): Promise<HostBlob | undefined | 'unread'> {
+    try {
+      return await blobs.read(container, name)
+    } catch (error) {
+      warn(`Blob '${container}/${name}' cannot be read: ${(error as Error).message}`)
+      return 'unread'
+    }
+  }
+}
+
+/** A queue for each function, whose name has a limit of 63 characters. */
+function controlQueueName(functionId: string, container: string): string {
+  const digest = createHash('sha256').update(`${functionId}\n${container}`).digest('hex')
+  return `azure-webjobs-blobtrigger-${digest.slice(0, 24)}`
+}
+
+/** The `triggerMetadata` of a blob, with the names that the library gives it. */
+function describeBlob(path: string, { uri, content, contentType, contentEncoding, lastModified, metadata }: HostBlob) {
+  return {
+    blobTrigger: path,
+    uri,
+    properties: {
+      contentType,
+      contentEncoding,
+      contentLength: content.length,
+      lastModified: lastModified && formatDateTimeOffset(lastModified),
+    },
+    metadata,
+  }
+}

@@ -1,0 +1,3 @@
+/** Azure's SDKs for storage, as far as this host uses them. A bundle of its own, so that only an app with such triggers reads it. */
+export { openAzureBlobs } from './blob/azure-blobs.ts'
+export { openAzureQueue } from './queue/azure-queue.ts'

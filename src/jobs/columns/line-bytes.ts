@@ -1,0 +1,121 @@
+/** Writes text as bytes: numbers digit by digit, which spares a string for each. */
+import type { Dtype } from '../../tensor/dtype.ts'
+import { elementEncoder, type NonFinite } from '../../tensor/python-json-elements.ts'
+
+const [zero, minus, point] = [0x30, 0x2d, 0x2e]
+const powersOfTen = Array.from({ length: 16 }, (_, exponent) => 10 ** exponent)
+/** More than any number takes. */
+const longestNumber = 32
+
+export class LineBytes {
+  #bytes: Buffer
+  #at = 0
+
+  /** @param expected  about how many bytes there will be */
+  constructor(expected: number) {
+    this.#bytes = Buffer.from(new ArrayBuffer(Math.max(64, expected)))
+  }
+
+  /** What was written; its memory is its own. */
+  get written(): Uint8Array {
+    return new Uint8Array(this.#bytes.buffer, 0, this.#at)
+  }
+
+  literal(bytes: Uint8Array): void {
+    this.#reserve(bytes.length)
+    const target = this.#bytes
+    let at = this.#at
+    // Literals are short: a loop is faster than a call of `set`.
+    for (let index = 0; index < bytes.length; index++) target[at++] = bytes[index] as number
+    this.#at = at
+  }
+
+  text(text: string): void {
+    this.#reserve(3 * text.length)
+    this.#at += this.#bytes.write(text, this.#at)
+  }
+
+  /** @param number  a whole one, from 0 to 2^53 */
+  whole(number: number): void {
+    this.#reserve(longestNumber)
+    this.#digits(number, countDigits(number))
+  }
+
+  /**
+   * Writes a float32 as `elementEncoder` does, if it is an ordinary one.
+   *
+   * @returns false where nothing was written
+   */
+  float32(number: number): boolean {
+    const size = number < 0 ? -number : number
+    if (!(size >= 1e-4 && size < 1e6)) return false
+    // Of `digits` digits, `places` are behind the point.
+    let digits = 6
+    let places = digits - 1 - Math.floor(Math.log10(size))
+    let whole = 0
+    for (; digits <= 9; digits++, places++) {
+      const power = powersOfTen[places] as number
+      const scaled = size * power
+      whole = Math.floor(scaled)
+      const rest = scaled - whole
+      if (rest > 0.499999 && rest < 0.500001) return false
+      if (rest >= 0.5) whole++
+      if (Math.fround(whole / power) === size) break
+    }
+    if (digits > 9) return false
+    while (places > 1 && whole % 10 === 0) {
+      whole /= 10
+      places--
+    }
+    this.#reserve(longestNumber)
+    if (number < 0) this.#bytes[this.#at++] = minus
+    const power = powersOfTen[places] as number
+    const before = Math.floor(whole / power)
+    this.#digits(before, countDigits(before))
+    this.#bytes[this.#at++] = point
+    this.#digits(whole - before * power, Math.max(1, places))
+    return true
+  }
+
+  #digits(number: number, count: number): void {
+    if (count <= 8) return this.#fewDigits(number, count)
+    const high = Math.floor(number / 1e8)
+    this.#digits(high, count - 8)
+    this.#fewDigits(number - high * 1e8, 8)
+  }
+
+  /** @param number  so small that the machine divides it as an integer */
+  #fewDigits(number: number, count: number): void {
+    const bytes = this.#bytes
+    const end = this.#at + count
+    let left = number | 0
+    for (let at = end - 1; at >= this.#at; at--) {
+      const rest = (left / 10) | 0
+      bytes[at] = zero + left - 10 * rest
+      left = rest
+    }
+    this.#at = end
+  }
+
+  #reserve(count: number): void {
+    if (this.#at + count <= this.#bytes.length) return
+    const larger = Buffer.from(new ArrayBuffer(2 * this.#bytes.length + count))
+    larger.set(this.#bytes.subarray(0, this.#at))
+    this.#bytes = larger
+  }
+}
+
+function countDigits(number: number): number {
+  let count = 1
+  while (count < powersOfTen.length && number >= (powersOfTen[count] as number)) count++
+  return count
+}
+
+/** @returns what writes an element of a tensor of that type */
+export function elementWriter(dtype: Dtype, nonFinite: NonFinite): (bytes: LineBytes, element: never) => void {
+  const encode = elementEncoder(dtype, nonFinite)
+  if (dtype !== 'float32') return (bytes, element) => bytes.text(encode(element))
+  return (bytes, element) => {
+    if (!bytes.float32(element)) bytes.text(encode(element))
+  }
+}

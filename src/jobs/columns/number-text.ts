@@ -1,0 +1,119 @@
+/** Reads numbers from bytes of text, each as `Number` would read the same text. */
+
+const [zero, nine, minus, plus, point] = [0x30, 0x39, 0x2d, 0x2b, 0x2e]
+/** So many digits are exact in a double: 10^15 < 2^53. */
+const exactDigits = 15
+/** Further digits that are taken exactly. The shortest text of a double has two at most. */
+const moreDigits = 4
+/** Powers of ten that a double holds exactly. */
+const powersOfTen = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`))
+const maxPower = 22
+
+/** Reads one number after the other. The last value is a field, because an object for each would cost more than to read it. */
+export class NumberText {
+  value = 0
+  readonly #bytes: Buffer
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
+
+  /**
+   * Reads a number in JSON's spelling (RFC 8259, section 6) into `value`.
+   *
+   * @returns where it ends; -1 where none begins at `start`
+   */
+  read(start: number): number {
+    const bytes = this.#bytes
+    let at = start
+    const isNegative = bytes[at] === minus
+    if (isNegative) at++
+    const wholeStart = at
+    let value = 0
+    let digits = 0
+    let more = 0
+    let moreCount = 0
+    let byte = bytes[at] as number
+    for (; byte >= zero && byte <= nine; byte = bytes[++at] as number) {
+      if (digits < exactDigits) {
+        value = value * 10 + (byte - zero)
+        if (value !== 0) digits++
+      } else if (moreCount++ < moreDigits) more = more * 10 + (byte - zero)
+    }
+    if (at === wholeStart || (bytes[wholeStart] === zero && at > wholeStart + 1)) return -1
+    let exponent = 0
+    if (byte === point) {
+      const fractionStart = ++at
+      byte = bytes[at] as number
+      for (; byte >= zero && byte <= nine; byte = bytes[++at] as number) {
+        if (digits < exactDigits) {
+          value = value * 10 + (byte - zero)
+          if (value !== 0) digits++
+        } else if (moreCount++ < moreDigits) more = more * 10 + (byte - zero)
+      }
+      if (at === fractionStart) return -1
+      exponent = fractionStart - at
+    }
+    if (byte === 0x65 || byte === 0x45) {
+      const sign = bytes[++at]
+      if (sign === minus || sign === plus) at++
+      const exponentStart = at
+      let written = 0
+      for (byte = bytes[at] as number; byte >= zero && byte <= nine; byte = bytes[++at] as number)
+        written = Math.min(written * 10 + (byte - zero), 100_000)
+      if (at === exponentStart) return -1
+      exponent += sign === minus ? -written : written
+    }
+    const size =
+      moreCount === 0
+        ? scaled(value, exponent)
+        : moreCount <= moreDigits
+          ? quotient(value, more, moreCount, exponent)
+          : undefined
+    if (size === undefined) this.value = Number(bytes.toString('latin1', start, at))
+    else this.value = isNegative ? -size : size
+    return at
+  }
+}
+
+/** A whole number of 15 digits and a power of ten are exact, so their product or quotient is rounded just once. */
+function scaled(value: number, exponent: number): number | undefined {
+  if (exponent === 0) return value
+  if (exponent < 0) return exponent >= -maxPower ? value / (powersOfTen[-exponent] as number) : undefined
+  return exponent <= maxPower ? value * (powersOfTen[exponent] as number) : undefined
+}
+
+/** 2^27 + 1, which divides a double into two halves whose products are exact (Dekker, 1971). */
+const splitter = 134_217_729
+
+/** What rounding took from the product of two doubles. */
+function productError(one: number, other: number, product: number): number {
+  const oneSplit = splitter * one
+  const oneHigh = oneSplit - (oneSplit - one)
+  const oneLow = one - oneHigh
+  const otherSplit = splitter * other
+  const otherHigh = otherSplit - (otherSplit - other)
+  const otherLow = other - otherHigh
+  return oneHigh * otherHigh - product + oneHigh * otherLow + oneLow * otherHigh + oneLow * otherLow
+}
+
+/**
+ * Divides a whole number of 16 to 19 digits, in two parts, by a power of ten, with twice the digits of a double.
+ *
+ * @returns undefined where even so many do not tell how the quotient is rounded
+ */
+function quotient(first: number, rest: number, restDigits: number, exponent: number): number | undefined {
+  if (exponent > 0 || exponent < -maxPower) return undefined
+  const shift = powersOfTen[restDigits] as number
+  const shifted = first * shift
+  const whole = shifted + rest
+  const added = whole - shifted
+  const wholeError = productError(first, shift, shifted) + (shifted - (whole - added) + (rest - added))
+  const divisor = powersOfTen[-exponent] as number
+  const high = whole / divisor
+  const back = high * divisor
+  const low = (whole - back - productError(high, divisor, back) + wholeError) / divisor
+  const doubt = high * 2 ** -95
+  const size = high + (low + doubt)
+  return size === high + (low - doubt) ? size : undefined
+}

@@ -1,0 +1,285 @@
+/** Reads the rows of a text into tensors: as many as can be straight from the bytes, the others as over HTTP. */
+import { isUtf8 } from 'node:buffer'
+import { isServerFault, ScoringError } from '../../errors.ts'
+import type { Feeds, TensorInfo } from '../../models/session/model-session.ts'
+import { Tensor } from '../../tensor/tensor.ts'
+import { type ReadOptions, rowReader } from '../formats/read-rows.ts'
+import { type RowForm, tensorRowForm } from '../formats/row-form.ts'
+import { createChunkScanner } from '../formats/row-scanner.ts'
+import { chooseRowShape } from '../formats/row-shape.ts'
+import type { Row, RowReading } from '../row-scorer.ts'
+import { csvRows } from './csv-rows.ts'
+import { jsonRows } from './json-rows.ts'
+import { type RowTarget, rowTargets } from './row-target.ts'
+
+/**
+ * Stores the row between two offsets as row `row` of the tensors.
+ *
+ * @returns false where it takes more than that to read it, or it has a fault
+ */
+export type StraightRead = (start: number, end: number, row: number) => boolean
+
+/** Why a row has no prediction. */
+export interface RowFault {
+  readonly code: string
+  readonly message: string
+}
+
+/** Rows that have to be scored in requests of their own, as over HTTP. */
+export class NotForColumns extends ScoringError {
+  constructor(why: string) {
+    super('INPUT_INVALID', `the rows cannot be scored together: ${why}`)
+  }
+}
+
+export interface ReadColumns {
+  /** The rows without a fault, in order; empty where all have one. */
+  readonly feeds: Feeds
+  /** By the index of the row in the text. */
+  readonly faults: ReadonlyMap<number, RowFault>
+}
+
+/** How a text is read, and how many rows it has. */
+interface RowCountReading extends RowReading {
+  readonly rowCount: number
+}
+
+interface ColumnSource {
+  readonly inputs: readonly TensorInfo[]
+  /** Decodes the JSON body of a request. @throws ScoringError */
+  decode(body: string): Feeds
+}
+
+/**
+ * @throws NotForColumns; Error when there are other rows than there should be
+ */
+export function readColumns(text: Uint8Array, rows: RowCountReading, source: ColumnSource): ReadColumns {
+  const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength)
+  return new ColumnReader(bytes, rows, source).read()
+}
+
+/** A row that is decoded as JSON. */
+interface JsonRow {
+  readonly index: number
+  /** Its row of the tensors. */
+  readonly slot: number
+  readonly json: string
+}
+
+class ColumnReader {
+  readonly #bytes: Buffer
+  readonly #rows: RowCountReading
+  readonly #source: ColumnSource
+  readonly #options: ReadOptions
+  readonly #form: RowForm
+  readonly #faults = new Map<number, RowFault>()
+  /** Set with the first row that could be decoded. */
+  #tensors: Tensors | undefined
+  #straight: StraightRead = () => false
+  #jsonRows: JsonRow[] = []
+  #slot = 0
+
+  constructor(bytes: Buffer, rows: RowCountReading, source: ColumnSource) {
+    this.#bytes = bytes
+    this.#rows = rows
+    this.#source = source
+    this.#options = { ...rows, inputs: source.inputs }
+    this.#form = tensorRowForm(source.inputs, true)
+  }
+
+  read(): ReadColumns {
+    const { format, rowCount, maxRowBytes } = this.#rows
+    const bytes = this.#bytes
+    const scanner = createChunkScanner(format)
+    const readRow = rowReader(this.#options)
+    const isText = isUtf8(bytes)
+    let index = 0
+    const add = () => {
+      const { start, end } = scanner
+      if (index === rowCount) throw new Error(`the text has more than the ${rowCount} rows that were planned`)
+      const isTooLarge = end - start > maxRowBytes
+      const isStraight = isText && !isTooLarge && this.#straight(start, end, this.#slot)
+      if (isStraight) this.#slot++
+      else this.#addOther(index, readRow(isTooLarge ? undefined : bytes.subarray(start, end)))
+      index++
+    }
+    scanner.feed(bytes)
+    while (scanner.next()) add()
+    if (scanner.finish()) add()
+    if (index !== rowCount) throw new Error(`the text has ${index} rows; ${rowCount} were planned`)
+    return this.#finish()
+  }
+
+  #addOther(index: number, row: Row): void {
+    if ('code' in row) this.#faults.set(index, row)
+    else if (row.isEncrypted) throw new NotForColumns('one is encrypted')
+    else if (this.#tensors) this.#jsonRows.push({ index, slot: this.#slot++, json: row.json })
+    else this.#addFirst(index, row.json)
+  }
+
+  /** The first row shows the form of all. */
+  #addFirst(index: number, json: string): void {
+    const feeds = this.#decodeOne(index, json)
+    if (!feeds) return
+    this.#tensors = new Tensors(feeds, this.#rows.rowCount)
+    this.#straight = this.#straightRead(this.#tensors) ?? this.#straight
+    this.#tensors.store(feeds, 0, this.#slot++)
+  }
+
+  /** @returns undefined where the row has a fault */
+  #decodeOne(index: number, json: string): Feeds | undefined {
+    try {
+      return this.#source.decode(this.#form.encodeBody([json]))
+    } catch (failure) {
+      if (!(failure instanceof ScoringError) || isServerFault(failure.status)) throw failure
+      this.#faults.set(index, { code: failure.code, message: failure.message })
+      return undefined
+    }
+  }
+
+  #straightRead(tensors: Tensors): StraightRead | undefined {
+    const { format, columns, missing = 'nan' } = this.#rows
+    const { inputs } = this.#source
+    if (format === 'csv') {
+      const targets = columns && csvTargets(columns, tensors, this.#options)
+      return targets && csvRows(this.#bytes, targets, missing)
+    }
+    const [only] = inputs
+    const tensor = only && inputs.length === 1 ? tensors.find(only.name) : undefined
+    if (!tensor || tensors.count > 1 || ['string', 'bool'].includes(tensor.dtype)) return undefined
+    return jsonRows(this.#bytes, { targets: tensor.targets, shape: tensor.shape, missing })
+  }
+
+  #finish(): ReadColumns {
+    const tensors = this.#tensors
+    if (!tensors) return { feeds: {}, faults: this.#faults }
+    const faulty = this.#decodeTogether(tensors) ? [] : this.#decodeEach(tensors)
+    return { feeds: tensors.feeds(this.#slot, faulty), faults: this.#faults }
+  }
+
+  /** @returns whether all rows that are left were decoded by one call */
+  #decodeTogether(tensors: Tensors): boolean {
+    const rows = this.#jsonRows
+    if (rows.length === 0) return true
+    if (rows.length === 1 || !rows.every(({ json }) => this.#form.canShareRequest(json))) return false
+    let feeds: Feeds
+    try {
+      feeds = this.#source.decode(this.#form.encodeBody(rows.map(({ json }) => json)))
+    } catch {
+      return false // alone, each row says what is wrong with it
+    }
+    if (!tensors.fit(feeds, rows.length)) return false
+    for (const [at, { slot }] of rows.entries()) tensors.store(feeds, at, slot)
+    return true
+  }
+
+  /** @returns the slots of rows with a fault */
+  #decodeEach(tensors: Tensors): number[] {
+    const faulty: number[] = []
+    for (const { index, slot, json } of this.#jsonRows) {
+      const feeds = this.#decodeOne(index, json)
+      if (!feeds) faulty.push(slot)
+      else if (tensors.fit(feeds, 1)) tensors.store(feeds, 0, slot)
+      else throw new NotForColumns('their shapes differ')
+    }
+    return faulty
+  }
+}
+
+/** @returns a target for each column of the file; undefined where columns and elements do not correspond */
+function csvTargets(
+  columns: readonly string[],
+  tensors: Tensors,
+  options: ReadOptions,
+): (RowTarget | undefined)[] | undefined {
+  const inputs = options.inputs ?? []
+  const { cells } = chooseRowShape(columns, inputs, options)
+  if (tensors.count !== inputs.length) return undefined
+  const targets = inputs.flatMap(({ name }) => tensors.find(name)?.targets ?? [])
+  if (targets.length !== cells.length) return undefined
+  const ofColumns = new Array<RowTarget | undefined>(columns.length).fill(undefined)
+  for (const [at, { column, dtype }] of cells.entries()) {
+    if (ofColumns[column] || targets[at]?.dtype !== dtype) return undefined
+    ofColumns[column] = targets[at]
+  }
+  return ofColumns
+}
+
+interface ColumnTensor extends Pick<Tensor, 'dtype' | 'data'> {
+  /** Of one row. */
+  readonly shape: readonly number[]
+  readonly targets: readonly RowTarget[]
+}
+
+/** The tensors that rows are read into, with room for all of them. */
+class Tensors {
+  readonly #tensors: ReadonlyMap<string, ColumnTensor>
+
+  /** @param first  the tensors of one row */
+  constructor(first: Feeds, rowCount: number) {
+    this.#tensors = new Map(
+      Object.entries(first).map(([name, { dtype, shape, data }]) => {
+        if (shape[0] !== 1) throw new NotForColumns('a row is not one entry of each input')
+        const targets = rowTargets(dtype, rowCount, data.length)
+        const [target] = targets
+        if (!target) throw new NotForColumns('a row holds no values')
+        return [name, { dtype, shape: shape.slice(1), data: target.data, targets }]
+      }),
+    )
+  }
+
+  get count(): number {
+    return this.#tensors.size
+  }
+
+  find(name: string): ColumnTensor | undefined {
+    return this.#tensors.get(name)
+  }
+
+  /** Whether decoded rows are of the same form as these. */
+  fit(feeds: Feeds, rowCount: number): boolean {
+    const names = Object.keys(feeds)
+    return (
+      names.length === this.count &&
+      names.every(name => {
+        const [own, { dtype, shape }] = [this.find(name), feeds[name] as Tensor]
+        const sizes = own && [rowCount, ...own.shape]
+        return own?.dtype === dtype && sizes?.length === shape.length && sizes.every((size, at) => size === shape[at])
+      })
+    )
+  }
+
+  /** Copies a row of decoded ones. */
+  store(feeds: Feeds, row: number, slot: number): void {
+    for (const [name, { data, targets }] of this.#tensors) {
+      const width = targets.length
+      const source = (feeds[name] as Tensor).data
+      for (let at = 0; at < width; at++) data[slot * width + at] = source[row * width + at] as never
+    }
+  }
+
+  /** @param without  slots of rows to leave out, ascending */
+  feeds(count: number, without: readonly number[]): Feeds {
+    const left = count - without.length
+    if (left === 0) return {}
+    return Object.fromEntries(
+      [...this.#tensors].map(([name, { dtype, shape, data, targets }]) => {
+        const width = targets.length
+        closeGaps(data, { count, without, width })
+        const elements = Array.isArray(data) ? data.slice(0, left * width) : data.subarray(0, left * width)
+        return [name, new Tensor(dtype, elements, [left, ...shape])]
+      }),
+    )
+  }
+}
+
+/** Moves rows to the place of those that are left out. */
+function closeGaps(
+  data: Tensor['data'],
+  { count, without, width }: { count: number; without: readonly number[]; width: number },
+): void {
+  for (const [moved, gap] of without.entries()) {
+    const end = (without[moved + 1] ?? count) * width
+    data.copyWithin((gap - moved) * width, (gap + 1) * width, end)
+  }
+}

@@ -1,0 +1,72 @@
+import type { ScoringService } from '../../inference/scoring-service.ts'
+import type { InferenceRequest } from '../../scheduling/inference-request.ts'
+import { readRowLines } from '../columns/row-lines.ts'
+import type { ScoredPiece, ScoreOptions, TextOfRows } from '../row-scorer.ts'
+import { inferPatiently } from './infer-patiently.ts'
+import type { PieceSize } from './piece-size.ts'
+import { TextCutter, type TextPiece } from './text-cutter.ts'
+
+/** Most bytes of a piece of several rows. */
+const maxPieceBytes = 512 * 1024
+const nothing = new Uint8Array()
+
+interface TextRunOptions extends Pick<ScoreOptions, 'signal' | 'isTimeUp'> {
+  readonly service: ScoringService
+  readonly size: PieceSize
+}
+
+/** Scores the rows of a text. Several loops (`work`) send pieces of it until none are left, or the time is up. */
+export class TextRun {
+  /** Pieces that were scored. */
+  readonly scored: ScoredPiece[] = []
+  /** Pieces that failed as a whole: a row of theirs has to be found, or their rows go to requests of their own. */
+  readonly failed: TextPiece[] = []
+  readonly #text: TextOfRows
+  readonly #options: TextRunOptions
+  readonly #cutter: TextCutter
+  /** A row of so many bytes is surely small enough for the body of a request. */
+  readonly #maxRowBytes: number
+
+  constructor(text: TextOfRows, options: TextRunOptions) {
+    this.#text = text
+    this.#options = options
+    const { columns = [] } = text.reading
+    // As JSON, an escaped character takes six bytes.
+    const nameBytes = columns.reduce((sum, name) => sum + 6 * name.length + 8, 100)
+    this.#maxRowBytes = Math.floor((options.service.definition.limits.maxBodyBytes - nameBytes) / 6)
+    this.#cutter = new TextCutter(text.content, text.rowCount, text.reading.format)
+  }
+
+  async work(): Promise<void> {
+    const { size, isTimeUp } = this.#options
+    while (this.scored.length + this.failed.length === 0 || !isTimeUp()) {
+      const piece = this.#cutter.take(size.rows, Math.min(maxPieceBytes, this.#maxRowBytes))
+      if (!piece) return
+      await this.#score(piece)
+    }
+  }
+
+  async #score(piece: TextPiece): Promise<void> {
+    const { service, size, signal } = this.#options
+    const { from, rowCount } = piece
+    // A row that is too large for a request is refused as over HTTP.
+    if (piece.end - piece.start > this.#maxRowBytes) return void this.failed.push(piece)
+    const answer = await inferPatiently(service, () => this.#request(piece), signal)
+    if (answer.kind !== 'bytes') {
+      if (answer.kind === 'failure' && answer.code === 'SCORING_TIMEOUT')
+        size.adapt(rowCount, { ms: service.definition.limits.timeoutMs, queueMs: 0 })
+      this.failed.push(piece)
+      return
+    }
+    const { decodeMs, runMs, encodeMs, queueMs } = answer.timings
+    size.adapt(rowCount, { ms: decodeMs + runMs + encodeMs, queueMs })
+    this.scored.push({ from, rowCount, outcome: readRowLines(answer) })
+  }
+
+  #request({ start, end, from, rowCount }: TextPiece): InferenceRequest {
+    const { content, firstRow, reading, outputFormat } = this.#text
+    const text = content.subarray(start, end)
+    const details = { rows: { ...reading, text, rowCount, firstRow: firstRow + from, outputFormat } }
+    return { codec: 'rows', body: nothing, contentType: undefined, details }
+  }
+}

@@ -1,0 +1,87 @@
+/** Which triggers of all services run together: one that would take the messages of another, or its own, is left out. */
+import { canMatch, parseBlobPath } from './blob-path.ts'
+import type { AuthLevel, BlobTrigger, QueueTrigger, ServiceBusTrigger, Triggers } from './triggers.ts'
+
+/** The triggers of a service, as its `service.json` has them. */
+export interface DeclaredTriggers {
+  readonly service: string
+  readonly triggers: Triggers
+}
+
+/** A trigger of a service, besides HTTP. */
+export type ServiceTrigger = { readonly service: string } & (
+  | ({ readonly kind: 'blob' } & BlobTrigger)
+  | ({ readonly kind: 'queue' } & QueueTrigger)
+  | ({ readonly kind: 'serviceBus' } & ServiceBusTrigger)
+)
+
+export interface TriggerPlan {
+  readonly runs: readonly ServiceTrigger[]
+  /** Why others do not run; the reason names what to change. */
+  readonly refused: readonly {
+    readonly service: string
+    readonly kind: ServiceTrigger['kind']
+    readonly reason: string
+  }[]
+  /** The strictest of all services: they share their routes. */
+  readonly authLevel: AuthLevel
+}
+
+const levels: readonly AuthLevel[] = ['anonymous', 'function', 'admin']
+
+/** @param declared  in the order in which they have precedence */
+export function planTriggers(declared: readonly DeclaredTriggers[]): TriggerPlan {
+  const runs: ServiceTrigger[] = []
+  const refused: TriggerPlan['refused'][number][] = []
+  for (const trigger of declared.flatMap(listTriggers)) {
+    const reason = findSharedInput(trigger, runs) ?? findCycle(trigger, runs)
+    if (reason === undefined) runs.push(trigger)
+    else refused.push({ service: trigger.service, kind: trigger.kind, reason })
+  }
+  const ranks = declared.map(({ triggers }) => levels.indexOf(triggers.http.authLevel))
+  return { runs, refused, authLevel: levels[Math.max(0, ...ranks)] as AuthLevel }
+}
+
+function listTriggers({ service, triggers: { blob, queue, serviceBus } }: DeclaredTriggers): ServiceTrigger[] {
+  return [
+    ...(blob ? [{ service, kind: 'blob' as const, ...blob }] : []),
+    ...(queue ? [{ service, kind: 'queue' as const, ...queue }] : []),
+    ...(serviceBus ? [{ service, kind: 'serviceBus' as const, ...serviceBus }] : []),
+  ]
+}
+
+/** A message goes to one receiver. A blob may be scored by any number of services. */
+function findSharedInput(trigger: ServiceTrigger, runs: readonly ServiceTrigger[]): string | undefined {
+  if (trigger.kind === 'blob') return undefined
+  const other = runs.find(each => isSameKind(each, trigger) && isSameQueue(each.input, trigger.input))
+  return other && `the queue "${trigger.input}" has the requests of service "${other.service}"; choose another`
+}
+
+/** Answers that come back as requests would be scored without end. */
+function findCycle(trigger: ServiceTrigger, runs: readonly ServiceTrigger[]): string | undefined {
+  const pathTo = new Map<ServiceTrigger, readonly string[]>([[trigger, []]])
+  for (const [from, path] of pathTo) {
+    if (feeds(from, trigger)) {
+      const through = path.length > 0 ? ` through ${path.map(service => `"${service}"`).join(' and ')}` : ''
+      return `its answers to "${trigger.output}" would come back to it${through} without end; choose another output`
+    }
+    for (const to of runs) if (feeds(from, to) && !pathTo.has(to)) pathTo.set(to, [...path, to.service])
+  }
+  return undefined
+}
+
+function feeds(from: ServiceTrigger, to: ServiceTrigger): boolean {
+  if (!isSameKind(from, to)) return false
+  if (from.kind !== 'blob') return isSameQueue(from.output, to.input)
+  const [output, input] = [parseBlobPath(from.output), parseBlobPath(to.input)]
+  return output !== undefined && input !== undefined && canMatch(output, input)
+}
+
+function isSameKind(one: ServiceTrigger, other: ServiceTrigger): boolean {
+  return one.kind === other.kind && one.connection === other.connection
+}
+
+/** Service Bus does not tell cases apart, and queues of Azure Storage have lower-case names. */
+function isSameQueue(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase()
+}

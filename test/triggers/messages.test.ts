@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { describe, it, test } from 'vitest'
+import { ScoringError } from '../../src/errors.ts'
+import { ScoringService } from '../../src/inference/scoring-service.ts'
+import { ServiceDefinition } from '../../src/models/definition/definition.ts'
+import { readBlob } from '../../src/triggers/score-blob.ts'
+import { makeAnswer } from '../../src/triggers/score-bus-message.ts'
+import { scoreMessage } from '../../src/triggers/score-message.ts'
+import { readQueueMessage, scoreQueueMessage } from '../../src/triggers/score-queue-message.ts'
+
+const blobTrigger = {
+  input: 'requests/{name}',
+  output: 'answers/{name}',
+  connection: 'AzureWebJobsStorage',
+  source: 'polling',
+} as const
+const queueTrigger = { input: 'in', output: 'out', connection: 'AzureWebJobsStorage', contentType: 'application/json' }
+
+describe('readBlob', () => {
+  test.each([
+    ['requests/a.bin', 'application/json', undefined, 'application/json'],
+    ['requests/a.JSON', 'application/octet-stream', undefined, 'application/json'],
+    ['requests/a.png', '', undefined, 'image/png'],
+    ['requests/a.constructor', '', undefined, 'application/octet-stream'],
+    ['requests/a', undefined, undefined, 'application/octet-stream'],
+    ['requests/a.json', 'text/plain', 'text/csv', 'text/csv'],
+  ])('takes %s of type %s with contentType %s for %s', (blobTriggerPath, contentType, given, expected) => {
+    const facts = { blobTrigger: blobTriggerPath, properties: { contentType } }
+    const trigger = given === undefined ? blobTrigger : { ...blobTrigger, contentType: given }
+    assert.equal(readBlob(new Uint8Array(), facts, trigger, 'id').contentType, expected)
+  })
+})
+
+describe('readQueueMessage', () => {
+  it('gives back what was sent, as text or as base64', () => {
+    fc.assert(
+      fc.property(fc.json(), fc.boolean(), (body, isPacked) => {
+        const bytes = Buffer.from(body)
+        // JSON that looks like base64 is a word, or a number: no request has such a body.
+        if (/^[A-Za-z0-9+/]*$/.test(body)) return
+        const sent = isPacked ? Buffer.from(bytes.toString('base64')) : bytes
+        assert.deepEqual(Buffer.from(readQueueMessage(sent, undefined)), bytes)
+      }),
+    )
+  })
+
+  it('does what "encoding" says', () => {
+    assert.equal(Buffer.from(readQueueMessage(Buffer.from('abcd'), 'text')).toString(), 'abcd')
+    assert.equal(Buffer.from(readQueueMessage(Buffer.from('abcd'), 'base64')).toString('hex'), '69b71d')
+  })
+})
+
+describe('makeAnswer', () => {
+  const answer = { body: Buffer.from('1'), contentType: 'application/json' }
+  const facts = { messageId: 'm', sequenceNumber: 7, enqueuedTimeUtc: '2026-11-29T10:00:00+00:00' }
+  const idOf = (more: object, service = 's') => makeAnswer(service, 'in', { ...facts, ...more }, answer).messageId
+
+  it('has the same id for each delivery of a message, and another for every other message', () => {
+    assert.equal(idOf({ enqueuedTimeUtc: '2026-11-29T10:00:00Z', lockToken: 'x', deliveryCount: 2 }), idOf({}))
+    const ids = [
+      idOf({}),
+      idOf({ messageId: 'n' }),
+      idOf({ sequenceNumber: 8 }),
+      idOf({}, 't'),
+      idOf({ messageId: undefined }),
+    ]
+    assert.equal(new Set(ids).size, ids.length)
+    for (const id of ids) assert.match(id, /^[0-9a-f]{32}$/)
+  })
+
+  it('belongs to its request by the correlation id, or else the id of that', () => {
+    assert.equal(makeAnswer('s', 'in', { ...facts, correlationId: 'c' }, answer).correlationId, 'c')
+    assert.equal(makeAnswer('s', 'in', { ...facts, correlationId: '' }, answer).correlationId, 'm')
+    assert.equal(makeAnswer('s', 'in', { ...facts, replyTo: 'r', replyToSessionId: 'z' }, answer).to, 'r')
+  })
+})
+
+describe('scoreMessage', () => {
+  const message = { body: Buffer.from('{}'), contentType: 'application/json', id: 'id' }
+  const failing = (error: unknown) => ({
+    trigger: 'queue' as const,
+    find: async () => {
+      throw error
+    },
+    wait: async () => {},
+    now: () => 0,
+  })
+
+  test.each([
+    ['SERVICE_UNKNOWN', 'failed'],
+    ['SERVICE_UNAVAILABLE', 'failed'],
+    ['TOO_MANY_WRONG_KEYS', 'failed'],
+    ['REQUEST_TIMEOUT', 'failed'],
+    ['SCORING_TIMEOUT', 'failed'],
+    ['ENTRY_SCRIPT_FAILED', 'failed'],
+    ['INPUT_SHAPE_MISMATCH', 'refused'],
+    ['BODY_TOO_LARGE', 'refused'],
+    ['CONTENT_TYPE_UNSUPPORTED', 'refused'],
+    ['TENSORS_NOT_TAKEN', 'refused'],
+  ] as const)('takes %s for %s', async (code, kind) => {
+    const outcome = await scoreMessage(message, failing(new ScoringError(code, 'why')))
+    assert.equal(outcome.kind, kind)
+  })
+
+  it('waits while the service is busy, up to limits.timeoutMs', async () => {
+    const definition = ServiceDefinition.parse({ limits: { timeoutMs: 5000 } })
+    class BusyService extends ScoringService {
+      override async infer(): Promise<never> {
+        throw new ScoringError('QUEUE_FULL', 'busy')
+      }
+    }
+    const engine = { kind: 'none', failure: 'none' } as const
+    const service = new BusyService({ name: 'busy', definition, authorizer: undefined, engine })
+    let now = 0
+    const waits: number[] = []
+    const wait = async (ms: number) => {
+      waits.push(ms)
+      now += ms
+    }
+    const outcome = await scoreMessage(message, { trigger: 'queue', find: async () => service, wait, now: () => now })
+    assert.equal(outcome.kind, 'failed')
+    assert.deepEqual(waits, [1000, 1000, 1000, 1000, 1000])
+  })
+
+  it('leaves a message of a queue to another try, without a stack in its error', async () => {
+    const scoring = { ...failing(new ScoringError('SERVICE_UNAVAILABLE', 'not now')), log: () => {}, refused: () => {} }
+    await assert.rejects(scoreQueueMessage('{}', 'id', queueTrigger, scoring), (error: Error) => {
+      assert.equal(error.stack, 'MessageFailed: message id of queue in: SERVICE_UNAVAILABLE: not now')
+      return true
+    })
+  })
+})
