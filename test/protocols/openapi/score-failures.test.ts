@@ -62,6 +62,12 @@ describe('listScoreFailures', () => {
       ['INPUT_RAGGED', 'INPUT_UNKNOWN', 'TOO_MANY_ROWS', 'INPUT_NOT_NPY'],
       failures(script, { inputJsonSchema: {}, executionProvider: 'none' }),
     ],
+    [
+      'of a service with deployments',
+      ['DEPLOYMENT_UNKNOWN'],
+      ['STAGE_MISMATCH'],
+      failures({ deployments: { blue: { weight: 100 } } }, {}),
+    ],
     ['of a pipeline', ['STAGE_MISMATCH', 'TOO_MANY_ROWS', 'ENTRY_SCRIPT_FAILED'], [], failures(stages, {})],
   ]
   it.each(table)('%s has the codes that can happen', (_, has, hasNot, listed) => {
@@ -78,7 +84,8 @@ describe('listScoreFailures', () => {
   it('knows every code that is of no other route', () => {
     const original = { ciphertextCount: 1, requestBytes: 1, replyBytes: 1 }
     const encrypted = { featureCount: 1, classCount: 1, original, fast: null }
-    const all = failures(stages, { mediaTypes: ['image/png', ...tensors], encrypted })
+    const deployments = { blue: { weight: 100 } }
+    const all = failures({ ...stages, deployments }, { mediaTypes: ['image/png', ...tensors], encrypted })
     const codes = (Object.keys(statusOf) as ErrorCode[]).filter(code => !ofOthers.test(code))
     assert.deepEqual([...all].sort(), codes.sort())
   })
