@@ -17,6 +17,7 @@ const files = {
   'tiny/1/model.onnx': 'old',
   'tiny/2/model.onnx': identityModel('float32'),
   'tiny/2/model.onnx.data': 'weights',
+  'tiny/2/version.json': {},
   'tiny/swagger.json': {},
   'tiny/.editor/state': 'x',
   'shared/text.ts': 'export const two = 2',

@@ -6,6 +6,8 @@ import { ownDocumentFiles } from '../../models/definition/own-documents.ts'
 import { hasScript, type ServiceSpec } from '../../models/repository/service-spec.ts'
 import { FolderModelStore } from './folder-model-store.ts'
 
+/** Tags are no part of a version that decides about answers. */
+const records = /^\d+\/version\.json$/
 /** What scripts import from beside the services. */
 const code = /\.[cm]?[jt]s$/
 
@@ -26,8 +28,8 @@ export class FolderServiceFiles implements ServiceFiles {
       .map(({ parentPath, name }) => relative(folder, join(parentPath, name)).split(sep))
       .filter(([top = '', ...rest]) => (rest.length > 0 ? used.has(top) || !/^\d+$/.test(top) : !documents.has(top)))
       .filter(parts => !parts.some(part => part.startsWith('.')))
-      .filter(([top, ...rest]) => !(deployments && top === 'service.json' && rest.length === 0))
       .map(parts => parts.join('/'))
+      .filter(path => !(deployments && path === 'service.json') && !records.test(path))
     return [...own, ...(hasScript(spec) ? await listShared(folder) : [])].sort()
   }
 

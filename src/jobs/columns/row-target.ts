@@ -19,7 +19,7 @@ export class RowTarget {
     this.data = data
     this.width = width
     this.offset = offset
-    this.kind = kindOf(dtype)
+    this.kind = classify(dtype)
     const most = floatMax[dtype] ?? Number.MAX_SAFE_INTEGER
     const [least, greatest] = integerRange[dtype] ?? [dtype === 'uint64' ? 0 : -most, most]
     this.#least = least
@@ -63,7 +63,7 @@ export class RowTarget {
   }
 }
 
-function kindOf(dtype: Dtype): Kind {
+function classify(dtype: Dtype): Kind {
   if (dtype === 'string' || dtype === 'bool') return dtype
   if (dtype.startsWith('float')) return 'float'
   return dtype.endsWith('64') ? 'wide' : 'integer'

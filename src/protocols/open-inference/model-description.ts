@@ -40,7 +40,7 @@ export function describeModel(service: ScoringService, report: LoadReport, name:
   const { inputs, outputs } = findTensors(report)
   return {
     name,
-    versions: [modelVersion(service)],
+    versions: [...new Set(service.parts.map(modelVersion))],
     platform: 'onnx_onnxv1',
     inputs: inputs.map(describeTensor),
     outputs: outputs.map(describeTensor),

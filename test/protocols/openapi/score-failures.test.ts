@@ -18,7 +18,6 @@ const failures = (definition: object, report: Partial<Report>): ReadonlySet<Erro
 
 const tensors = ['application/x-npy', 'application/octet-stream']
 const script = { entryScript: 'score.ts' }
-const deployments = { blue: { weight: 100 } }
 const stages = { models: { m: { path: 'm.onnx' } }, stages: [{ script: 'score.ts' }, { model: 'm' }] }
 
 /** Codes of other routes, of credentials, and of the state of app and service. */
@@ -63,6 +62,12 @@ describe('listScoreFailures', () => {
       ['INPUT_RAGGED', 'INPUT_UNKNOWN', 'TOO_MANY_ROWS', 'INPUT_NOT_NPY'],
       failures(script, { inputJsonSchema: {}, executionProvider: 'none' }),
     ],
+    [
+      'of a service with deployments',
+      ['DEPLOYMENT_UNKNOWN'],
+      ['STAGE_MISMATCH'],
+      failures({ deployments: { blue: { weight: 100 } } }, {}),
+    ],
     ['of a pipeline', ['STAGE_MISMATCH', 'TOO_MANY_ROWS', 'ENTRY_SCRIPT_FAILED'], [], failures(stages, {})],
   ]
   it.each(table)('%s has the codes that can happen', (_, has, hasNot, listed) => {
@@ -79,6 +84,7 @@ describe('listScoreFailures', () => {
   it('knows every code that is of no other route', () => {
     const original = { ciphertextCount: 1, requestBytes: 1, replyBytes: 1 }
     const encrypted = { featureCount: 1, classCount: 1, original, fast: null }
+    const deployments = { blue: { weight: 100 } }
     const all = failures({ ...stages, deployments }, { mediaTypes: ['image/png', ...tensors], encrypted })
     const codes = (Object.keys(statusOf) as ErrorCode[]).filter(code => !ofOthers.test(code))
     assert.deepEqual([...all].sort(), codes.sort())
