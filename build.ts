@@ -88,7 +88,7 @@ await bundle({ ...deployed, entryPoints: { 'scoring-thread': 'src/compose/scorin
 await bundle({ entryPoints: { 'host-process': 'src/host/host-process.ts' } })
 // Almost all of it is others' code, and less than half as long when minified.
 await bundle({ minify: true, entryPoints: { 'key-vault': 'src/adapters/azure/key-vault.ts' } })
-await bundle({ ...deployed, entryPoints: { jobs: 'src/compose/jobs-app.ts' } })
+await bundle({ ...rarelyRead, entryPoints: { jobs: 'src/compose/jobs-app.ts' } })
 await bundle({
   ...rarelyRead,
   entryPoints: {
