@@ -32,13 +32,13 @@ export class Deployments implements EngineSource {
   readonly all: readonly Deployment[]
   readonly #options: DeploymentsOptions
   /** Those that end with this; others have taken over the rest. */
-  readonly #owned: Set<ScoringService>
+  private readonly owned: Set<ScoringService>
 
   /** @param adopted  of `deployments`, those that belong to the ones before, until `takeOver` */
   constructor(options: DeploymentsOptions, adopted: ReadonlySet<ScoringService> = new Set()) {
     this.#options = options
     this.all = options.deployments
-    this.#owned = new Set(this.all.map(({ service }) => service).filter(service => !adopted.has(service)))
+    this.owned = new Set(this.all.map(({ service }) => service).filter(service => !adopted.has(service)))
   }
 
   /** The one that documents describe, and that batch jobs are scored by. */
@@ -96,7 +96,7 @@ export class Deployments implements EngineSource {
   takeOver(before: Deployments | undefined): void {
     const mirror = this.all.some(each => each.mirror > 0) ? new Mirror(this) : undefined
     for (const { service } of this.all) {
-      if (before?.#owned.delete(service)) this.#owned.add(service)
+      if (before?.owned.delete(service)) this.owned.add(service)
       service.mirror = mirror
     }
   }
@@ -114,7 +114,7 @@ export class Deployments implements EngineSource {
   }
 
   get isIdle(): boolean {
-    return [...this.#owned].every(service => service.isQuiet)
+    return [...this.owned].every(service => service.isQuiet)
   }
 
   /** All of them, so that a change is made when all can score. */
@@ -142,7 +142,7 @@ export class Deployments implements EngineSource {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#owned].map(service => service.stop()))
+    await Promise.all([...this.owned].map(service => service.stop()))
   }
 }
 
