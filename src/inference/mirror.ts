@@ -13,8 +13,6 @@ const maxCopiedBytes = 64 * 1024 * 1024
 export interface MirroredRequest {
   /** Sends the copies, now that the caller has the answer, and compares theirs with it. */
   answered(result: InferenceResult): void
-  /** The request was not scored. */
-  drop(): void
 }
 
 export class Mirror {
@@ -47,7 +45,6 @@ export class Mirror {
       this.#bytes -= bytes
     }
     return {
-      drop,
       answered: result => {
         if (result.kind === 'failure') return drop()
         void Promise.all(

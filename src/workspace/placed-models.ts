@@ -4,7 +4,7 @@ import { WorkspaceError } from '../client/workspace-error.ts'
 import type { ModelRegistry, RegisteredModel } from '../models/repository/model-registry.ts'
 
 /** Property of a version that was made for a service: the models that it holds, e.g. `sklearn-iris:2`. */
-export const copiesProperty = 'copies'
+const copiesProperty = 'copies'
 
 /** The member `models` of a `service.json`. */
 export type ServiceModels = Readonly<Record<string, { readonly path: string; readonly sha256?: string }>>

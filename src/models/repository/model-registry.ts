@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import { limited } from './limited.ts'
 import { checkName, checkTexts, checkVersion, type NewModel, readContents, readDigests } from './new-model.ts'
-import { RegistryError } from './registry-error.ts'
-import type { FileEntry, RepositoryFiles } from './repository-files.ts'
+import { changedByOthers, RegistryError } from './registry-error.ts'
+import { type FileEntry, type RepositoryFiles, textContent } from './repository-files.ts'
 import { groupByFolder, type ListedVersion, listVersionsIn, modelNamePattern } from './repository-layout.ts'
 import { findPinnedVersions } from './service-registry.ts'
 import {
@@ -156,7 +156,7 @@ export class ModelRegistry {
       checkTexts(next)
       if (await this.#files.replace(place, encodeRecord(next), found)) return { name, version, ...next }
     }
-    throw conflict(`${name}:${version}`)
+    throw changedByOthers(`${name}:${version}`)
   }
 
   /**
@@ -183,7 +183,7 @@ export class ModelRegistry {
         : await this.#create(folder + recordFile, text)
       if (isDone) return await this.#removeContents(folder)
     }
-    throw conflict(`${name}:${version}`)
+    throw changedByOthers(`${name}:${version}`)
   }
 
   /** @returns the number, which nobody else registers now */
@@ -203,14 +203,14 @@ export class ModelRegistry {
       }
       if (given !== undefined) throw exists
     }
-    throw conflict(name)
+    throw changedByOthers(name)
   }
 
   async #commit(folder: string, record: VersionRecord): Promise<void> {
     const text = encodeRecord(record)
     if (await this.#create(folder + recordFile, text)) return
     const found = await this.#files.readText(folder + recordFile)
-    if (found?.text !== text) throw conflict(folder.slice(0, -1))
+    if (found?.text !== text) throw changedByOthers(folder.slice(0, -1))
   }
 
   /** Removes what was begun and given up. */
@@ -274,7 +274,7 @@ export class ModelRegistry {
   }
 
   #create(path: string, text: string): Promise<boolean> {
-    return this.#files.create(path, () => [new TextEncoder().encode(text)])
+    return this.#files.create(path, textContent(text))
   }
 }
 
@@ -298,10 +298,6 @@ function defined(change: { tags?: Labels; description?: string }): Partial<Versi
 
 function unknown(name: string, version: number): RegistryError {
   return new RegistryError('VERSION_UNKNOWN', `there is no version ${version} of the model "${name}"`)
-}
-
-function conflict(what: string): RegistryError {
-  return new RegistryError('CONFLICT', `${what} is being changed by others again and again; try again`)
 }
 
 function readTime(text: string | undefined): string {
