@@ -97,7 +97,10 @@ describe('a service on demand', () => {
     )
     assert.ok(first && replaced && called)
     for (const { service } of [first, replaced, called]) service.load().catch(() => {})
-    await assert.rejects(replaced.service.inferInBackground(request, () => false), { code: 'SERVICE_LOADING' })
+    await assert.rejects(
+      replaced.service.inferInBackground(request, () => false),
+      { code: 'SERVICE_LOADING' },
+    )
     const workers = ({ made }: typeof first) => made[0]?.workers.length
     await vi.waitUntil(() => called.service.scheduler !== undefined)
     assert.deepEqual([first, replaced, called].map(workers), [1, 0, 0])

@@ -96,7 +96,7 @@ class FolderFiles:
 
     def replace(self, path: str, text: str, version: str) -> bool:
         place = self._root / path
-        with _lock(place.parent / f".{place.name}.lock"):
+        with file_lock(place):
             try:
                 if _version(place.stat()) != version:
                     return False
@@ -137,7 +137,9 @@ def _version(stat: os.stat_result) -> str:
 
 
 @contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
+def file_lock(place: Path) -> Iterator[None]:
+    """Changes a file while no other process does that asks for the same lock, such as the app."""
+    path = place.parent / f".{place.name}.lock"
     while True:
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
