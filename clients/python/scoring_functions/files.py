@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -59,7 +60,12 @@ class FolderFiles:
     def list(self, prefix: str) -> dict[str, int]:
         start = self._root / prefix.rpartition("/")[0]
         found: dict[str, int] = {}
+        seen: set[str] = set()  # links may form a circle
         for folder, folders, names in os.walk(start, followlinks=True):
+            if (own := os.path.realpath(folder)) in seen:
+                folders.clear()
+                continue
+            seen.add(own)
             folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "node_modules")
             for name in names:
                 if name.startswith(".") and name != RESERVATION:
@@ -87,7 +93,7 @@ class FolderFiles:
         place = self._root / path
         fresh = self._write(place, content)
         try:
-            os.link(fresh, place)
+            _link_or_copy(fresh, place)
             return True
         except FileExistsError:
             return False
@@ -130,6 +136,16 @@ class FolderFiles:
             fresh.unlink(missing_ok=True)
             raise
         return fresh
+
+
+def _link_or_copy(fresh: Path, place: Path) -> None:
+    try:
+        os.link(fresh, place)
+    except FileExistsError:
+        raise
+    except OSError:  # the file system has no links
+        with open(fresh, "rb") as source, open(place, "xb") as target:
+            shutil.copyfileobj(source, target)
 
 
 def _version(stat: os.stat_result) -> str:
