@@ -1,4 +1,4 @@
-import { type CallOptions, type Fetch, ServiceCaller } from './caller.ts'
+import { type CallOptions, type Fetch, ServiceCaller, unreachable } from './caller.ts'
 import { Credential } from './credential.ts'
 import type { DeploymentConfiguration } from './deployment-configuration.ts'
 import { decodeJson } from './json.ts'
@@ -364,7 +364,11 @@ export class Webservice {
       const url = `${address.replace(/\/api\/v1\/service\/[^/]*$/, '')}/health/ready`
       const key = await this.#credential.get(signal ?? AbortSignal.timeout(30_000))
       const headers = key === undefined ? {} : { authorization: `Bearer ${key}` }
-      const response = await this.caller.fetch(url, { headers, signal: signal ?? AbortSignal.timeout(30_000) })
+      const limit = signal ?? AbortSignal.timeout(30_000)
+      // A key must not travel to another address.
+      const response = await this.caller.fetch(url, { headers, signal: limit, redirect: 'error' }).catch(cause => {
+        throw limit.aborted ? limit.reason : unreachable(url, cause)
+      })
       const { services = {} } = Object(decodeJson(await response.text())) as { services?: Record<string, Health> }
       return describeHealth(services[this.name], this.#record)
     } catch (failure) {

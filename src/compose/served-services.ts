@@ -152,6 +152,7 @@ async function announceLoad(service: ScoringService): Promise<void> {
     console.log(`[${service.name}] ready after ${ms} ms: ${describeLoad(report, service.version)}`)
     for (const note of service.notes) console.log(`[${service.name}] ${note}`)
   } catch (failure) {
+    if (service.failure === undefined) return // it was ended before
     console.error(`[${service.name}] not available: ${(failure as Error).message}`)
   }
 }
