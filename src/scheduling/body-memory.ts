@@ -23,6 +23,10 @@ class BodyBlock {
     this.#onFree = onFree
   }
 
+  get isFree(): boolean {
+    return this.#holds === 0
+  }
+
   hold(): BodyHold {
     this.#holds++
     return new BodyHold(() => {
@@ -54,9 +58,12 @@ const blocks = new WeakMap<ArrayBufferLike, BodyBlock>()
  * Keeps the memory of a body for a reader, such as a worker.
  *
  * @returns undefined for a body that has memory of its own
+ * @throws Error when nobody holds the body any more: another one may be there already
  */
 export function holdBody(body: Uint8Array): BodyHold | undefined {
-  return isShared(body) ? blocks.get(body.buffer)?.hold() : undefined
+  const block = isShared(body) ? blocks.get(body.buffer) : undefined
+  if (block?.isFree) throw new Error('the memory of this body was given up before it was scored')
+  return block?.hold()
 }
 
 /** Whether workers read the body where it is: it is neither copied to a worker nor moved. */

@@ -40,6 +40,15 @@ describe('BodyMemory', () => {
     assert.equal((memory.take(100_000) as TakenMemory).bytes.buffer, first.bytes.buffer)
   })
 
+  it('refuses to hold a body that was given up: another one may be in its memory', () => {
+    const memory = new BodyMemory(unlimited)
+    const { bytes, hold } = memory.take(100_000) as TakenMemory
+    hold.release()
+    assert.throws(() => holdBody(bytes), /given up/)
+    const [one, other] = [memory.take(100_000), memory.take(100_000)] as TakenMemory[]
+    assert.notEqual(one?.bytes.buffer, other?.bytes.buffer)
+  })
+
   it('gives no memory beyond 64 MiB, and again when some is free, also for bodies of another size', () => {
     const memory = new BodyMemory(unlimited)
     const taken: TakenMemory[] = []
