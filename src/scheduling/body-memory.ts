@@ -9,7 +9,7 @@ const blockStepBytes = 131_072
 /** Most bytes of all blocks, however much requests may hold. Further bodies get memory of their own, which is copied to the worker. */
 const maxBlockBytes = 64 * 2 ** 20
 
-/** Blocks that nobody has used for this long are given up. */
+/** Blocks that nobody has needed for this long are given up. */
 const maxIdleMs = 10_000
 
 /** Memory for one body. It is used again when nobody holds it. */
@@ -76,6 +76,14 @@ export function leadBefore(textBytes: number | undefined): number {
   return textBytes === undefined ? 0 : (8 - (textBytes % 8)) % 8
 }
 
+/** Blocks of one size that nobody holds. */
+interface FreeBlocks {
+  /** The last one is taken first. */
+  readonly blocks: BodyBlock[]
+  /** The fewest that there were since it was last looked: so many have not been needed. */
+  fewest: number
+}
+
 /** A body that is to be received. */
 export interface TakenMemory {
   /** As many bytes as were asked for. They hold what an earlier body left there. */
@@ -88,22 +96,29 @@ export interface TakenMemory {
  * not left to the garbage collector, which would run for nearly each of them.
  */
 export class BodyMemory {
-  /** Blocks that nobody holds, by their size in steps. */
-  readonly #free: BodyBlock[][] = []
+  /** By their size in steps. */
+  readonly #free = new Map<number, FreeBlocks>()
   #freeBytes = 0
-  /** Of all blocks. */
   #bytes = 0
   #idleTimer: NodeJS.Timeout | undefined
   readonly #maxBytes: number
+  readonly #maxIdleMs: number
   #onFirst: (() => void) | undefined
 
   /**
    * @param maxHeldBytes  what requests may hold in all
    * @param onFirst  called when the first large body comes
+   * @param idleMs  after which blocks that were not needed are given up
    */
-  constructor(maxHeldBytes: number, onFirst?: () => void) {
+  constructor(maxHeldBytes: number, onFirst?: () => void, idleMs = maxIdleMs) {
     this.#maxBytes = Math.min(maxBlockBytes, maxHeldBytes)
+    this.#maxIdleMs = idleMs
     this.#onFirst = onFirst
+  }
+
+  /** Bytes of all blocks. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   /** Bytes of blocks that are held. */
@@ -125,40 +140,50 @@ export class BodyMemory {
   }
 
   #takeBlock(steps: number): BodyBlock | undefined {
-    const free = this.#free[steps]?.pop()
-    if (free) {
-      this.#freeBytes -= free.memory.byteLength
-      return free
+    const free = this.#free.get(steps)
+    const block = free?.blocks.pop()
+    if (free && block) {
+      free.fewest = Math.min(free.fewest, free.blocks.length)
+      this.#freeBytes -= block.memory.byteLength
+      return block
     }
     const bytes = steps * blockStepBytes
     if (this.heldBytes + bytes > this.#maxBytes) return undefined
     // Blocks of sizes that do not come any more make room.
     if (this.#bytes + bytes > this.#maxBytes) this.#giveUpFree()
-    const block = new BodyBlock(bytes, freed => this.#keep(freed))
-    blocks.set(block.memory, block)
+    const made = new BodyBlock(bytes, freed => this.#keep(freed))
+    blocks.set(made.memory, made)
     this.#bytes += bytes
-    return block
+    return made
   }
 
   #keep(block: BodyBlock): void {
     const bytes = block.memory.byteLength
     const steps = bytes / blockStepBytes
-    this.#free[steps] ??= []
-    this.#free[steps].push(block)
+    const free = this.#free.get(steps) ?? { blocks: [], fewest: 0 }
+    free.blocks.push(block)
+    this.#free.set(steps, free)
     this.#freeBytes += bytes
-    if (this.heldBytes === 0) this.#watchIdle()
+    this.#idleTimer ??= setInterval(() => this.#giveUpIdle(), this.#maxIdleMs).unref()
   }
 
-  #watchIdle(): void {
-    this.#idleTimer ??= setTimeout(() => {
-      if (this.heldBytes === 0) this.#giveUpFree()
-    }, maxIdleMs).unref()
-    this.#idleTimer.refresh()
+  /** Gives up what was not needed since it was last looked, also while other blocks are. */
+  #giveUpIdle(): void {
+    for (const free of this.#free.values()) {
+      for (const { memory } of free.blocks.splice(0, free.fewest)) {
+        this.#bytes -= memory.byteLength
+        this.#freeBytes -= memory.byteLength
+      }
+      free.fewest = free.blocks.length
+    }
+    if (this.#freeBytes > 0) return
+    clearInterval(this.#idleTimer)
+    this.#idleTimer = undefined
   }
 
   #giveUpFree(): void {
     this.#bytes -= this.#freeBytes
     this.#freeBytes = 0
-    this.#free.length = 0
+    this.#free.clear()
   }
 }
