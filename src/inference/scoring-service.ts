@@ -156,6 +156,12 @@ export class ScoringService {
     return this.deployments?.all.map(({ service }) => service) ?? [this]
   }
 
+  /** What documents describe: the deployment with the greatest weight, which may have its own script, or the service itself. */
+  get described(): ServiceDefinition {
+    const { definition, deployments } = this
+    return deployments ? { ...deployments.primary.service.definition, deployments: definition.deployments } : definition
+  }
+
   /** Notes for the owner about what is served, once it has loaded. */
   get notes(): readonly string[] {
     const older = this.spec && explainOlderVersion(this.spec)
