@@ -5,6 +5,7 @@ import { LoadedServices } from '../models/catalogue/loaded-services.ts'
 import { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import { ServiceSwaps } from '../models/catalogue/service-swaps.ts'
 import type { ServiceDefinition } from '../models/definition/definition.ts'
+import { unservedElsewhere } from '../models/definition/triggers.ts'
 import type { ModelStore } from '../models/repository/model-store.ts'
 import { OpenedFiles } from '../models/repository/opened-files.ts'
 import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
@@ -57,6 +58,10 @@ export async function serveServices(read: readonly ReadService[], options: Serve
   for (const { deployments } of services) deployments?.takeOver(undefined)
   const catalogue = new ServiceCatalogue(services, settings.defaultService)
   const firstLoads = Promise.all(announceStart(services))
+  const tellUnserved = (name: string, { triggers }: ServiceDefinition) => {
+    for (const line of store.isElsewhere ? unservedElsewhere(triggers) : []) console.error(`[${name}] ${line}`)
+  }
+  for (const { name, definition } of read) tellUnserved(name, definition)
   const registered = new Map(read.map(({ name, definition }) => [name, JSON.stringify(definition.triggers)]))
   const swaps = new ServiceSwaps({
     catalogue,
@@ -67,7 +72,8 @@ export async function serveServices(read: readonly ReadService[], options: Serve
       const triggers = JSON.stringify(service.definition.triggers)
       if (service.kind === 'readable' && triggers !== (registered.get(name) ?? noTriggers)) {
         registered.set(name, triggers)
-        console.log(`[${name}] "triggers" in service.json has changed, which takes effect at the next start`)
+        if (store.isElsewhere) tellUnserved(name, service.definition)
+        else console.log(`[${name}] "triggers" in service.json has changed, which takes effect at the next start`)
       }
       const previous = catalogue.get(name)
       return start(service, versions, (deployment, spec) => findSame(previous, { deployment, spec, changed }))

@@ -313,6 +313,17 @@ describe('services in Blob storage', () => {
     assert.match(app.output(), /\[lazy-one\] unloaded: 1 others were used later \(SCORING_MAX_LOADED\)/)
   })
 
+  it('have no triggers, and are not served where they ask for keys of Azure Functions', async () => {
+    const queue = { input: 'plain-in', output: 'plain-out' }
+    await services.put('gone', { definition: { triggers: { queue } } })
+    await until(async () => /\[gone\] the trigger "queue" does not run: keep this/.test(app.output()), 'a line')
+    await services.put('gone', { definition: { triggers: { http: { authLevel: 'function' } } } })
+    const rejected = await until(async () => (await readReady(app)).services.gone?.rejectedChange, 'a rejected change')
+    assert.match(rejected.reason, /gone\/service\.json: triggers\.http\.authLevel: is "function", and the routes ask/)
+    await services.put('gone', { definition: {} })
+    await until(async () => !(await readReady(app)).services.gone?.rejectedChange, 'a change that loads')
+  })
+
   it('end when they are deleted', async () => {
     assert.equal((await score('gone')).status, 200)
     await services.delete('gone')
