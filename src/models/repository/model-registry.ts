@@ -29,6 +29,13 @@ export interface RegisteredModel {
   readonly files: readonly VersionFile[]
 }
 
+/** What is to change of a version; undefined: it stays. */
+export interface RegisteredChange {
+  readonly tags?: Labels | undefined
+  readonly properties?: Labels | undefined
+  readonly description?: string | undefined
+}
+
 export interface ModelRegistryOptions {
   readonly files: RepositoryFiles
   /** The time of day. */
@@ -93,7 +100,7 @@ export class ModelRegistry {
    * @param filter  `name`: of one model; `isLatest`: the newest one of each; `tags`, `properties`: those that have all of these
    */
   async list(
-    filter: { name?: string; isLatest?: boolean; tags?: Labels; properties?: Labels } = {},
+    filter: { name?: string | undefined; isLatest?: boolean; tags?: Labels; properties?: Labels } = {},
   ): Promise<RegisteredModel[]> {
     const { name, isLatest = false, tags = {}, properties = {} } = filter
     if (name !== undefined) checkName(name)
@@ -143,11 +150,7 @@ export class ModelRegistry {
    *
    * @throws RegistryError VERSION_UNKNOWN, PROPERTY_SET
    */
-  async update(
-    name: string,
-    version: number,
-    change: { tags?: Labels; properties?: Labels; description?: string },
-  ): Promise<RegisteredModel> {
+  async update(name: string, version: number, change: RegisteredChange): Promise<RegisteredModel> {
     checkName(name)
     checkVersion(version)
     for (let tries = 0; tries < maxConflicts; tries++) {
@@ -291,8 +294,7 @@ function addTo(properties: Labels, added: Labels = {}): Labels {
   return { ...properties, ...added }
 }
 
-function defined(change: { tags?: Labels; description?: string }): Partial<VersionRecord> {
-  const { tags, description } = change
+function defined({ tags, description }: RegisteredChange): Partial<VersionRecord> {
   return { ...(tags && { tags }), ...(description !== undefined && { description }) }
 }
 
