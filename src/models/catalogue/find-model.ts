@@ -35,13 +35,16 @@ export function modelVersion({ version }: Pick<ScoringService, 'version'>): stri
   return version ?? '1'
 }
 
-interface Wanted {
+interface NamedVersion {
   readonly version: string | undefined
   readonly deployment: string | null | undefined
   readonly name?: string
 }
 
-function requireVersion(service: ScoringService, { version, deployment, name = service.name }: Wanted): ScoringService {
+function requireVersion(
+  service: ScoringService,
+  { version, deployment, name = service.name }: NamedVersion,
+): ScoringService {
   if (!version) return service
   const served = service.deployments ? findDeployment(service.deployments, version, deployment) : service
   if (served && modelVersion(served) === version) return served
