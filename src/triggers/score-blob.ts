@@ -1,5 +1,6 @@
 /** The blob trigger: each blob is a body, and its answer goes to the blob at the output path. */
 import type { BlobTrigger } from '../models/definition/triggers.ts'
+import { quoted } from '../telemetry/log.ts'
 import { asBytes, type Message } from './message.ts'
 import { describeError, MessageFailed, type Scoring, scoreMessage } from './score-message.ts'
 
@@ -36,7 +37,7 @@ export async function scoreBlob(
   trigger: BlobTrigger,
   { id, log, ...scoring }: Scoring & { id: string; log: (line: string) => void },
 ): Promise<Uint8Array> {
-  const name = String(facts.blobTrigger ?? 'unnamed')
+  const name = quoted(String(facts.blobTrigger ?? 'unnamed'))
   const outcome = await scoreMessage(readBlob(asBytes(input), facts, trigger, id), scoring)
   if (outcome.kind === 'answered') return outcome.answer.body
   if (outcome.kind === 'refused') {

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { ScoringError } from '../errors.ts'
 import type { ServiceBusTrigger } from '../models/definition/triggers.ts'
+import { quoted } from '../telemetry/log.ts'
 import { readTraceContext, type TraceContext } from '../telemetry/trace-context.ts'
 import { asBytes, type Message } from './message.ts'
 import { describeError, explainRefusal, MessageFailed, type Scoring, scoreMessage } from './score-message.ts'
@@ -43,7 +44,8 @@ export async function scoreBusMessage(
   trigger: ServiceBusTrigger,
   { service, id, bus, log, ...scoring }: BusScoring,
 ): Promise<void> {
-  const name = `message ${text(facts.messageId) ?? text(facts.sequenceNumber) ?? id} of queue ${trigger.input}`
+  const own = quoted(text(facts.messageId) ?? text(facts.sequenceNumber) ?? id)
+  const name = `message ${own} of queue ${trigger.input}`
   const contentType = trigger.contentType ?? text(facts.contentType) ?? 'application/json'
   const { deliveryCount, applicationProperties } = facts
   const message: Message = {

@@ -82,6 +82,9 @@ describe('triggers of a service', () => {
           triggers: { queue: { input: 'sum-requests', output: 'other' } },
         },
         'twice/score.js': script,
+        // Is no name of a service.
+        'x/service.json': { entryScript: 'score.js', triggers: { queue: { input: 'never', output: 'never-out' } } },
+        'x/score.js': script,
         'broken/service.json': '{"triggers": {"queue": {"input": "UPPER"}}}',
       },
       {
@@ -141,6 +144,8 @@ describe('triggers of a service', () => {
       app.output(),
       /\[twice\] the trigger "queue" does not run: the queue "sum-requests" has the requests of service "sums"; choose another/,
     )
+    assert.match(app.output(), /"x" is not a valid service name/)
+    assert.doesNotMatch(app.output(), /queue-trigger-x/)
     assert.match(
       app.output(),
       /\[broken\] not available: broken\/service\.json: triggers\.queue\.input: must be the name of a queue/,

@@ -8,7 +8,7 @@ import { ServiceDefinition } from '../../src/models/definition/definition.ts'
 import type { InferenceResult } from '../../src/scheduling/inference-result.ts'
 import { ScoringMetrics } from '../../src/telemetry/service-metrics.ts'
 import type { SpanStart } from '../../src/telemetry/tracing.ts'
-import { readBlob } from '../../src/triggers/score-blob.ts'
+import { readBlob, scoreBlob } from '../../src/triggers/score-blob.ts'
 import { makeAnswer, scoreBusMessage } from '../../src/triggers/score-bus-message.ts'
 import { scoreMessage } from '../../src/triggers/score-message.ts'
 import { readQueueMessage, scoreQueueMessage } from '../../src/triggers/score-queue-message.ts'
@@ -210,6 +210,23 @@ describe('scoreMessage', () => {
         error: undefined,
       },
     )
+  })
+
+  it('writes no line of the log that a sender has made up', async () => {
+    const lines: string[] = []
+    const scoring = {
+      ...failing(new ScoringError('BODY_NOT_JSON', 'why')),
+      log: (line: string) => void lines.push(line),
+    }
+    const bus = { send: async () => undefined, deadLetter: async () => {} }
+    const trigger = { input: 'in', output: 'out', connection: 'AzureWebJobsServiceBus' }
+    const facts = { messageId: 'm\n[iris] ready' }
+    await scoreBusMessage('{}', facts, trigger, { ...scoring, trigger: 'service-bus', service: 's', id: 'run', bus })
+    await assert.rejects(scoreBlob('', { blobTrigger: 'in/\n\u2028' }, blobTrigger, { ...scoring, id: 'run' }))
+    assert.deepEqual(lines, [
+      'message "m\\n[iris] ready" of queue in is moved to the dead letters: BODY_NOT_JSON: why',
+      'blob "in/\\n\\u2028" cannot be scored, now or later: BODY_NOT_JSON: why',
+    ])
   })
 
   it('leaves a message of a queue to another try, without a stack in its error', async () => {

@@ -119,7 +119,7 @@ export class BlobListener {
     try {
       return await blobs.read(container, name)
     } catch (error) {
-      warn(`Blob '${container}/${name}' cannot be read: ${(error as Error).message}`)
+      warn(`Blob ${JSON.stringify(`${container}/${name}`)} cannot be read: ${(error as Error).message}`)
       return 'unread'
     }
   }
