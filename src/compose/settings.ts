@@ -1,14 +1,13 @@
 import * as z from 'zod'
 import manifest from '../../package.json' with { type: 'json' }
 import { StartupError } from '../errors.ts'
+import { storageName } from '../models/definition/blob-path.ts'
 import { type ExecutionProvider, ExecutionProviders } from '../models/definition/execution-providers.ts'
 import { type LogSettings, logFormats, logLevels } from '../telemetry/log.ts'
 
 /** The version of the app. */
 export const appVersion = manifest.version
 
-/** Valid names of containers ("Naming and referencing containers, blobs, and metadata"). */
-const containerPattern = /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/
 /** Containers with the state of jobs and of the host. */
 const ownContainers = /^(jobs$|azure-webjobs-)/
 /** A full host name in lower case, with an optional port; no IP address, no wildcard; localhost with a port for tests. */
@@ -128,7 +127,7 @@ const Environment = z.object({
   SCORING_JOB_CONTAINERS: z
     .string()
     .default('input,output')
-    .transform((text, context) => readNames(text, 'container', containerPattern, context))
+    .transform((text, context) => readNames(text, 'container', storageName, context))
     .describe('containers of the storage account that jobs may read from and write to'),
   SCORING_JOB_INPUT_HOSTS: z
     .string()
@@ -155,7 +154,7 @@ const Environment = z.object({
     .describe('time after which a step of a job without progress is started again'),
   SCORING_ENCRYPTED_KEYS: z
     .string()
-    .regex(containerPattern, 'must be the name of a container')
+    .regex(storageName, 'must be the name of a container')
     .refine(name => !ownContainers.test(name), 'must not be a container of the app')
     .default('encrypted-keys')
     .describe('container of the storage account with the public keys of callers who send encrypted features'),

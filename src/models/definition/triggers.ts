@@ -1,14 +1,11 @@
 /** The `"triggers"` of a `service.json`: what besides HTTP makes a service score, and where its answers go. */
 import * as z from 'zod'
-import { blobPathRule, canMatch, parseBlobPath } from './blob-path.ts'
+import { blobPathRule, canMatch, parseBlobPath, storageName } from './blob-path.ts'
 
 /** Naming rules of Azure Storage: "Naming queues and metadata". */
 const storageQueue = z
   .string()
-  .regex(
-    /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/,
-    'must be the name of a queue: 3 to 63 characters of a-z, 0-9 and single "-" between them',
-  )
+  .regex(storageName, 'must be the name of a queue: 3 to 63 characters of a-z, 0-9 and single "-" between them')
 /** Its messages drive batch jobs, or are those that failed. */
 const requestQueue = storageQueue.refine(
   name => !name.endsWith('-poison') && !/^(scoring-job|azure-webjobs-|webjobs-)/.test(name),

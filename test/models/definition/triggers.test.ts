@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it, test } from 'vitest'
-import { blobPathRule, canMatch, matchBlob, parseBlobPath } from '../../../src/models/definition/blob-path.ts'
+import { type BlobPath, blobPathRule, canMatch, parseBlobPath } from '../../../src/models/definition/blob-path.ts'
 import { parseDefinition } from '../../../src/models/definition/parse-definition.ts'
 import { planTriggers } from '../../../src/models/definition/plan-triggers.ts'
 import { describeTriggers, refuseElsewhere, unservedElsewhere } from '../../../src/models/definition/triggers.ts'
@@ -141,6 +141,10 @@ describe('planTriggers', () => {
   })
 })
 
+/** As Azure's pattern has it: any text stands for the name, and at least one character. */
+const isRequest = ({ prefix, suffix }: BlobPath, blob: string): boolean =>
+  blob.length > prefix.length + suffix.length && blob.startsWith(prefix) && blob.endsWith(suffix)
+
 describe('canMatch', () => {
   const part = fc.string({ unit: fc.constantFrom('a', 'b', '/', '.'), maxLength: 4 })
   const path = fc.record({ prefix: part, suffix: part }).map(each => ({ container: 'data', ...each }))
@@ -153,7 +157,7 @@ describe('canMatch', () => {
         fc.string({ unit: fc.constantFrom('a', 'b', '/', '.'), minLength: 1, maxLength: 9 }),
         (input, output, name) => {
           const answer = output.prefix + name + output.suffix
-          if (matchBlob(input, answer) !== undefined) assert.ok(canMatch(output, input))
+          if (isRequest(input, answer)) assert.ok(canMatch(output, input))
         },
       ),
     )
@@ -170,7 +174,7 @@ describe('canMatch', () => {
           ? ''
           : input.suffix.slice(0, input.suffix.length - output.suffix.length)
         const made = `${output.prefix}${withPrefix}x${withSuffix}${output.suffix}`
-        assert.ok(matchBlob(input, made) !== undefined || matchBlob(input, answer) !== undefined, made)
+        assert.ok(isRequest(input, made) || isRequest(input, answer), made)
       }),
     )
   })
