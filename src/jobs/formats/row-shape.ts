@@ -175,6 +175,18 @@ function columnsNamed(names: readonly string[], columns: readonly string[]): num
   return names.map(name => indexes.get(name) as number)
 }
 
+/** @throws InputUnreadable INPUT_COLUMNS_UNFIT when columns to copy are not there, or there twice */
+export function requireIncluded(include: readonly string[], columns: readonly string[]): void {
+  const missing = include.filter(name => !columns.includes(name))
+  if (missing.length > 0) throw includedUnfit(`missing: ${listed(missing, name => `"${name}"`)}`)
+  const twice = include.find(name => columns.indexOf(name) !== columns.lastIndexOf(name))
+  if (twice !== undefined) throw includedUnfit(`two columns are named "${twice}"`)
+}
+
+function includedUnfit(what: string): InputUnreadable {
+  return new InputUnreadable('INPUT_COLUMNS_UNFIT', `the columns of the input do not fit "output.include": ${what}`)
+}
+
 /** The failure for missing columns. It lists unknown columns, and suggests those that were probably meant. */
 function noColumn(missing: readonly string[], names: readonly string[], columns: readonly string[]): InputUnreadable {
   const known = new Set(names)

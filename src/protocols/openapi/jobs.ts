@@ -56,6 +56,14 @@ const schemas = {
           {
             blob: { ...text, description: '"<container>/<path>"; default: jobs/<service>/<jobId>/predictions.jsonl' },
             format: { enum: ['jsonl', 'csv'], description: 'default: by the file extension, else jsonl' },
+            include: {
+              type: 'array',
+              items: text,
+              minItems: 1,
+              maxItems: 100,
+              uniqueItems: true,
+              description: 'columns of a CSV that are copied to the output as they stand, e.g. an id',
+            },
           },
           [],
         ),
@@ -103,7 +111,10 @@ const schemas = {
       createdAt: time,
       startedAt: time,
       endedAt: time,
-      output: objectSchema({ blob: text, format: text, partial: text }, ['blob', 'format']),
+      output: objectSchema({ blob: text, format: text, include: { type: 'array', items: text }, partial: text }, [
+        'blob',
+        'format',
+      ]),
       error: objectSchema({ code: text, message: text }, ['code', 'message']),
     },
     ['jobId', 'status', 'progress', 'createdAt'],

@@ -124,6 +124,14 @@ describe('csvColumns, for named columns', () => {
     assert.deepEqual(await rowsOf('text; or not\ngood; bad\n', { inputs }), ['["good; bad"]'])
   })
 
+  it('requires the columns that are copied to the output, each once', async () => {
+    const table = 'age,bmi,bp,id,id\n1,2,3,4,5\n'
+    const unfit = (what: RegExp) => new RegExp(`^the columns of the input do not fit "output.include": ${what.source}$`)
+    await refuses(table, 'INPUT_COLUMNS_UNFIT', unfit(/missing: "ID"/), { names, include: ['age', 'ID'] })
+    await refuses(table, 'INPUT_COLUMNS_UNFIT', unfit(/two columns are named "id"/), { names, include: ['id'] })
+    assert.deepEqual(await rowsOf(table, { names, include: ['bp'] }), ['[1,2,3]'])
+  })
+
   it('requires as many names as a row has values', async () => {
     await refuses('age,bmi,bp\n1,2,3\n', 'INPUT_COLUMNS_UNFIT', /2 column\(s\) fill/, { names: ['age', 'bmi'] })
     await refuses('a\n1\n', 'INPUT_COLUMNS_UNFIT', /applies to services with one input/, {
