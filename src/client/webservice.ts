@@ -114,11 +114,15 @@ export class Webservice {
   /** Lists the services of a workspace, by name, with their states. */
   static async list(workspace: Workspace, filters: ServiceFilters = {}): Promise<Webservice[]> {
     const records = await workspace.store.listServices()
-    const services = records
-      .filter(record => matches(record, filters))
-      .map(({ name }) => new Webservice(workspace, name))
-    await Promise.all(services.map(service => service.updateDeploymentState()))
-    return services
+    const found = records.filter(record => matches(record, filters))
+    return Promise.all(
+      found.map(async record => {
+        const service = new Webservice(workspace, record.name)
+        service.#record = record
+        service.#status = await service.#readStatus()
+        return service
+      }),
+    )
   }
 
   /**

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,96 @@ def update(
             ensure_keys(workspace, name, {})
         if workspace.service_registry.put(name, definition, files, found[1]):
             return  # else another program has changed it: its change is kept, and ours added
+    raise WorkspaceException(f'the service "{name}" is being changed by others again and again; try again')
+
+
+def put_deployment(
+    workspace: Workspace, service: str, name: str, models: Sequence[Model], mirror: int | None, current: str
+) -> None:
+    """Adds or replaces a deployment. A service that had none goes on with what it served, as a deployment with all requests."""
+    if not models:
+        raise WorkspaceException("models: a deployment has a model")
+    placed = place_models(workspace, service, models)
+    newest = workspace.model_registry.get(service)
+
+    def add(definition: dict[str, Any]) -> dict[str, Any]:
+        before = definition.get("deployments")
+        if before is None:
+            if name == current:
+                raise WorkspaceException(f'"{name}" is what the deployment is called that there is; choose another name')
+            own = {"models": definition["models"]} if "models" in definition else {"version": newest.version if newest else None}
+            before = {current: {"weight": 100, **own}}
+        deployment = {"weight": 0, **before.get(name, {}), "models": placed, **({} if mirror is None else {"mirror": mirror})}
+        deployment.pop("version", None)
+        return {**definition, "deployments": {**before, name: deployment}}
+
+    _edit(workspace, service, add)
+
+
+def delete_deployment(workspace: Workspace, service: str, name: str) -> None:
+    def remove(definition: dict[str, Any]) -> dict[str, Any]:
+        known = dict(_require_deployments(definition, [name]))
+        weight = known.pop(name).get("weight", 0)
+        if weight != 0:
+            raise WorkspaceException(f"{name} answers {weight} percent of the requests; give them to another one first")
+        return {**definition, "deployments": known}
+
+    _edit(workspace, service, remove)
+
+
+def set_traffic(
+    workspace: Workspace,
+    service: str,
+    weights: Mapping[str, int] | None,
+    mirror: Mapping[str, int],
+    sticky_header: str | None,
+) -> None:
+    _check_percents("weights", weights or {})
+    _check_percents("mirror", mirror)
+    if weights is not None and sum(weights.values()) != 100:
+        raise WorkspaceException(f"weights: must add to 100, not {sum(weights.values())}")
+
+    def change(definition: dict[str, Any]) -> dict[str, Any]:
+        known = _require_deployments(definition, [*(weights or {}), *mirror])
+        changed = {
+            name: {
+                **deployment,
+                **({} if weights is None else {"weight": weights.get(name, 0)}),
+                **({"mirror": mirror[name]} if name in mirror else {}),
+            }
+            for name, deployment in known.items()
+        }
+        traffic = definition.get("traffic", {}) if sticky_header is None else {"stickyHeader": sticky_header} if sticky_header else {}
+        others = {key: value for key, value in definition.items() if key != "traffic"}
+        return {**others, "deployments": changed, **({"traffic": traffic} if traffic else {})}
+
+    _edit(workspace, service, change)
+
+
+def _check_percents(what: str, percents: Mapping[str, int]) -> None:
+    for name, percent in percents.items():
+        if isinstance(percent, bool) or not isinstance(percent, int) or not 0 <= percent <= 100:
+            raise WorkspaceException(f"{what}: {name}: must be a whole number from 0 to 100, not {percent!r}")
+
+
+def _require_deployments(definition: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, dict[str, Any]]:
+    known: Mapping[str, dict[str, Any]] | None = definition.get("deployments")
+    if known is None:
+        raise WorkspaceException("the service has one deployment only; add another one with create_deployment")
+    for name in names:
+        if name not in known:
+            raise WorkspaceException(f'there is no deployment "{name}"; there are: {", ".join(known)}')
+    return known
+
+
+def _edit(workspace: Workspace, name: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """When another program has changed the service meanwhile, that change is kept and ours added."""
+    for _ in range(_MAX_CONFLICTS):
+        found = workspace.service_registry.get(name)
+        if not found:
+            raise WorkspaceException(f'there is no service "{name}" in {workspace.name}')
+        if workspace.service_registry.put(name, change(found[0]), {}, found[1]):
+            return
     raise WorkspaceException(f'the service "{name}" is being changed by others again and again; try again')
 
 

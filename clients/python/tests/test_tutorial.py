@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import requests
 from scoring_functions import (
     AciWebservice,
     AksWebservice,
@@ -139,6 +140,38 @@ class Tutorial(unittest.TestCase):
         with self.assertRaises(JobException) as ended:
             failed.wait()
         self.assertEqual(ended.exception.job["error"]["code"], "ERROR_THRESHOLD_EXCEEDED")
+
+    def test_shares_requests_between_deployments(self) -> None:
+        ws = open_workspace()
+        models = [
+            Model.register(ws, str(SAMPLES / "diabetes/1/model.onnx"), "py-shared", description=f"try {index}") for index in (1, 2)
+        ]
+        config = AciWebservice.deploy_configuration(auth_enabled=False)
+        service = Model.deploy(ws, "py-traffic", models[:1], InferenceConfig(), config)
+        service.wait_for_deployment()
+        with self.assertRaisesRegex(WorkspaceException, "has one deployment only; add another one with create_deployment"):
+            service.set_traffic({"blue": 100})
+        service.create_deployment("green", models[1:], mirror=10)
+        self.assertEqual(service.deployments, {"blue": {"weight": 100, "mirror": 0}, "green": {"weight": 0, "mirror": 10}})
+        service.set_traffic({"green": 100}, mirror={"green": 0}, sticky_header="x-user")
+        service.wait_for_deployment()
+        self.assertEqual(service.deployments, {"blue": {"weight": 0, "mirror": 0}, "green": {"weight": 100, "mirror": 0}})
+        answer = requests.post(service.scoring_uri, json=DIABETES, timeout=60)
+        self.assertEqual((answer.headers["azureml-model-deployment"], answer.json()), ("green", SCORES))
+        for weights, message in (
+            ({"green": 90}, "weights: must add to 100, not 90"),
+            ({"green": 100, "red": 0}, 'there is no deployment "red"; there are: blue, green'),
+            ({"green": 100.0}, "weights: green: must be a whole number from 0 to 100, not 100.0"),
+        ):
+            with self.subTest(message), self.assertRaisesRegex(WorkspaceException, message):
+                service.set_traffic(weights)  # type: ignore[arg-type]
+        with self.assertRaisesRegex(WorkspaceException, "green answers 100 percent of the requests"):
+            service.delete_deployment("green")
+        with self.assertRaisesRegex(WorkspaceException, "has several deployments; add one or replace one with create_deployment"):
+            service.update(models=models[:1])
+        service.delete_deployment("blue")
+        self.assertEqual(list(service.deployments), ["green"])
+        service.delete()
 
 
 class Mistakes(unittest.TestCase):
