@@ -1,4 +1,4 @@
-import { type CallOptions, type Fetch, ServiceCaller } from './caller.ts'
+import { type CallOptions, type Fetch, ServiceCaller, unreachable } from './caller.ts'
 import { Credential } from './credential.ts'
 import type { DeploymentConfiguration } from './deployment-configuration.ts'
 import { decodeJson } from './json.ts'
@@ -364,7 +364,10 @@ export class Webservice {
       const url = `${address.replace(/\/api\/v1\/service\/[^/]*$/, '')}/health/ready`
       const key = await this.#credential.get(signal ?? AbortSignal.timeout(30_000))
       const headers = key === undefined ? {} : { authorization: `Bearer ${key}` }
-      const response = await this.caller.fetch(url, { headers, signal: signal ?? AbortSignal.timeout(30_000) })
+      const within = signal ?? AbortSignal.timeout(30_000)
+      const response = await this.caller.fetch(url, { headers, signal: within }).catch((cause: unknown) => {
+        throw unreachable(url, cause)
+      })
       const { services = {} } = Object(decodeJson(await response.text())) as { services?: Record<string, Health> }
       return describeHealth(services[this.name], this.#record)
     } catch (failure) {
