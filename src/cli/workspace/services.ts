@@ -140,6 +140,7 @@ function readPercents(pairs: readonly (readonly string[])[]): Record<string, num
 
 /** Makes a service, or changes what is named of one that exists. */
 export async function deploy(name: string, options: DeployOptions): Promise<void> {
+  if (options.deployment !== undefined) refuseOthers(options)
   const workspace = await openWorkspace(options)
   const { service, isChanged } = await writeService(workspace, name, options)
   console.error(isChanged ? `${name} is updated in ${workspace.name}` : `${name} is written to ${workspace.name}`)
@@ -148,6 +149,16 @@ export async function deploy(name: string, options: DeployOptions): Promise<void
   if (options.json) return printJson(describeService(service))
   console.log(`scoring  ${service.scoringUri}`)
   if (service.authEnabled) console.log(`key      npx scoring keys show ${name}`)
+}
+
+/** Options that a deployment does not have; they would be left out without a word. */
+const ofWholeService = ['script', 'source', 'sample', 'auth', 'tag', 'description', 'timeoutMs', 'overwrite'] as const
+
+function refuseOthers(options: DeployOptions): void {
+  const given = ofWholeService.find(key => options[key] !== undefined)
+  if (given === undefined) return
+  const flag = given.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+  throw new UsageError(`--deployment adds models alone; leave out --${flag}, which belongs to the whole service`)
 }
 
 /** @returns whether it was there and has been changed, not replaced */
