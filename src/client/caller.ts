@@ -117,7 +117,7 @@ export class ServiceCaller {
       return { response: await this.fetch(url, init), url }
     } catch (cause) {
       if (signal.aborted) throw signal.reason
-      throw new RequestError(`could not reach ${url}${describeCause(cause)}`, {}, { cause })
+      throw unreachable(url, cause)
     }
   }
 }
@@ -172,9 +172,9 @@ function parseObject(text: string): { code?: unknown; message?: unknown } {
   }
 }
 
-/** Node.js says why in the cause; browsers do not. */
-function describeCause(failure: unknown): string {
-  const cause = (failure as { cause?: { code?: string; message?: string } }).cause
-  if (cause?.code === 'ECONNREFUSED') return ': nothing listens there; start the app with "npx scoring start"'
-  return cause?.message ? `: ${cause.message}` : ''
+/** @param failure  of `fetch`: Node.js says why in its cause; browsers do not */
+export function unreachable(url: string, failure: unknown): RequestError {
+  const { code, message } = (failure as { cause?: { code?: string; message?: string } }).cause ?? {}
+  const why = code === 'ECONNREFUSED' ? 'nothing listens there; start the app with "npx scoring start"' : message
+  return new RequestError(`could not reach ${url}${why ? `: ${why}` : ''}`, {}, { cause: failure })
 }

@@ -8,6 +8,7 @@ import type { ServiceDefinition } from '../models/definition/definition.ts'
 import { unservedElsewhere } from '../models/definition/triggers.ts'
 import type { ModelStore } from '../models/repository/model-store.ts'
 import { OpenedFiles } from '../models/repository/opened-files.ts'
+import { versionPattern } from '../models/repository/repository-layout.ts'
 import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
 import type { FileVersions, StoreFiles } from '../models/repository/store-changes.ts'
 import { requireRoomForBody } from './byte-budgets.ts'
@@ -132,7 +133,7 @@ function findSame(
   if (version !== spec.version || JSON.stringify(definition) !== JSON.stringify(spec.definition)) return undefined
   const isOfOthers = (path: string) => {
     const [folder = '', ...rest] = path.split('/')
-    return path === 'service.json' || (rest.length > 0 && /^\d+$/.test(folder) && folder !== version)
+    return path === 'service.json' || (rest.length > 0 && versionPattern.test(folder) && folder !== version)
   }
   return version !== undefined && [...changed].every(isOfOthers) ? service : undefined
 }
@@ -158,6 +159,7 @@ async function announceLoad(service: ScoringService): Promise<void> {
     console.log(`[${service.name}] ready after ${ms} ms: ${describeLoad(report, service.version)}`)
     for (const note of service.notes) console.log(`[${service.name}] ${note}`)
   } catch (failure) {
+    if (service.failure === undefined) return // it was ended before
     console.error(`[${service.name}] not available: ${(failure as Error).message}`)
   }
 }

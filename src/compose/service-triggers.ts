@@ -11,6 +11,7 @@ import type { TraceContext } from '../telemetry/trace-context.ts'
 import type { Scoring } from '../triggers/score-message.ts'
 import type { ServiceBus } from '../triggers/service-bus.ts'
 import { startedApp } from './app.ts'
+import { isInDevelopment } from './settings.ts'
 
 /** Reads the triggers from the folder of services; those that cannot run are named in the log. */
 function readTriggerPlan(environment: NodeJS.ProcessEnv): TriggerPlan {
@@ -53,12 +54,11 @@ let bus: ServiceBus | undefined
 
 /** Service Bus, by way of the embedded host or as Azure's host allows it. */
 export function serviceBus(): ServiceBus {
-  const { AZURE_FUNCTIONS_ENVIRONMENT } = process.env
   bus ??= openServiceBus({
     host: functionsCore.serviceBus,
     environment: process.env,
     args: process.argv,
-    isDevelopment: AZURE_FUNCTIONS_ENVIRONMENT?.toLowerCase() === 'development',
+    isDevelopment: isInDevelopment(process.env),
   })
   return bus
 }

@@ -180,12 +180,16 @@ export function readServerVersion(environment: Record<string, string | undefined
   return isShown ? `${manifest.name}/${manifest.version}` : undefined
 }
 
+/** Whether the app runs on a developer's machine; known before it starts. */
+export function isInDevelopment({ AZURE_FUNCTIONS_ENVIRONMENT }: Record<string, string | undefined>): boolean {
+  return AZURE_FUNCTIONS_ENVIRONMENT?.toLowerCase() === 'development'
+}
+
 /** Returns how the log is written; a value that is not valid is reported by `readSettings`, and means the default here. */
 export function readLogSettings(environment: Record<string, string | undefined>): LogSettings {
-  const isDevelopment = environment.AZURE_FUNCTIONS_ENVIRONMENT?.toLowerCase() === 'development'
   const format = logFormats.find(each => each === environment.SCORING_LOG)
   const level = logLevels.find(each => each === environment.SCORING_LOG_LEVEL)
-  return { format: format ?? (isDevelopment ? 'text' : 'off'), level: level ?? 'info' }
+  return { format: format ?? (isInDevelopment(environment) ? 'text' : 'off'), level: level ?? 'info' }
 }
 
 /** Returns the sweeper's NCRONTAB schedule, which is needed for registration before the app starts. */
@@ -193,8 +197,8 @@ export function readSweepSchedule(environment: Record<string, string | undefined
   return environment.SCORING_JOB_SWEEP || '0 * * * * *'
 }
 
-/** By the registration of the timer, and by the command `scoring score`. */
-const readElsewhere = new Set(['SCORING_JOB_SWEEP', 'SCORING_KEY'])
+/** By the registration of the timer, by commands, and by workspaces. */
+const readElsewhere = new Set(['SCORING_JOB_SWEEP', 'SCORING_KEY', 'SCORING_URL'])
 
 /** Returns the names of variables that look like settings of this app and are none, such as misspelt ones. */
 export function unknownSettings(environment: Record<string, string | undefined>): string[] {
@@ -233,7 +237,7 @@ export function readSettings(
     throw new StartupError(`setting ${name}: ${issue?.message}, not "${environment[name]}"`)
   }
   const values = parsed.data
-  const isDevelopment = values.AZURE_FUNCTIONS_ENVIRONMENT.toLowerCase() === 'development'
+  const isDevelopment = isInDevelopment(environment)
   return {
     isDevelopment,
     appRoot,

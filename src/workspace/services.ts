@@ -6,6 +6,7 @@ import { WorkspaceError } from '../client/workspace-error.ts'
 import type { ServiceDefinition } from '../models/definition/definition.ts'
 import { parseDefinition } from '../models/definition/parse-definition.ts'
 import type { ModelRegistry } from '../models/repository/model-registry.ts'
+import { RegistryError } from '../models/repository/registry-error.ts'
 import type { RepositoryFiles } from '../models/repository/repository-files.ts'
 import { ServiceRegistry } from '../models/repository/service-registry.ts'
 import { findVersion } from '../models/repository/versions.ts'
@@ -94,7 +95,7 @@ export class Services {
         await this.#services.put(name, { definition, files }, found.etag)
         return
       } catch (failure) {
-        const isLate = (failure as { code?: string }).code === 'SERVICE_CHANGED'
+        const isLate = failure instanceof RegistryError && failure.code === 'SERVICE_CHANGED'
         if (!isLate || tries >= maxConflicts) throw failure
       }
     }

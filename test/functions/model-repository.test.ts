@@ -217,6 +217,20 @@ describe('services in Blob storage', () => {
     })
     assert.equal(anonymous.status, 401)
 
+    const origin = 'https://page.example'
+    const { definition } = deployments(0, 0)
+    await services.put('split', { definition: { ...definition, cors: { origins: [origin] } } })
+    await weights(0)
+    const preflight = { origin, 'access-control-request-method': 'POST' }
+    for (const path of ['/api/v1/service/split/score', '/v2/models/split/infer']) {
+      const response = await fetch(`${app.url}${path}`, { method: 'OPTIONS', headers: preflight })
+      assert.deepEqual([response.status, response.headers.get('access-control-allow-origin')], [200, origin], path)
+    }
+    const refused = await app.score('split', body, { origin })
+    assert.deepEqual([refused.status, refused.headers.get('access-control-allow-origin')], [404, origin])
+    const shown = await app.score('split', body, { origin, 'azureml-model-deployment': 'blue' })
+    assert.match(shown.headers.get('access-control-expose-headers') ?? '', /azureml-model-deployment/)
+
     await services.put('split', deployments(50, 50))
     await weights(50)
     const answers = await Promise.all(Array.from({ length: 60 }, () => score('split')))

@@ -59,6 +59,8 @@ def update(
         if not found:
             raise WorkspaceException(f'there is no service "{name}" in {workspace.name}')
         before = dict(found[0])
+        if "deployments" in before and (models is not None or inference_config is not None):
+            raise WorkspaceException(f"{name} has several deployments; add one or replace one with create_deployment")
         if inference_config is not None:
             before = {key: value for key, value in before.items() if key not in ("entryScript", "schema")}
         definition = change_definition({**before, **parts, **({} if placed is None else {"models": placed})}, parameters)
@@ -85,6 +87,7 @@ def place_models(workspace: Workspace, service: str, models: Sequence[Model]) ->
     first = models[0]
     if len(models) == 1 and first.name == service:
         return _find_graphs(first.record, f"{first.version}/", first.name)
+    _find_all_graphs(models, "")  # says what is wrong before anything is written
     copies = ",".join(model.id for model in models)
     registry = workspace.model_registry
     known = [record for record in registry.list(service) if record.properties.get(COPIES) == copies]
@@ -97,10 +100,24 @@ def place_models(workspace: Workspace, service: str, models: Sequence[Model]) ->
             for file in model.record.files
         }
         version = registry.register(service, contents, f"models of the service {service}", None, {COPIES: copies}).version
+    return _find_all_graphs(models, f"{version}/")
+
+
+def _find_all_graphs(models: Sequence[Model], folder: str) -> dict[str, Any]:
     graphs: dict[str, Any] = {}
     for model in models:
-        graphs.update(_find_graphs(model.record, f"{version}/{model.name}/{model.version}/", model.name))
+        _add_graphs(graphs, _find_graphs(model.record, f"{folder}{model.name}/{model.version}/", model.name))
     return graphs
+
+
+def _add_graphs(graphs: dict[str, Any], added: Mapping[str, Any]) -> None:
+    for name, graph in added.items():
+        if name in graphs:  # a script could not tell them apart
+            raise WorkspaceException(
+                f'models: {graphs[name]["path"]} and {graph["path"]} are both called "{name}" in the service; '
+                "give the models or files other names"
+            )
+        graphs[name] = graph
 
 
 def change_definition(definition: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,7 +200,8 @@ def _find_graphs(record: ModelRecord, folder: str, alias: str) -> dict[str, Any]
         raise WorkspaceException(
             f"{record.name}:{record.version} has no .onnx file, only {has}; guide/models.md shows how to export one"
         )
-    named = {alias: graphs[0]} if len(graphs) == 1 else {re.sub(r"^.*/|\.onnx$", "", file.path, flags=re.I): file for file in graphs}
-    return {
-        name: {"path": folder + file.path, **({"sha256": file.sha256} if file.sha256 else {})} for name, file in named.items()
-    }
+    found: dict[str, Any] = {}
+    for file in graphs:
+        name = alias if len(graphs) == 1 else re.sub(r"^.*/|\.onnx$", "", file.path, flags=re.I)
+        _add_graphs(found, {name: {"path": folder + file.path, **({"sha256": file.sha256} if file.sha256 else {})}})
+    return found

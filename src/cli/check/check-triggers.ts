@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readDeclaredTriggers } from '../../adapters/local/declared-triggers.ts'
 import { type DeclaredTriggers, planTriggers, type ServiceTrigger } from '../../models/definition/plan-triggers.ts'
-import { refuseElsewhere, unservedElsewhere } from '../../models/definition/triggers.ts'
+import { connectionSettings, refuseElsewhere, unservedElsewhere } from '../../models/definition/triggers.ts'
 import { error, type Finding, ok, warning } from '../finding.ts'
 import type { Project } from '../project.ts'
 
@@ -62,7 +62,7 @@ const identitySettings = {
 }
 
 function checkConnection({ service, kind, connection }: ServiceTrigger, environment: NodeJS.ProcessEnv): Finding[] {
-  const names = connection.startsWith('AzureWebJobs') ? [connection] : [`AzureWebJobs${connection}`, connection]
+  const names = connectionSettings(connection)
   const settings = names.flatMap(name => [name, ...identitySettings[kind].map(suffix => `${name}__${suffix}`)])
   if (settings.some(name => environment[name])) return []
   return [

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander'
 import { describeExamples } from '../help-style.ts'
 import type { WorkspaceOptions } from '../workspace/open.ts'
 import type { DeployOptions, ServiceListOptions, TrafficOptions } from '../workspace/services.ts'
-import { addWorkspaceOptions, readLabel, readWhole } from './workspace-options.ts'
+import { addWorkspaceOptions, readLabel, readWhole, withWorkspace } from './workspace-options.ts'
 
 export function servicesCommand(): Command {
   return new Command('services')
@@ -23,11 +23,12 @@ function listCommand(): Command {
     .option('-m, --model <name>', 'only those that run this model')
     .option('-t, --tag <name=value>', 'only those with this tag; may be repeated', readLabel)
     .addHelpText('after', describeExamples([['scoring services list --model churn', 'those that run churn']]))
-    .action(async (options: ServiceListOptions) => {
-      const { withPlainErrors } = await import('../workspace/open.ts')
-      const { listServices } = await import('../workspace/services.ts')
-      await withPlainErrors(() => listServices(options))
-    })
+    .action((options: ServiceListOptions) =>
+      withWorkspace(
+        () => import('../workspace/services.ts'),
+        ({ listServices }) => listServices(options),
+      ),
+    )
 }
 
 function showCommand(): Command {
@@ -36,11 +37,12 @@ function showCommand(): Command {
     .description('Show a service: its state and why, its addresses, models and notes.')
     .argument('<service>', 'the service')
     .addHelpText('after', describeExamples([['scoring services show churn', 'the state of churn']]))
-    .action(async (name: string, options: WorkspaceOptions) => {
-      const { withPlainErrors } = await import('../workspace/open.ts')
-      const { showService } = await import('../workspace/services.ts')
-      await withPlainErrors(() => showService(name, options))
-    })
+    .action((name: string, options: WorkspaceOptions) =>
+      withWorkspace(
+        () => import('../workspace/services.ts'),
+        ({ showService }) => showService(name, options),
+      ),
+    )
 }
 
 function deleteCommand(): Command {
@@ -49,18 +51,19 @@ function deleteCommand(): Command {
     .description('Delete a service. Its models stay registered.')
     .argument('<service>', 'the service')
     .addHelpText('after', describeExamples([['scoring services delete churn', 'it answers 404 from then on']]))
-    .action(async (name: string, options: WorkspaceOptions) => {
-      const { withPlainErrors } = await import('../workspace/open.ts')
-      const { deleteService } = await import('../workspace/services.ts')
-      await withPlainErrors(() => deleteService(name, options))
-    })
+    .action((name: string, options: WorkspaceOptions) =>
+      withWorkspace(
+        () => import('../workspace/services.ts'),
+        ({ deleteService }) => deleteService(name, options),
+      ),
+    )
 }
 
 export function deployCommand(): Command {
   return addWorkspaceOptions(new Command('deploy'))
-    .summary('make or change a service of models')
+    .summary('make a service from models, or change one')
     .description(
-      'Make a service of registered models, or change what is named of one that exists; then wait until the app serves it.',
+      'Make a service from registered models. Of a service that exists, only what is named is changed. Waits until the app serves it.',
     )
     .argument('<service>', 'the service')
     .option(
@@ -74,11 +77,8 @@ export function deployCommand(): Command {
     .addOption(new Option('--auth <mode>', 'who may call it').choices(['key', 'none']))
     .option('-t, --tag <name=value>', 'a tag; may be repeated', readLabel)
     .option('--description <text>', 'one sentence for people')
-    .option('--timeout-ms <ms>', 'milliseconds from the arrival of a request to its answer', readWhole(1))
-    .option(
-      '--deployment <name>',
-      'add these models as a deployment beside those that there are; "scoring traffic" gives it requests',
-    )
+    .option('--timeout-ms <ms>', 'time limit of a request in milliseconds', readWhole(1))
+    .option('--deployment <name>', 'add these models as another deployment; "scoring traffic" gives it requests')
     .option('--overwrite', 'replace a service of that name as a whole')
     .option('--no-wait', 'do not wait until it is served')
     .addHelpText(
@@ -89,11 +89,12 @@ export function deployCommand(): Command {
         ['scoring deploy churn --tag stage=two', 'change its tags alone'],
       ]),
     )
-    .action(async (name: string, options: DeployOptions) => {
-      const { withPlainErrors } = await import('../workspace/open.ts')
-      const { deploy } = await import('../workspace/services.ts')
-      await withPlainErrors(() => deploy(name, options))
-    })
+    .action((name: string, options: DeployOptions) =>
+      withWorkspace(
+        () => import('../workspace/services.ts'),
+        ({ deploy }) => deploy(name, options),
+      ),
+    )
 }
 
 export function trafficCommand(): Command {
@@ -101,7 +102,7 @@ export function trafficCommand(): Command {
     .summary('share the requests of a service')
     .description('Show the deployments of a service, or change which percentage of the requests each of them answers.')
     .argument('<service>', 'the service')
-    .argument('[name=percent...]', 'together 100; those that are left out get none')
+    .argument('[name=percent...]', 'shares that add to 100; a deployment without one gets none')
     .option(
       '--mirror <name=percent>',
       'copies of requests for a deployment; its answers are compared, and not sent',
@@ -109,7 +110,7 @@ export function trafficCommand(): Command {
     )
     .option(
       '--sticky-header <name>',
-      'requests with the same value of this header go to the same deployment; off: no longer',
+      'requests with the same value of this header go to the same deployment; "off" ends that',
     )
     .option('--delete <name>', 'delete a deployment that gets no requests')
     .addHelpText(
@@ -120,9 +121,10 @@ export function trafficCommand(): Command {
         ['scoring traffic churn --mirror green=20', 'copies for green'],
       ]),
     )
-    .action(async (name: string, shares: readonly string[], options: TrafficOptions) => {
-      const { withPlainErrors } = await import('../workspace/open.ts')
-      const { traffic } = await import('../workspace/services.ts')
-      await withPlainErrors(() => traffic(name, shares, options))
-    })
+    .action((name: string, shares: readonly string[], options: TrafficOptions) =>
+      withWorkspace(
+        () => import('../workspace/services.ts'),
+        ({ traffic }) => traffic(name, shares, options),
+      ),
+    )
 }

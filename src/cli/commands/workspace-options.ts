@@ -4,8 +4,21 @@ import { addProjectOptions } from '../project.ts'
 /** Adds the options that `openWorkspace` reads. */
 export function addWorkspaceOptions(command: Command): Command {
   return addProjectOptions(command)
-    .option('--url <address>', 'address of the app (default: the one that runs here, or http://localhost:7071)')
+    .option('--url <address>', 'address of the app (default: the one running here, or http://localhost:7071)')
     .option('--json', 'print JSON')
+}
+
+/**
+ * Runs a command; failures that its user can do something about become one line.
+ *
+ * @param load  loads what the command does
+ */
+export async function withWorkspace<Module, Result>(
+  load: () => Promise<Module>,
+  work: (module: Module) => Promise<Result>,
+): Promise<Result> {
+  const { withPlainErrors } = await import('../workspace/open.ts')
+  return withPlainErrors(async () => work(await load()))
 }
 
 /** @throws InvalidArgumentError */

@@ -24,7 +24,7 @@ export interface BlobContext {
 }
 
 /** To which the host of Azure moves messages about blobs whose function failed too often. */
-export const blobPoisonQueue = 'webjobs-blobtrigger-poison'
+const blobPoisonQueue = 'webjobs-blobtrigger-poison'
 
 /** Runs the function of a blob trigger: a scanner finds blobs, and a queue of the host's own has a message for each until it is done. */
 export class BlobListener {

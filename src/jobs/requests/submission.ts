@@ -74,7 +74,7 @@ export const JobSubmission = z.strictObject({
     .min(1)
     .max(100_000)
     .optional()
-    .describe('rows per chunk; default: chunks of 256 KiB to 1 MiB, by the size of the input'),
+    .describe('rows per chunk; default: chunks of 256 KiB to 4 MiB, by the size of the input'),
   errorThreshold: z
     .int()
     .min(-1)

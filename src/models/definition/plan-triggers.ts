@@ -86,11 +86,11 @@ function feeds(from: ServiceTrigger, to: ServiceTrigger): boolean {
 }
 
 function isSameKind(one: ServiceTrigger, other: ServiceTrigger): boolean {
-  return one.kind === other.kind && settingOf(one) === settingOf(other)
+  return one.kind === other.kind && connectionSetting(one) === connectionSetting(other)
 }
 
 /** Hosts look for the setting `AzureWebJobs<connection>` first, so that `Storage` and `AzureWebJobsStorage` are one account. */
-function settingOf({ connection }: ServiceTrigger): string {
+function connectionSetting({ connection }: ServiceTrigger): string {
   return connection.replace(/^AzureWebJobs/, '')
 }
 

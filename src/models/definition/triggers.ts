@@ -33,6 +33,11 @@ const connection = (initial: string) =>
       `name of the setting with the connection string, or of the settings <name>__… for an identity; default: ${initial}`,
     )
 
+/** The settings that a `connection` may mean, in the order in which Azure's host looks for them. */
+export function connectionSettings(name: string): readonly string[] {
+  return name.startsWith('AzureWebJobs') ? [name] : [`AzureWebJobs${name}`, name]
+}
+
 const contentType = z
   .string()
   .regex(/^[\w.+-]+\/[\w.+-]+(\s*;\s*[\w-]+=("[^"]*"|[^\s;"]+))*$/, 'must be a media type, such as application/json')

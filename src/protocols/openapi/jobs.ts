@@ -63,7 +63,7 @@ const schemas = {
           type: 'integer',
           minimum: 1,
           maximum: 100_000,
-          description: 'rows per chunk; default: chunks of 256 KiB to 1 MiB, by the size of the input',
+          description: 'rows per chunk; default: chunks of 256 KiB to 4 MiB, by the size of the input',
         },
         errorThreshold: {
           type: 'integer',
