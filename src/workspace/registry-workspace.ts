@@ -89,7 +89,7 @@ export class RegistryWorkspace implements WorkspaceStore {
 
   async downloadModel(model: ModelRecord, folder: string): Promise<string> {
     const root = resolve(folder, model.name, String(model.version))
-    // Whoever can write to the repository writes the record; it must not decide about other files of this machine.
+    // Those who can write to the repository write the record; it must not decide about other files of this machine.
     const outside = model.files.find(({ path }) => findPathFault(path))
     if (outside)
       throw new WorkspaceError(

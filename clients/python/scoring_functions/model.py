@@ -172,7 +172,7 @@ class Model:
         root = Path(target_dir) / self.name / str(self.version)
         if root.exists() and not exist_ok:
             raise WorkspaceException(f"{root} exists; give exist_ok=True to overwrite its files")
-        # Whoever can write to the repository writes the record; it must not decide about other files of this machine.
+        # Those who can write to the repository write the record; it must not decide about other files of this machine.
         check_paths(file.path for file in self.record.files)
         for file in self.record.files:
             place = root / file.path
