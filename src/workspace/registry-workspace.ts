@@ -9,6 +9,7 @@ import type { AccessToken, Deployment, ServiceKeys, TokenCredential, WorkspaceSt
 import { WorkspaceError } from '../client/workspace-error.ts'
 import { ModelRegistry } from '../models/repository/model-registry.ts'
 import type { RepositoryFiles } from '../models/repository/repository-files.ts'
+import { findPathFault } from '../models/repository/repository-layout.ts'
 import { findModelFiles } from './model-files.ts'
 import { isCopy } from './placed-models.ts'
 import { Services } from './services.ts'
@@ -72,6 +73,12 @@ export class RegistryWorkspace implements WorkspaceStore {
 
   async downloadModel(model: ModelRecord, folder: string): Promise<string> {
     const root = resolve(folder, model.name, String(model.version))
+    // Those who can write to the repository write the record; it must not decide about other files of this machine.
+    const outside = model.files.find(({ path }) => findPathFault(path))
+    if (outside)
+      throw new WorkspaceError(
+        `the record of ${model.name}:${model.version} names ${JSON.stringify(outside.path)}, which ${findPathFault(outside.path)}`,
+      )
     for (const { path } of model.files) {
       const place = join(root, path)
       await mkdir(dirname(place), { recursive: true })

@@ -35,7 +35,7 @@ describe('clients/python: the front for Python', () => {
     const tests = ['-m', 'unittest', '--verbose', join(front, 'tests/test_tutorial.py')]
     const { code, stdout, stderr } = await run('env', ...set, found.python, ...tests)
     assert.equal(code, 0, `${stdout}${stderr}${app.output()}`)
-    assert.match(stderr, /Ran 9 tests/)
+    assert.match(stderr, /Ran 10 tests/)
     assert.match(
       stdout,
       /cpu_cores, memory_gb: the app decides[^\n]*\n(py-diabetes: Transitioning[^\n]*\n)*py-diabetes: Healthy\n/,

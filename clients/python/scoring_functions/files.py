@@ -208,7 +208,7 @@ class BlobFiles:
         from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
         try:
-            self._container.upload_blob(self._prefix + path, b"".join(content()), overwrite=False)
+            self._container.upload_blob(self._prefix + path, iter(content()), overwrite=False)
             return True
         except ResourceExistsError:
             return False

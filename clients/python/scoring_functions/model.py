@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .configuration import DeploymentConfiguration, InferenceConfig, LocalWebservice
 from .deployments import deploy
 from .errors import ModelNotFoundException, WorkspaceException
-from .registry import COPIES, ModelRecord, find_model_files
+from .registry import COPIES, ModelRecord, check_paths, find_model_files
 
 if TYPE_CHECKING:
     from .webservice import Webservice
@@ -26,6 +27,8 @@ class Model:
         """Reads a version; default: the newest. ``id`` is ``name:version``."""
         if id is not None:
             name, _, number = id.partition(":")
+            if not re.fullmatch(r"[0-9]{1,15}", number):
+                raise WorkspaceException(f'id: "{id}" must be a name and a version, such as churn:2')
             version = int(number)
         if name is None:
             raise WorkspaceException("name: say which model")
@@ -169,6 +172,8 @@ class Model:
         root = Path(target_dir) / self.name / str(self.version)
         if root.exists() and not exist_ok:
             raise WorkspaceException(f"{root} exists; give exist_ok=True to overwrite its files")
+        # Those who can write to the repository write the record; it must not decide about other files of this machine.
+        check_paths(file.path for file in self.record.files)
         for file in self.record.files:
             place = root / file.path
             place.parent.mkdir(parents=True, exist_ok=True)

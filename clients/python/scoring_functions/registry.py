@@ -64,7 +64,7 @@ class ModelRegistry:
     ) -> ModelRecord:
         """Writes the files of the next version first, and then the record that makes it exist."""
         _check_model_name(name)
-        _check_paths(contents)
+        check_paths(contents)
         labels = [_labels("tags", tags), _labels("properties", properties)]
         version = self._reserve(name)
         folder = f"{name}/{version}/"
@@ -329,7 +329,7 @@ def _check_model_name(name: str) -> None:
         )
 
 
-def _check_paths(paths: Iterable[str]) -> None:
+def check_paths(paths: Iterable[str]) -> None:
     """As the app does: names that every file system and Blob storage take, and none that means something else here."""
     lower: set[str] = set()
     for path in paths:

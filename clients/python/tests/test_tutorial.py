@@ -6,6 +6,7 @@ import tempfile
 import unittest
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import requests
@@ -24,8 +25,8 @@ from scoring_functions import (
     WorkspaceException,
 )
 from scoring_functions.files import FolderFiles
-from scoring_functions.keys import KeyFile
-from scoring_functions.registry import ModelRegistry
+from scoring_functions.keys import KeyFile, NoKeys
+from scoring_functions.registry import ModelFile, ModelRegistry
 
 PROJECT = os.environ["SCORING_TEST_PROJECT"]
 URL = os.environ["SCORING_TEST_URL"]
@@ -183,6 +184,7 @@ class Mistakes(unittest.TestCase):
             (lambda: AksWebservice.deploy_configuration(auth_enabled=True, token_auth_enabled=True), "keys or tokens, not both"),
             (lambda: AciWebservice.deploy_configuration(cpu_core=1), "cpu_core: is no parameter here"),
             (lambda: Workspace.from_folder("/"), "there is no project"),
+            (lambda: Model(open_workspace(), id="iris"), 'id: "iris" must be a name and a version, such as churn:2'),
             (lambda: Model.register(open_workspace(), "none.onnx", "x"), "none.onnx does not exist"),
             (lambda: Model.register(open_workspace(), str(SAMPLES / "iris/1/model.onnx"), "a b"), "not a valid name of a model"),
             (lambda: Model.deploy(open_workspace(), "Upper", []), "not a valid service name"),
@@ -228,6 +230,15 @@ class Repository(unittest.TestCase):
         found = self.registry.get("own", 1)
         self.assertEqual([file.path for file in found.files if found], ["model.onnx"])
         self.assertEqual(self.registry.register("own", {"model.onnx": lambda: [b"two"]}).version, 2)
+
+    def test_downloads_nothing_that_a_record_places_elsewhere(self) -> None:
+        record = self.registry.register("iris", {"model.onnx": lambda: [b"one"]})
+        forged = replace(record, files=(*record.files, ModelFile("../../stolen.txt", 1)))
+        workspace = Workspace(self.files, NoKeys(), lambda: "http://localhost")
+        with self.assertRaisesRegex(WorkspaceException, "is no path of a file in a version"):
+            Model._of(workspace, forged).download(str(self.root / "to"))
+        self.assertFalse((self.root / "to").exists())
+        self.assertEqual(Path(Model._of(workspace, record).download(str(self.root / "to"))), self.root / "to/iris/1")
 
     def test_lists_a_folder_with_links_in_a_circle(self) -> None:
         self.registry.register("iris", {"model.onnx": lambda: [b"one"]})

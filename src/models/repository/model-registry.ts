@@ -4,7 +4,13 @@ import { limited } from './limited.ts'
 import { checkName, checkTexts, checkVersion, type NewModel, readContents, readDigests } from './new-model.ts'
 import { changedByOthers, RegistryError } from './registry-error.ts'
 import { type FileEntry, type RepositoryFiles, textContent } from './repository-files.ts'
-import { groupByFolder, type ListedVersion, listVersionsIn, modelNamePattern } from './repository-layout.ts'
+import {
+  findPathFault,
+  groupByFolder,
+  type ListedVersion,
+  listVersionsIn,
+  modelNamePattern,
+} from './repository-layout.ts'
 import { findPinnedVersions } from './service-registry.ts'
 import {
   decodeRecord,
@@ -134,6 +140,8 @@ export class ModelRegistry {
   /** Reads a file of a version. @throws RegistryError VERSION_UNKNOWN, DIGEST_MISMATCH after the last byte */
   async *read({ name, version, files }: RegisteredModel, path: string): AsyncIterable<Uint8Array> {
     const place = versionFolder(name, version) + path
+    const fault = findPathFault(path)
+    if (fault) throw new RegistryError('FILES_INVALID', `${name}:${version}: ${JSON.stringify(path)} ${fault}`)
     const entry = (await this.#files.list(place)).get(place)
     const file = files.find(each => each.path === path)
     if (!entry || !file) throw new RegistryError('VERSION_UNKNOWN', `${name}:${version} has no file ${path}`)
