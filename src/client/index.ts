@@ -29,11 +29,11 @@ export {
 export { RequestError } from './request-error.ts'
 export type { InputOptions, ScoringInput, TensorElements } from './scoring-input.ts'
 export type { DeploymentRecord, NewDeployment, ServiceChange, ServiceRecord, Traffic } from './service-record.ts'
+export type { ServiceState, ServiceStatus } from './service-status.ts'
+export type { TagFilters } from './tags.ts'
 export {
   type RunOptions,
   type ServiceFilters,
-  type ServiceState,
-  type ServiceStatus,
   type WaitForDeploymentOptions,
   Webservice,
   type WebserviceAddress,

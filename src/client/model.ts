@@ -1,5 +1,6 @@
 import { type DeploymentConfiguration, deployConfiguration } from './deployment-configuration.ts'
 import { InferenceConfig } from './inference-config.ts'
+import type { TagFilters } from './tags.ts'
 import { Webservice } from './webservice.ts'
 import type { Workspace } from './workspace.ts'
 import { WorkspaceError } from './workspace-error.ts'
@@ -32,7 +33,7 @@ export interface ModelRegistration {
 export interface ModelFilters {
   readonly name?: string | undefined
   /** Tags that a version has: a name, or a name with its value. */
-  readonly tags?: readonly (string | readonly [name: string, value: string])[] | undefined
+  readonly tags?: TagFilters | undefined
   /** Only the newest version of each. */
   readonly latest?: boolean | undefined
 }

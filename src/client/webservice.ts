@@ -2,9 +2,11 @@ import { type CallOptions, type Fetch, ServiceCaller, unreachable } from './call
 import { Credential } from './credential.ts'
 import type { DeploymentConfiguration } from './deployment-configuration.ts'
 import { decodeJson } from './json.ts'
-import { RequestError } from './request-error.ts'
+import { decodeAnswer } from './scoring-answer.ts'
 import { encodeInput, type InputOptions, type ScoringInput } from './scoring-input.ts'
 import type { NewDeployment, ServiceChange, ServiceRecord, Traffic } from './service-record.ts'
+import { describeHealth, type Health, type ServiceState, type ServiceStatus } from './service-status.ts'
+import { hasTags, type TagFilters } from './tags.ts'
 import { wait } from './wait.ts'
 import type { AccessToken, KeyType, ServiceKeys, Workspace, WorkspaceStore } from './workspace.ts'
 import { WorkspaceError } from './workspace-error.ts'
@@ -25,20 +27,6 @@ export interface RunOptions extends CallOptions, InputOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
-/** As Azure ML calls them; `Unknown`: the app does not tell, e.g. because it does not run. */
-export type ServiceState = 'Transitioning' | 'Healthy' | 'Unhealthy' | 'Failed' | 'Unknown'
-
-/** What the app says of a service. */
-export interface ServiceStatus {
-  readonly state: ServiceState
-  /** Why it has failed, or why nothing is known. */
-  readonly reason?: string
-  /** The version of the model that is served. */
-  readonly version?: string
-  /** What its owner should know, e.g. that no other request shares a run. */
-  readonly notes?: readonly string[]
-}
-
 /** How a deployment is waited for. */
 export interface WaitForDeploymentOptions {
   readonly signal?: AbortSignal | undefined
@@ -52,7 +40,7 @@ export interface WaitForDeploymentOptions {
 export interface ServiceFilters {
   readonly modelName?: string | undefined
   /** Tags that a service has: a name, or a name with its value. */
-  readonly tags?: readonly (string | readonly [name: string, value: string])[] | undefined
+  readonly tags?: TagFilters | undefined
 }
 
 const deploymentTimeoutMs = 300_000
@@ -126,11 +114,15 @@ export class Webservice {
   /** Lists the services of a workspace, by name, with their states. */
   static async list(workspace: Workspace, filters: ServiceFilters = {}): Promise<Webservice[]> {
     const records = await workspace.store.listServices()
-    const services = records
-      .filter(record => matches(record, filters))
-      .map(({ name }) => new Webservice(workspace, name))
-    await Promise.all(services.map(service => service.updateDeploymentState()))
-    return services
+    const found = records.filter(record => matches(record, filters))
+    return Promise.all(
+      found.map(async record => {
+        const service = new Webservice(workspace, record.name)
+        service.#record = record
+        service.#status = await service.#readStatus()
+        return service
+      }),
+    )
   }
 
   /**
@@ -364,9 +356,10 @@ export class Webservice {
       const url = `${address.replace(/\/api\/v1\/service\/[^/]*$/, '')}/health/ready`
       const key = await this.#credential.get(signal ?? AbortSignal.timeout(30_000))
       const headers = key === undefined ? {} : { authorization: `Bearer ${key}` }
-      const within = signal ?? AbortSignal.timeout(30_000)
-      const response = await this.caller.fetch(url, { headers, signal: within }).catch((cause: unknown) => {
-        throw unreachable(url, cause)
+      const limit = signal ?? AbortSignal.timeout(30_000)
+      // A key must not travel to another address.
+      const response = await this.caller.fetch(url, { headers, signal: limit, redirect: 'error' }).catch(cause => {
+        throw limit.aborted ? limit.reason : unreachable(url, cause)
       })
       const { services = {} } = Object(decodeJson(await response.text())) as { services?: Record<string, Health> }
       return describeHealth(services[this.name], this.#record)
@@ -377,37 +370,9 @@ export class Webservice {
   }
 }
 
-/** A service in `/health/ready`. */
-interface Health {
-  readonly status: 'loading' | 'ready' | 'failed' | 'idle'
-  readonly reason?: string
-  readonly version?: string
-  readonly notes?: readonly string[]
-  /** SHA-256 of its `service.json`. */
-  readonly definition?: string
-  /** Why a change is not served. */
-  readonly rejectedChange?: { readonly reason: string; readonly definition?: string }
-}
-
-function describeHealth(health: Health | undefined, record: ServiceRecord | undefined): ServiceStatus {
-  if (!health) return { state: 'Transitioning', reason: 'the app does not show it yet' }
-  const { status, reason, version, notes, definition, rejectedChange } = health
-  const facts = { ...(version !== undefined && { version }), ...(notes !== undefined && { notes }) }
-  const isCurrent = !record || definition === undefined || definition === record.digest
-  if (isCurrent && status === 'failed') return { state: 'Failed', reason: reason ?? 'it could not be loaded', ...facts }
-  if (isCurrent && (status === 'ready' || status === 'idle')) return { state: 'Healthy', ...facts }
-  if (isCurrent) return { state: 'Transitioning', reason: 'it is loading', ...facts }
-  if (rejectedChange?.definition === record.digest)
-    return { state: 'Unhealthy', reason: `an earlier definition is served: ${rejectedChange.reason}`, ...facts }
-  return { state: 'Transitioning', reason: 'an earlier definition is served until the new one has loaded', ...facts }
-}
-
 function matches({ tags, models }: ServiceRecord, filters: ServiceFilters): boolean {
   const hasModel = filters.modelName === undefined || models.some(({ name }) => name === filters.modelName)
-  const tagsToHave = filters.tags ?? []
-  return (
-    hasModel && tagsToHave.every(tag => (typeof tag === 'string' ? Object.hasOwn(tags, tag) : tags[tag[0]] === tag[1]))
-  )
+  return hasModel && hasTags(tags, filters.tags)
 }
 
 /** The credential that the service wants; a service that is not in the workspace may have keys all the same. */
@@ -432,20 +397,4 @@ function serviceAddress(url: string | URL): string {
 
 async function readKey(key: WebserviceAddress['key'], signal: AbortSignal): Promise<string | undefined> {
   return typeof key === 'function' ? key(signal) : key
-}
-
-async function decodeAnswer(response: Response): Promise<unknown> {
-  const type = response.headers.get('content-type') ?? ''
-  if (/^application\/([^;]*\+)?json\b/i.test(type)) return parseAnswer(await response.text())
-  if (/^text\//i.test(type)) return response.text()
-  return new Uint8Array(await response.arrayBuffer())
-}
-
-function parseAnswer(text: string): unknown {
-  if (text === '') return undefined
-  try {
-    return decodeJson(text)
-  } catch (cause) {
-    throw new RequestError('the service has answered with something else than JSON', { status: 200 }, { cause })
-  }
 }

@@ -7,9 +7,11 @@ import { findAppRoot } from '../adapters/local/app-root.ts'
 import { readDeclaredTriggers } from '../adapters/local/declared-triggers.ts'
 import { planTriggers, type TriggerPlan } from '../models/definition/plan-triggers.ts'
 import type { TriggerName } from '../telemetry/service-metrics.ts'
+import type { TraceContext } from '../telemetry/trace-context.ts'
 import type { Scoring } from '../triggers/score-message.ts'
 import type { ServiceBus } from '../triggers/service-bus.ts'
 import { startedApp } from './app.ts'
+import { isInDevelopment } from './settings.ts'
 
 /** Reads the triggers from the folder of services; those that cannot run are named in the log. */
 function readTriggerPlan(environment: NodeJS.ProcessEnv): TriggerPlan {
@@ -36,19 +38,15 @@ export const triggerPlan = readTriggerPlan(process.env)
 export function makeScoring(
   service: string,
   trigger: TriggerName,
-): Scoring & { readonly log: (line: string) => void; readonly refused: () => void } {
-  let found: { readonly metrics?: { messageRefused(trigger: TriggerName): void } | undefined } | undefined
+  hostTrace: TraceContext | undefined,
+): Scoring & { readonly log: (line: string) => void } {
   return {
     trigger,
-    find: async () => {
-      const each = (await startedApp()).catalogue.find(service)
-      found = each
-      return each
-    },
+    hostTrace,
+    find: async () => (await startedApp()).catalogue.find(service),
     wait: delay,
     now: () => performance.now(),
     log: line => console.error(`[${service}] ${line}`),
-    refused: () => found?.metrics?.messageRefused(trigger),
   }
 }
 
@@ -56,12 +54,11 @@ let bus: ServiceBus | undefined
 
 /** Service Bus, by way of the embedded host or as Azure's host allows it. */
 export function serviceBus(): ServiceBus {
-  const { AZURE_FUNCTIONS_ENVIRONMENT } = process.env
   bus ??= openServiceBus({
     host: functionsCore.serviceBus,
     environment: process.env,
     args: process.argv,
-    isDevelopment: AZURE_FUNCTIONS_ENVIRONMENT?.toLowerCase() === 'development',
+    isDevelopment: isInDevelopment(process.env),
   })
   return bus
 }

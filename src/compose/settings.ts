@@ -1,14 +1,13 @@
 import * as z from 'zod'
 import manifest from '../../package.json' with { type: 'json' }
 import { StartupError } from '../errors.ts'
+import { storageName } from '../models/definition/blob-path.ts'
 import { type ExecutionProvider, ExecutionProviders } from '../models/definition/execution-providers.ts'
 import { type LogSettings, logFormats, logLevels } from '../telemetry/log.ts'
 
 /** The version of the app. */
 export const appVersion = manifest.version
 
-/** Valid names of containers ("Naming and referencing containers, blobs, and metadata"). */
-const containerPattern = /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/
 /** Containers with the state of jobs and of the host. */
 const ownContainers = /^(jobs$|azure-webjobs-)/
 /** A full host name in lower case, with an optional port; no IP address, no wildcard; localhost with a port for tests. */
@@ -128,7 +127,7 @@ const Environment = z.object({
   SCORING_JOB_CONTAINERS: z
     .string()
     .default('input,output')
-    .transform((text, context) => readNames(text, 'container', containerPattern, context))
+    .transform((text, context) => readNames(text, 'container', storageName, context))
     .describe('containers of the storage account that jobs may read from and write to'),
   SCORING_JOB_INPUT_HOSTS: z
     .string()
@@ -155,7 +154,7 @@ const Environment = z.object({
     .describe('time after which a step of a job without progress is started again'),
   SCORING_ENCRYPTED_KEYS: z
     .string()
-    .regex(containerPattern, 'must be the name of a container')
+    .regex(storageName, 'must be the name of a container')
     .refine(name => !ownContainers.test(name), 'must not be a container of the app')
     .default('encrypted-keys')
     .describe('container of the storage account with the public keys of callers who send encrypted features'),
@@ -180,12 +179,16 @@ export function readServerVersion(environment: Record<string, string | undefined
   return isShown ? `${manifest.name}/${manifest.version}` : undefined
 }
 
+/** Whether the app runs on a developer's machine; known before it starts. */
+export function isInDevelopment({ AZURE_FUNCTIONS_ENVIRONMENT }: Record<string, string | undefined>): boolean {
+  return AZURE_FUNCTIONS_ENVIRONMENT?.toLowerCase() === 'development'
+}
+
 /** Returns how the log is written; a value that is not valid is reported by `readSettings`, and means the default here. */
 export function readLogSettings(environment: Record<string, string | undefined>): LogSettings {
-  const isDevelopment = environment.AZURE_FUNCTIONS_ENVIRONMENT?.toLowerCase() === 'development'
   const format = logFormats.find(each => each === environment.SCORING_LOG)
   const level = logLevels.find(each => each === environment.SCORING_LOG_LEVEL)
-  return { format: format ?? (isDevelopment ? 'text' : 'off'), level: level ?? 'info' }
+  return { format: format ?? (isInDevelopment(environment) ? 'text' : 'off'), level: level ?? 'info' }
 }
 
 /** Returns the sweeper's NCRONTAB schedule, which is needed for registration before the app starts. */
@@ -193,8 +196,8 @@ export function readSweepSchedule(environment: Record<string, string | undefined
   return environment.SCORING_JOB_SWEEP || '0 * * * * *'
 }
 
-/** By the registration of the timer, and by the command `scoring score`. */
-const readElsewhere = new Set(['SCORING_JOB_SWEEP', 'SCORING_KEY'])
+/** By the registration of the timer, by commands, and by workspaces. */
+const readElsewhere = new Set(['SCORING_JOB_SWEEP', 'SCORING_KEY', 'SCORING_URL'])
 
 /** Returns the names of variables that look like settings of this app and are none, such as misspelt ones. */
 export function unknownSettings(environment: Record<string, string | undefined>): string[] {
@@ -233,7 +236,7 @@ export function readSettings(
     throw new StartupError(`setting ${name}: ${issue?.message}, not "${environment[name]}"`)
   }
   const values = parsed.data
-  const isDevelopment = values.AZURE_FUNCTIONS_ENVIRONMENT.toLowerCase() === 'development'
+  const isDevelopment = isInDevelopment(environment)
   return {
     isDevelopment,
     appRoot,

@@ -53,7 +53,7 @@ export class Deployments implements EngineSource {
   /**
    * Chooses by the caller's header, else by weight among those that can score.
    *
-   * @returns undefined when there is no such deployment, or none that gets requests: `describeUnknown` says so
+   * @returns undefined when there is no such deployment, or none that gets requests: `unknown` says so
    */
   choose(header: (name: string) => string | null): ScoringService | undefined {
     const named = header(deploymentHeader)
@@ -131,7 +131,9 @@ export class Deployments implements EngineSource {
     return reports[this.all.indexOf(this.primary)] as LoadReport
   }
 
-  hurry(): void {} // requests wait for one of them
+  hurry(): void {
+    this.primary.service.hurry()
+  }
 
   prepare(): Promise<void> {
     return this.primary.service.prepare()

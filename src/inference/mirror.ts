@@ -13,8 +13,6 @@ const maxCopiedBytes = 64 * 1024 * 1024
 export interface MirroredRequest {
   /** Sends the copies, now that the caller has the answer, and compares theirs with it. */
   answered(result: InferenceResult): void
-  /** The request was not scored. */
-  drop(): void
 }
 
 export class Mirror {
@@ -41,18 +39,17 @@ export class Mirror {
     }
     this.#copies++
     this.#bytes += bytes
-    const copied: InferenceRequest = { ...request, body: request.body.slice() }
+    const copied: InferenceRequest = { ...request, body: new Uint8Array(request.body) } // a Buffer's slice shares memory
     const drop = () => {
       this.#copies--
       this.#bytes -= bytes
     }
     return {
-      drop,
       answered: result => {
         if (result.kind === 'failure') return drop()
         void Promise.all(
           targets.map(({ service }, index) => {
-            const own = index === 0 ? copied : { ...copied, body: copied.body.slice() } // a worker takes the bytes
+            const own = index === 0 ? copied : { ...copied, body: new Uint8Array(copied.body) } // a worker takes the bytes
             return compare(service, own, result)
           }),
         ).finally(drop)

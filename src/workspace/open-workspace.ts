@@ -11,7 +11,8 @@ import { readLocalSettings } from '../host/local-settings.ts'
 import { readAppAddress } from './app-address.ts'
 import { folderLogs, noLogs } from './logs.ts'
 import { RegistryWorkspace } from './registry-workspace.ts'
-import { storageSettings, uploadInput } from './upload-input.ts'
+import { storageSettings } from './storage-settings.ts'
+import { uploadInput } from './upload-input.ts'
 import { WorkspaceKeys } from './workspace-keys.ts'
 
 const defaultPort = 7071
@@ -110,9 +111,10 @@ function readConfig(path: string): Omit<AzureWorkspaceOptions, 'credential'> {
       throw new StartupError(`${path}: unrecognized key "${key}"; there are: ${configKeys.join(', ')}`)
     if (typeof value !== 'string') throw new StartupError(`${path}: ${key} must be a text`)
   }
-  for (const key of ['url', 'models'])
-    if (config[key] === undefined) throw new StartupError(`${path}: ${key} is missing`)
-  return config as unknown as AzureWorkspaceOptions
+  const { url, models, keyVault, storage } = config as Partial<Record<string, string>>
+  if (url === undefined || models === undefined)
+    throw new StartupError(`${path}: ${url === undefined ? 'url' : 'models'} is missing`)
+  return { url, models, keyVault, storage }
 }
 
 function findUp(from: string, file: string): string | undefined {

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { ModelChange, ModelFilters, ModelRecord, ModelRegistration } from '../client/model.ts'
 import type { NewDeployment, ServiceChange, ServiceRecord, Traffic } from '../client/service-record.ts'
+import { hasTags } from '../client/tags.ts'
 import type { AccessToken, Deployment, ServiceKeys, TokenCredential, WorkspaceStore } from '../client/workspace.ts'
 import { WorkspaceError } from '../client/workspace-error.ts'
 import { ModelRegistry } from '../models/repository/model-registry.ts'
@@ -45,27 +46,14 @@ export class RegistryWorkspace implements WorkspaceStore {
     this.#credential = credential
   }
 
-  async registerModel({
-    modelPath,
-    modelName,
-    tags,
-    properties,
-    description,
-  }: ModelRegistration): Promise<ModelRecord> {
-    const files = await findModelFiles(modelPath)
-    return this.#models.register(modelName, {
-      files,
-      ...(tags && { tags }),
-      ...(properties && { properties }),
-      ...(description !== undefined && { description }),
-    })
+  async registerModel({ modelPath, modelName, ...labels }: ModelRegistration): Promise<ModelRecord> {
+    const { tags, properties, description } = labels
+    return this.#models.register(modelName, { files: await findModelFiles(modelPath), tags, properties, description })
   }
 
-  async listModels({ name, tags = [], latest = false }: ModelFilters): Promise<ModelRecord[]> {
-    const found = await this.#models.list({ ...(name !== undefined && { name }) })
-    const has = (model: ModelRecord) =>
-      tags.every(tag => (typeof tag === 'string' ? Object.hasOwn(model.tags, tag) : model.tags[tag[0]] === tag[1]))
-    const matching = found.filter(model => !isCopy(model) && has(model))
+  async listModels({ name, tags, latest = false }: ModelFilters): Promise<ModelRecord[]> {
+    const found = await this.#models.list({ name })
+    const matching = found.filter(model => !isCopy(model) && hasTags(model.tags, tags))
     return latest ? matching.filter((model, index) => matching[index + 1]?.name !== model.name) : matching
   }
 
@@ -74,12 +62,8 @@ export class RegistryWorkspace implements WorkspaceStore {
     return (await this.listModels({ name })).at(-1)
   }
 
-  updateModel(name: string, version: number, { tags, properties, description }: ModelChange): Promise<ModelRecord> {
-    return this.#models.update(name, version, {
-      ...(tags && { tags }),
-      ...(properties && { properties }),
-      ...(description !== undefined && { description }),
-    })
+  updateModel(name: string, version: number, change: ModelChange): Promise<ModelRecord> {
+    return this.#models.update(name, version, change)
   }
 
   deleteModel(name: string, version: number): Promise<void> {

@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import { describe, it } from 'vitest'
+import type { IdentityConnection } from '../../src/host/app/binding-settings.ts'
 import { makeCertificates, noOpenssl } from '../host/certificates.ts'
 import { skipFor } from '../support/skip-for.ts'
 
@@ -25,7 +26,7 @@ function makeToken(): string {
 }
 
 /** The queue's code in a process of its own, because Node.js reads further certificates only when it starts. */
-const useQueue = (account: unknown) => `
+const useQueue = (account: IdentityConnection) => `
   import { openAzureQueue } from './src/host/queue/azure-queue.ts'
   const queue = openAzureQueue(${JSON.stringify(account)}, 'work')
   await queue.send('by identity')
@@ -67,7 +68,7 @@ describe('openAzureQueue with an identity', () => {
       await Promise.race([once(azurite.stdout, 'data'), once(azurite, 'exit').then(() => assert.fail(output))])
 
     const account = {
-      queueUrl: `https://127.0.0.1:${port()}/devstoreaccount1`,
+      urls: { queue: `https://127.0.0.1:${port()}/devstoreaccount1` },
       isManagedIdentity: true,
       clientId: 'our-client',
     }

@@ -1,5 +1,6 @@
 /** Where the repository is: a folder, or a container of blobs. */
 import { StartupError } from '../../errors.ts'
+import { storageName } from '../../models/definition/blob-path.ts'
 import { readOwnBlobs, readStorageAddress, type StorageSettings } from './storage-address.ts'
 
 export type RepositoryAddress =
@@ -19,8 +20,6 @@ export type BlobsAddress =
   | { readonly connectionString: string }
   | { readonly blobUrl: string; readonly isDevelopment: boolean; readonly clientId: string | undefined }
 
-/** Names of containers ("Naming and referencing containers, blobs, and metadata"). */
-const containerPattern = /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/
 const form =
   'https://<account>.blob.core.windows.net/<container>, or blob:<container> in the account of AzureWebJobsStorage'
 
@@ -53,6 +52,11 @@ export function readRepositoryAddress(location: string, storage: StorageSettings
   return { kind: 'blobs', account, ...readPath(decodeURIComponent(url.pathname.slice(1)), url.origin, name) }
 }
 
+/** Whether a location is one of blobs, right or wrong. */
+export function isContainer(location: string): boolean {
+  return /^(blob:(?!\/\/)|https?:\/\/)/i.test(location)
+}
+
 function inOwnAccount(path: string, storage: StorageSettings, name: string): RepositoryAddress {
   const account = readStorageAddress(storage)
   const own = readOwnBlobs(storage)
@@ -62,7 +66,7 @@ function inOwnAccount(path: string, storage: StorageSettings, name: string): Rep
 
 function readPath(path: string, accountUrl: string, name: string) {
   const [container = '', ...folders] = path.split('/').filter(part => part !== '')
-  if (!containerPattern.test(container) || folders.some(part => /^\.\.?$|\\/.test(part)))
+  if (!storageName.test(container) || folders.some(part => /^\.\.?$|\\/.test(part)))
     throw new StartupError(`${name}: ${JSON.stringify(path)} is not a container and a path in it; use ${form}`)
   const prefix = folders.map(folder => `${folder}/`).join('')
   return { container, prefix, location: `${accountUrl}/${container}${prefix && `/${prefix.slice(0, -1)}`}` }

@@ -18,11 +18,13 @@ export async function connectStorage(
   address: StorageAddress,
   calls: StorageCallOptions = usualCalls,
 ): Promise<Storage> {
-  const [blobs, queues] = await createClients(address, calls)
-  return {
-    blobs: new AzureBlobStore({ service: blobs, calls }),
-    queues: new AzureMessageQueues(queues, calls),
+  if ('connectionString' in address) {
+    const queues = QueueServiceClient.fromConnectionString(address.connectionString, clientOptions(calls))
+    return { blobs: await connectBlobs(address, calls), queues: new AzureMessageQueues(queues, calls) }
   }
+  const credential = await azureCredential(address.isDevelopment, address.clientId)
+  const queues = new QueueServiceClient(address.queueUrl, credential, clientOptions(calls))
+  return { blobs: await connectBlobs(address, calls, credential), queues: new AzureMessageQueues(queues, calls) }
 }
 
 /** The blobs of an account alone. Sends no request yet. @param credential  absent: as the address says */
@@ -41,23 +43,4 @@ export async function connectBlobs(
           options,
         )
   return new AzureBlobStore({ service, calls })
-}
-
-async function createClients(
-  address: StorageAddress,
-  calls: StorageCallOptions,
-): Promise<[BlobServiceClient, QueueServiceClient]> {
-  const options = clientOptions(calls)
-  if ('connectionString' in address) {
-    const { connectionString } = address
-    return [
-      BlobServiceClient.fromConnectionString(connectionString, options),
-      QueueServiceClient.fromConnectionString(connectionString, options),
-    ]
-  }
-  const credential = await azureCredential(address.isDevelopment, address.clientId)
-  return [
-    new BlobServiceClient(address.blobUrl, credential, options),
-    new QueueServiceClient(address.queueUrl, credential, options),
-  ]
 }

@@ -5,26 +5,17 @@
  */
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import core from '@azure/functions-core'
+import type { BusMessage } from '../../triggers/service-bus.ts'
 
 export interface FunctionMetadata {
   readonly name: string
   readonly bindings: Readonly<Record<string, { readonly type: string; readonly route?: string }>>
 }
 
-/** A message of Service Bus as the embedded host sends it. */
-export interface SentMessage {
-  readonly body: Uint8Array
-  readonly contentType: string
-  readonly messageId: string
-  readonly correlationId: string | undefined
-  readonly to: string | undefined
-  readonly sessionId: string | undefined
-}
-
 /** Service Bus as the embedded host reaches it, over AMQP. */
 export interface HostServiceBus {
   /** @returns whether it is in the queue; false: it is too large for that */
-  send(connection: string, queue: string, message: SentMessage): Promise<boolean>
+  send(connection: string, queue: string, message: BusMessage): Promise<boolean>
   deadLetter(lockToken: string, reason: string, description: string): Promise<void>
 }
 

@@ -36,5 +36,5 @@ export async function loadOpenTelemetry(
   const plan = isRegistered ? undefined : planExport(environment, log)
   if (!isRegistered && !plan) return undefined
   const { openTelemetry } = (await import(entry.href)) as typeof import('./open-telemetry.ts')
-  return openTelemetry({ plan, version, log, registry })
+  return openTelemetry({ plan, environment, version, log, registry })
 }

@@ -3,7 +3,7 @@ import { createNoopMeter, metrics, trace } from '@opentelemetry/api'
 import type { ExportPlan } from './export-plan.ts'
 import { forwardMetric } from './forward-metrics.ts'
 import type { OpenTelemetry } from './load-open-telemetry.ts'
-import { startExport } from './otlp-export.ts'
+import { describeProcess, startExport } from './otlp-export.ts'
 import { SpanRecorder } from './span-recorder.ts'
 
 const scope = 'scoring-functions'
@@ -14,6 +14,7 @@ const maxStopMs = 2000
 interface Opening {
   /** undefined: an SDK has registered itself, and exports what it likes. */
   readonly plan: ExportPlan | undefined
+  readonly environment: NodeJS.ProcessEnv
   readonly version: string
   /** What an SDK has registered, and the version of its API. */
   readonly registry: { readonly version?: string; readonly trace?: unknown } | undefined
@@ -21,8 +22,8 @@ interface Opening {
 }
 
 /** Uses the providers that are registered in the process, after it has registered those that export, if they are to. */
-export function openTelemetry({ plan, version, registry, log }: Opening): OpenTelemetry {
-  const end = plan ? startExport(plan, version, log) : async () => {}
+export function openTelemetry({ plan, environment, version, registry, log }: Opening): OpenTelemetry {
+  const end = plan ? startExport(plan, describeProcess(environment, version), log) : async () => {}
   const meter = metrics.getMeter(scope, version)
   const hasMeter = meter !== createNoopMeter()
   // An API that does not fit gives a provider of its own, whose spans nobody gets.

@@ -14,12 +14,11 @@ const repeatAfterMs = 600_000
 /**
  * Registers providers for the process.
  *
- * @param version  of the app
+ * @param resource  what sends it
  * @returns what sends the rest, and ends
  */
-export function startExport(plan: ExportPlan, version: string, log: (line: string) => void): () => Promise<void> {
+export function startExport(plan: ExportPlan, resource: Resource, log: (line: string) => void): () => Promise<void> {
   logFailures(log)
-  const resource = describeProcess(process.env, version)
   const providers: { shutdown(): Promise<void> }[] = []
   if (plan.traces) {
     const provider = new BasicTracerProvider({
@@ -46,8 +45,12 @@ export function startExport(plan: ExportPlan, version: string, log: (line: strin
   }
 }
 
-/** The resource as the host of Azure Functions describes itself, so that what both send belongs together. */
-function describeProcess(environment: NodeJS.ProcessEnv, version: string): Resource {
+/**
+ * The resource as the host of Azure Functions describes itself, so that what both send belongs together.
+ *
+ * @param version  of the app
+ */
+export function describeProcess(environment: NodeJS.ProcessEnv, version: string): Resource {
   const { WEBSITE_SITE_NAME: site, REGION_NAME: region, WEBSITE_INSTANCE_ID: instance } = environment
   const inAzure = site === undefined ? {} : { 'cloud.provider': 'azure', 'cloud.platform': 'azure.functions' }
   return resourceFromAttributes({

@@ -3,7 +3,7 @@ import { exitCode } from '../exit-code.ts'
 import { describeExamples } from '../help-style.ts'
 import type { DownloadOptions, SubmitOptions } from '../workspace/jobs.ts'
 import type { WorkspaceOptions } from '../workspace/open.ts'
-import { addWorkspaceOptions, readWhole } from './workspace-options.ts'
+import { addWorkspaceOptions, readWhole, withWorkspace } from './workspace-options.ts'
 
 export function jobsCommand(): Command {
   return new Command('jobs')
@@ -20,10 +20,10 @@ export function jobsCommand(): Command {
     )
     .addCommand(submitCommand())
     .addCommand(listCommand())
-    .addCommand(ofJob('status', 'show a job', showOne))
+    .addCommand(ofJob('status', 'show a job', ({ showJob }) => showJob))
     .addCommand(ofJob('watch', 'show the progress of a job until it has ended', watchOne))
-    .addCommand(ofJob('cancel', 'cancel a job', cancelOne))
-    .addCommand(ofJob('results', 'print the results of a job', printAll))
+    .addCommand(ofJob('cancel', 'cancel a job', ({ cancelJob }) => cancelJob))
+    .addCommand(ofJob('results', 'print the results of a job', ({ printResults }) => printResults))
     .addCommand(downloadCommand())
 }
 
@@ -38,6 +38,7 @@ function submitCommand(): Command {
     .option('--id <id>', 'id of the job: the same id with the same content is the same job (default: a new one)')
     .option('--output <container/path>', 'blob of the results (default: jobs/<service>/<id>/predictions.jsonl)')
     .addOption(new Option('--format <format>', 'format of the results').choices(['jsonl', 'csv']))
+    .option('--include <names>', 'columns of a CSV that are copied to the results, e.g. id')
     .option('--columns <names>', 'the columns that make a row, e.g. age,income')
     .option('--no-header', 'the first line of the CSV file is a row, not the names of the columns')
     .option('--mini-batch-size <rows>', 'rows per chunk', readWhole(1))
@@ -51,12 +52,9 @@ function submitCommand(): Command {
         ['scoring jobs submit churn --blob input/customers.csv', 'a blob'],
       ]),
     )
-    .action(async (name: string, file: string | undefined, options: SubmitOptions) => {
-      const { withPlainErrors } = await import('../workspace/open.ts')
-      const { submitJob } = await import('../workspace/jobs.ts')
-      const isGood = await withPlainErrors(() => submitJob(name, file, options))
-      process.exitCode = isGood ? exitCode.ok : exitCode.failed
-    })
+    .action(async (name: string, file: string | undefined, options: SubmitOptions) =>
+      endWith(await withJobs(({ submitJob }) => submitJob(name, file, options))),
+    )
 }
 
 function listCommand(): Command {
@@ -66,53 +64,41 @@ function listCommand(): Command {
     .argument('<service>', 'the service')
     .option('-n, --limit <count>', 'most jobs to list', readWhole(1), 20)
     .addHelpText('after', describeExamples([['scoring jobs list churn', 'the last 20']]))
-    .action(async (name: string, options: WorkspaceOptions & { limit: number }) => {
-      const { withPlainErrors } = await import('../workspace/open.ts')
-      const { listJobs } = await import('../workspace/jobs.ts')
-      await withPlainErrors(() => listJobs(name, options))
-    })
+    .action((name: string, options: WorkspaceOptions & { limit: number }) =>
+      withJobs(({ listJobs }) => listJobs(name, options)),
+    )
 }
 
 function downloadCommand(): Command {
-  return ofJob('download', 'write the results of a job to a file', async (name, job, options) => {
-    const { downloadResults } = await import('../workspace/jobs.ts')
-    await downloadResults(name, job, options)
-  })
+  return ofJob('download', 'write the results of a job to a file', ({ downloadResults }) => downloadResults)
     .option('-o, --out <file>', 'file to write (default: <job>.jsonl or .csv)')
     .option('--force', 'overwrite the file')
 }
 
+type Jobs = typeof import('../workspace/jobs.ts')
 type JobAction = (name: string, jobId: string, options: DownloadOptions) => Promise<unknown>
 
-function ofJob(word: string, summary: string, act: JobAction): Command {
+function ofJob(word: string, summary: string, choose: (jobs: Jobs) => JobAction): Command {
   return addWorkspaceOptions(new Command(word))
     .summary(summary)
     .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
     .argument('<service>', 'the service')
     .argument('<job>', 'id of the job')
     .addHelpText('after', describeExamples([[`scoring jobs ${word} churn nightly-2026-11-28`, summary]]))
-    .action(async (name: string, jobId: string, options: DownloadOptions) => {
-      const { withPlainErrors } = await import('../workspace/open.ts')
-      await withPlainErrors(() => act(name, jobId, options))
+    .action(async (...call: Parameters<JobAction>) => {
+      await withJobs(jobs => choose(jobs)(...call))
     })
 }
 
-const showOne: JobAction = async (name, jobId, options) => {
-  const { showJob } = await import('../workspace/jobs.ts')
-  await showJob(name, jobId, options)
+const watchOne =
+  ({ watchJob }: Jobs): JobAction =>
+  async (...call) =>
+    endWith(await watchJob(...call))
+
+function withJobs<Result>(work: (jobs: Jobs) => Promise<Result>): Promise<Result> {
+  return withWorkspace(() => import('../workspace/jobs.ts'), work)
 }
 
-const watchOne: JobAction = async (name, jobId, options) => {
-  const { watchJob } = await import('../workspace/jobs.ts')
-  process.exitCode = (await watchJob(name, jobId, options)) ? exitCode.ok : exitCode.failed
-}
-
-const cancelOne: JobAction = async (name, jobId, options) => {
-  const { cancelJob } = await import('../workspace/jobs.ts')
-  await cancelJob(name, jobId, options)
-}
-
-const printAll: JobAction = async (name, jobId, options) => {
-  const { printResults } = await import('../workspace/jobs.ts')
-  await printResults(name, jobId, options)
+function endWith(isGood: boolean): void {
+  process.exitCode = isGood ? exitCode.ok : exitCode.failed
 }

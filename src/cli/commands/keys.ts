@@ -4,7 +4,7 @@ import { describeExamples } from '../help-style.ts'
 import { addProjectOptions, openProject, type ProjectOptions } from '../project.ts'
 import { UsageError } from '../usage-error.ts'
 import type { RegenerateOptions } from '../workspace/keys.ts'
-import { addWorkspaceOptions } from './workspace-options.ts'
+import { addWorkspaceOptions, withWorkspace } from './workspace-options.ts'
 
 interface Options extends ProjectOptions {
   readonly key?: KeyType
@@ -55,9 +55,10 @@ function regenerateCommand(): Command {
     .argument('<service>', 'the service')
     .addOption(new Option('--key <type>', 'which key').choices(keyTypes).makeOptionMandatory())
     .addHelpText('after', describeExamples([['scoring keys regenerate churn --key secondary', 'the secondary key']]))
-    .action(async (service: string, options: RegenerateOptions) => {
-      const { withPlainErrors } = await import('../workspace/open.ts')
-      const { regenerateKey } = await import('../workspace/keys.ts')
-      await withPlainErrors(() => regenerateKey(service, options))
-    })
+    .action((service: string, options: RegenerateOptions) =>
+      withWorkspace(
+        () => import('../workspace/keys.ts'),
+        ({ regenerateKey }) => regenerateKey(service, options),
+      ),
+    )
 }

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { describeExamples } from '../help-style.ts'
 import type { LogOptions } from '../workspace/keys.ts'
-import { addWorkspaceOptions, readWhole } from './workspace-options.ts'
+import { addWorkspaceOptions, readWhole, withWorkspace } from './workspace-options.ts'
 
 export function logsCommand(): Command {
   return addWorkspaceOptions(new Command('logs'))
@@ -12,11 +12,12 @@ export function logsCommand(): Command {
     .argument('<service>', 'the service')
     .option('-n, --lines <count>', 'most lines to show', readWhole(1), 5000)
     .addHelpText('after', describeExamples([['scoring logs churn -n 20', 'the last 20 lines']]))
-    .action(async (name: string, options: LogOptions) => {
-      const { withPlainErrors } = await import('../workspace/open.ts')
-      const { printLogs } = await import('../workspace/keys.ts')
-      await withPlainErrors(() => printLogs(name, options))
-    })
+    .action((name: string, options: LogOptions) =>
+      withWorkspace(
+        () => import('../workspace/keys.ts'),
+        ({ printLogs }) => printLogs(name, options),
+      ),
+    )
 }
 
 export function tokenCommand(): Command {
@@ -27,9 +28,10 @@ export function tokenCommand(): Command {
     )
     .argument('<service>', 'the service')
     .addHelpText('after', describeExamples([['scoring token churn', 'a token alone, for scripts']]))
-    .action(async (name: string, options: LogOptions) => {
-      const { withPlainErrors } = await import('../workspace/open.ts')
-      const { printToken } = await import('../workspace/keys.ts')
-      await withPlainErrors(() => printToken(name, options))
-    })
+    .action((name: string, options: LogOptions) =>
+      withWorkspace(
+        () => import('../workspace/keys.ts'),
+        ({ printToken }) => printToken(name, options),
+      ),
+    )
 }

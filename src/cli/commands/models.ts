@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { describeExamples } from '../help-style.ts'
 import type { ListOptions, RegisterOptions } from '../workspace/models.ts'
 import type { WorkspaceOptions } from '../workspace/open.ts'
-import { addWorkspaceOptions, readLabel } from './workspace-options.ts'
+import { addWorkspaceOptions, readLabel, withWorkspace } from './workspace-options.ts'
 
 export function modelsCommand(): Command {
   return new Command('models')
@@ -35,11 +35,12 @@ function registerCommand(): Command {
       'after',
       describeExamples([['scoring models register churn churn.onnx --tag team=risk', 'with a tag']]),
     )
-    .action(async (name: string, path: string, options: RegisterOptions) => {
-      const { withPlainErrors } = await import('../workspace/open.ts')
-      const { registerModel } = await import('../workspace/models.ts')
-      await withPlainErrors(() => registerModel(name, path, options))
-    })
+    .action((name: string, path: string, options: RegisterOptions) =>
+      withWorkspace(
+        () => import('../workspace/models.ts'),
+        ({ registerModel }) => registerModel(name, path, options),
+      ),
+    )
 }
 
 function listCommand(): Command {
@@ -50,11 +51,12 @@ function listCommand(): Command {
     .option('--latest', 'only the newest version of each')
     .option('-t, --tag <name=value>', 'only those with this tag; may be repeated', readLabel)
     .addHelpText('after', describeExamples([['scoring models list --latest', 'the newest of each']]))
-    .action(async (name: string | undefined, options: ListOptions) => {
-      const { withPlainErrors } = await import('../workspace/open.ts')
-      const { listModels } = await import('../workspace/models.ts')
-      await withPlainErrors(() => listModels(name, options))
-    })
+    .action((name: string | undefined, options: ListOptions) =>
+      withWorkspace(
+        () => import('../workspace/models.ts'),
+        ({ listModels }) => listModels(name, options),
+      ),
+    )
 }
 
 function deleteCommand(): Command {
@@ -63,9 +65,10 @@ function deleteCommand(): Command {
     .description('Delete a version of a model that no service of its name needs.')
     .argument('<name:version>', 'e.g. churn:1')
     .addHelpText('after', describeExamples([['scoring models delete churn:1', 'version 1 of churn']]))
-    .action(async (id: string, options: WorkspaceOptions) => {
-      const { withPlainErrors } = await import('../workspace/open.ts')
-      const { deleteModel } = await import('../workspace/models.ts')
-      await withPlainErrors(() => deleteModel(id, options))
-    })
+    .action((id: string, options: WorkspaceOptions) =>
+      withWorkspace(
+        () => import('../workspace/models.ts'),
+        ({ deleteModel }) => deleteModel(id, options),
+      ),
+    )
 }

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander'
 import { describeExamples } from '../help-style.ts'
 import type { WorkspaceOptions } from '../workspace/open.ts'
 import type { DeployOptions, ServiceListOptions, TrafficOptions } from '../workspace/services.ts'
-import { addWorkspaceOptions, readLabel, readWhole } from './workspace-options.ts'
+import { addWorkspaceOptions, readLabel, readWhole, withWorkspace } from './workspace-options.ts'
 
 export function servicesCommand(): Command {
   return new Command('services')
@@ -23,11 +23,12 @@ function listCommand(): Command {
     .option('-m, --model <name>', 'only those that run this model')
     .option('-t, --tag <name=value>', 'only those with this tag; may be repeated', readLabel)
     .addHelpText('after', describeExamples([['scoring services list --model churn', 'those that run churn']]))
-    .action(async (options: ServiceListOptions) => {
-      const { withPlainErrors } = await import('../workspace/open.ts')
-      const { listServices } = await import('../workspace/services.ts')
-      await withPlainErrors(() => listServices(options))
-    })
+    .action((options: ServiceListOptions) =>
+      withWorkspace(
+        () => import('../workspace/services.ts'),
+        ({ listServices }) => listServices(options),
+      ),
+    )
 }
 
 function showCommand(): Command {
@@ -36,11 +37,12 @@ function showCommand(): Command {
     .description('Show a service: its state and why, its addresses, models and notes.')
     .argument('<service>', 'the service')
     .addHelpText('after', describeExamples([['scoring services show churn', 'the state of churn']]))
-    .action(async (name: string, options: WorkspaceOptions) => {
-      const { withPlainErrors } = await import('../workspace/open.ts')
-      const { showService } = await import('../workspace/services.ts')
-      await withPlainErrors(() => showService(name, options))
-    })
+    .action((name: string, options: WorkspaceOptions) =>
+      withWorkspace(
+        () => import('../workspace/services.ts'),
+        ({ showService }) => showService(name, options),
+      ),
+    )
 }
 
 function deleteCommand(): Command {
@@ -49,11 +51,12 @@ function deleteCommand(): Command {
     .description('Delete a service. Its models stay registered.')
     .argument('<service>', 'the service')
     .addHelpText('after', describeExamples([['scoring services delete churn', 'it answers 404 from then on']]))
-    .action(async (name: string, options: WorkspaceOptions) => {
-      const { withPlainErrors } = await import('../workspace/open.ts')
-      const { deleteService } = await import('../workspace/services.ts')
-      await withPlainErrors(() => deleteService(name, options))
-    })
+    .action((name: string, options: WorkspaceOptions) =>
+      withWorkspace(
+        () => import('../workspace/services.ts'),
+        ({ deleteService }) => deleteService(name, options),
+      ),
+    )
 }
 
 export function deployCommand(): Command {
@@ -86,11 +89,12 @@ export function deployCommand(): Command {
         ['scoring deploy churn --tag stage=two', 'change its tags alone'],
       ]),
     )
-    .action(async (name: string, options: DeployOptions) => {
-      const { withPlainErrors } = await import('../workspace/open.ts')
-      const { deploy } = await import('../workspace/services.ts')
-      await withPlainErrors(() => deploy(name, options))
-    })
+    .action((name: string, options: DeployOptions) =>
+      withWorkspace(
+        () => import('../workspace/services.ts'),
+        ({ deploy }) => deploy(name, options),
+      ),
+    )
 }
 
 export function trafficCommand(): Command {
@@ -117,9 +121,10 @@ export function trafficCommand(): Command {
         ['scoring traffic churn --mirror green=20', 'copies for green'],
       ]),
     )
-    .action(async (name: string, shares: readonly string[], options: TrafficOptions) => {
-      const { withPlainErrors } = await import('../workspace/open.ts')
-      const { traffic } = await import('../workspace/services.ts')
-      await withPlainErrors(() => traffic(name, shares, options))
-    })
+    .action((name: string, shares: readonly string[], options: TrafficOptions) =>
+      withWorkspace(
+        () => import('../workspace/services.ts'),
+        ({ traffic }) => traffic(name, shares, options),
+      ),
+    )
 }

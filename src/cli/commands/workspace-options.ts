@@ -8,6 +8,19 @@ export function addWorkspaceOptions(command: Command): Command {
     .option('--json', 'print JSON')
 }
 
+/**
+ * Runs a command; failures that its user can do something about become one line.
+ *
+ * @param load  loads what the command does
+ */
+export async function withWorkspace<Module, Result>(
+  load: () => Promise<Module>,
+  work: (module: Module) => Promise<Result>,
+): Promise<Result> {
+  const { withPlainErrors } = await import('../workspace/open.ts')
+  return withPlainErrors(async () => work(await load()))
+}
+
 /** @throws InvalidArgumentError */
 export function readLabel(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
   const equals = text.indexOf('=')

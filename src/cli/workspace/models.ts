@@ -1,4 +1,5 @@
 import { Model } from '../../client/index.ts'
+import { describeBytes } from '../describe.ts'
 import { formatTable, onOneLine, openTerminal } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
 import { formatLabels, openWorkspace, printJson, type WorkspaceOptions } from './open.ts'
@@ -66,11 +67,6 @@ export function parseModelId(id: string): { readonly name: string; readonly vers
   return { name, version: version === undefined ? undefined : Number(version) }
 }
 
-const units = ['bytes', 'KB', 'MB', 'GB'] as const
-
 function describeSize({ record }: Model): string {
-  let size = record.files.reduce((sum, { bytes }) => sum + bytes, 0)
-  let unit = 0
-  for (; size >= 1000 && unit < units.length - 1; unit++) size /= 1000
-  return `${unit === 0 ? size : size.toFixed(1)} ${units[unit]}`
+  return describeBytes(record.files.reduce((sum, { bytes }) => sum + bytes, 0))
 }

@@ -1,4 +1,11 @@
-import { type DeploymentParameters, FlexWebservice, InferenceConfig, Model, Webservice } from '../../client/index.ts'
+import {
+  type DeploymentParameters,
+  FlexWebservice,
+  InferenceConfig,
+  Model,
+  Webservice,
+  type Workspace,
+} from '../../client/index.ts'
 import { StartupError } from '../../errors.ts'
 import { formatTable, onOneLine, openTerminal, type Terminal } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
@@ -22,7 +29,7 @@ export async function listServices(options: ServiceListOptions): Promise<void> {
     paintState(service, terminal),
     service.status.version ?? '',
     describeAuth(service),
-    service.models.map(({ name, version }) => (version === undefined ? name : `${name}:${version}`)).join(', '),
+    formatModels(service.models),
     formatLabels(service.tags),
   ])
   const columns = [
@@ -45,7 +52,7 @@ export async function showService(name: string, options: WorkspaceOptions): Prom
   const rows = [
     ['state', `${paintState(service, terminal)}${reason ? `: ${onOneLine(reason)}` : ''}`],
     ['served version', version ?? ''],
-    ['models', service.models.map(model => `${model.name}:${model.version ?? '?'}`).join(', ')],
+    ['models', formatModels(service.models)],
     ['callers', describeAuth(service)],
     ['scoring', service.scoringUri],
     ['OpenAPI', service.swaggerUri],
@@ -101,7 +108,7 @@ export async function traffic(name: string, shares: readonly string[], options: 
     deployment,
     `${weight}%`,
     share > 0 ? `${share}%` : '',
-    models.map(model => `${model.name}:${model.version ?? '?'}`).join(', '),
+    formatModels(models),
   ])
   if (rows.length === 0) return console.error(describeSingle(name))
   const right = { align: 'right' as const }
@@ -117,6 +124,11 @@ export async function traffic(name: string, shares: readonly string[], options: 
 const describeSingle = (name: string) =>
   `${name} has one deployment only; add another: npx scoring deploy ${name} --model <name:version> --deployment green`
 
+/** @returns e.g. `churn:2, iris` */
+function formatModels(models: Webservice['models']): string {
+  return models.map(({ name, version }) => (version === undefined ? name : `${name}:${version}`)).join(', ')
+}
+
 function readPercents(pairs: readonly (readonly string[])[]): Record<string, number> {
   return Object.fromEntries(
     pairs.map(([name = '', percent = '']) => {
@@ -129,6 +141,21 @@ function readPercents(pairs: readonly (readonly string[])[]): Record<string, num
 /** Makes a service, or changes what is named of one that exists. */
 export async function deploy(name: string, options: DeployOptions): Promise<void> {
   const workspace = await openWorkspace(options)
+  const { service, isChanged } = await writeService(workspace, name, options)
+  console.error(isChanged ? `${name} is updated in ${workspace.name}` : `${name} is written to ${workspace.name}`)
+  if (options.wait) await service.waitForDeployment({ showOutput: line => console.error(onOneLine(line)) })
+  else await service.updateDeploymentState()
+  if (options.json) return printJson(describeService(service))
+  console.log(`scoring  ${service.scoringUri}`)
+  if (service.authEnabled) console.log(`key      npx scoring keys show ${name}`)
+}
+
+/** @returns whether it was there and has been changed, not replaced */
+async function writeService(
+  workspace: Workspace,
+  name: string,
+  options: DeployOptions,
+): Promise<{ readonly service: Webservice; readonly isChanged: boolean }> {
   const { script, source, sample, auth, tag: tags, description, timeoutMs, overwrite = false } = options
   const named = (options.model ?? []).map(parseModelId)
   const models = await Promise.all(named.map(model => Model.get(workspace, model.name, model.version)))
@@ -140,34 +167,34 @@ export async function deploy(name: string, options: DeployOptions): Promise<void
   }
   const isThere = (await workspace.store.readService(name)) !== undefined
   const isNamed = models.length > 0 || hasInference || Object.values(parameters).some(value => value !== undefined)
-  if (isThere && !overwrite && !isNamed)
-    throw new UsageError(`say what to change of "${name}", e.g. --model ${name}:2 or --tag stage=two`)
-  if (!isThere && models.length === 0 && script === undefined)
-    throw new UsageError(`there is no service "${name}" yet; name its model, e.g. --model ${name}`)
-  let service = new Webservice(workspace, name)
+  const isChanged = isThere && !overwrite
+  if (isChanged && !isNamed) throw new UsageError(describeNoChange(name))
+  if (!isThere && models.length === 0 && script === undefined) throw new UsageError(describeNoModel(name))
+  const service = new Webservice(workspace, name)
   if (options.deployment !== undefined) {
     if (!isThere)
       throw new UsageError(`--deployment adds to a service, and there is no service "${name}"; deploy it first`)
     await service.createDeployment(options.deployment, { models })
-  } else if (isThere && !overwrite) {
+    return { service, isChanged }
+  }
+  if (isChanged) {
     await service.update({
       ...parameters,
       models: models.length > 0 ? models : undefined,
       inferenceConfig: hasInference ? inferenceConfig : undefined,
     })
-  } else {
-    const configuration = FlexWebservice.deployConfiguration(parameters)
-    service = await Model.deploy(workspace, name, models, inferenceConfig, configuration, { overwrite })
+    return { service, isChanged }
   }
-  console.error(
-    isThere && !overwrite ? `${name} is updated in ${workspace.name}` : `${name} is written to ${workspace.name}`,
-  )
-  if (options.wait) await service.waitForDeployment({ showOutput: line => console.error(onOneLine(line)) })
-  else await service.updateDeploymentState()
-  if (options.json) return printJson(describeService(service))
-  console.log(`scoring  ${service.scoringUri}`)
-  if (service.authEnabled) console.log(`key      npx scoring keys show ${name}`)
+  const configuration = FlexWebservice.deployConfiguration(parameters)
+  return {
+    service: await Model.deploy(workspace, name, models, inferenceConfig, configuration, { overwrite }),
+    isChanged,
+  }
 }
+
+const describeNoChange = (name: string) => `say what to change of "${name}", e.g. --model ${name}:2 or --tag stage=two`
+
+const describeNoModel = (name: string) => `there is no service "${name}" yet; name its model, e.g. --model ${name}`
 
 function describeService(service: Webservice): object {
   const { name, status, description, tags, properties, models, authEnabled, tokenAuthEnabled } = service

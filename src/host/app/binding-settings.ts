@@ -49,8 +49,7 @@ export function findStorageConnection(
   environment: NodeJS.ProcessEnv,
   ...services: readonly [StorageService, ...StorageService[]]
 ): StorageConnection {
-  const given = typeof name === 'string' && name !== '' ? name : 'AzureWebJobsStorage'
-  const settings = given.startsWith('AzureWebJobs') ? [given] : [`AzureWebJobs${given}`, given]
+  const settings = connectionSettings(name, 'AzureWebJobsStorage')
   for (const setting of settings) {
     const value = environment[setting]
     if (value && isConnectionString(value)) return { kind: 'found', account: value }
@@ -59,6 +58,16 @@ export function findStorageConnection(
       return { kind: 'found', account: readIdentity(setting, environment, services) }
   }
   return { kind: 'missing', reason: `${settings.join(' or ')} is not set` }
+}
+
+/**
+ * The settings that a trigger's `connection` may mean, in their order.
+ *
+ * @param initial  what it means where it is empty or undefined
+ */
+export function connectionSettings(name: unknown, initial: string): readonly string[] {
+  const given = typeof name === 'string' && name !== '' ? name : initial
+  return given.startsWith('AzureWebJobs') ? [given] : [`AzureWebJobs${given}`, given]
 }
 
 /** Whether settings such as `AzureWebJobsStorage__accountName` say how an account is reached. */

@@ -1,6 +1,6 @@
 import { BlobServiceClient, type BlockBlobClient } from '@azure/storage-blob'
 import type { StorageAccount } from '../app/binding-settings.ts'
-import { asStorageFault, clientOptions, errorCode, httpStatus, openCredential } from '../queue/azure-queue.ts'
+import { asStorageFault, clientOptions, errorCode, httpStatus, openCredential } from '../azure-storage.ts'
 import type { HostBlob, HostBlobs } from './blobs.ts'
 
 /** @throws Error for a connection string that the SDK cannot read */

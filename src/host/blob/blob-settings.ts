@@ -1,4 +1,4 @@
-import { StartupError } from '../../errors.ts'
+import { HostJsonSection } from '../host-json-section.ts'
 
 /** `extensions.blobs` of host.json. */
 export interface BlobSettings {
@@ -14,18 +14,9 @@ export interface BlobSettings {
  * @throws StartupError that names the setting, its value and what it may be
  */
 export function readBlobSettings(given: unknown, processorCount: number): BlobSettings {
-  const section = given ?? {}
-  if (typeof section !== 'object' || Array.isArray(section))
-    throw new StartupError(`host.json: extensions.blobs is ${JSON.stringify(section)}, and must be an object`)
-  const read = (name: string, initial: number) => {
-    const value = (section as Readonly<Record<string, unknown>>)[name] ?? initial
-    if (typeof value === 'number' && Number.isInteger(value) && value >= 1) return value
-    throw new StartupError(
-      `host.json: extensions.blobs.${name} is ${JSON.stringify(value)}, and must be a whole number, 1 or more`,
-    )
-  }
+  const section = new HostJsonSection('extensions.blobs', given)
   return {
-    maxDegreeOfParallelism: read('maxDegreeOfParallelism', 8 * processorCount),
-    poisonBlobThreshold: read('poisonBlobThreshold', 5),
+    maxDegreeOfParallelism: section.wholeNumber('maxDegreeOfParallelism', { initial: 8 * processorCount, min: 1 }),
+    poisonBlobThreshold: section.wholeNumber('poisonBlobThreshold', { initial: 5, min: 1 }),
   }
 }

@@ -1,12 +1,7 @@
-import { DefaultAzureCredential, ManagedIdentityCredential, type TokenCredential } from '@azure/identity'
 import { type QueueClient, QueueServiceClient } from '@azure/storage-queue'
-import type { IdentityConnection, StorageAccount } from '../app/binding-settings.ts'
+import type { StorageAccount } from '../app/binding-settings.ts'
+import { asStorageFault, clientOptions, errorCode, httpStatus, openCredential } from '../azure-storage.ts'
 import type { Queue, QueueMessage } from './queue.ts'
-
-/** Callers retry no call but the polls of a queue, so the SDK does. */
-export const clientOptions = {
-  retryOptions: { maxTries: 3, tryTimeoutInMs: 30_000, retryDelayInMs: 200, maxRetryDelayInMs: 1000 },
-}
 
 /** @throws Error for a connection string that the SDK cannot read */
 export function openAzureQueue(account: StorageAccount, name: string): Queue {
@@ -19,12 +14,6 @@ export function openAzureQueue(account: StorageAccount, name: string): Queue {
 function openService(account: StorageAccount): QueueServiceClient {
   if (typeof account === 'string') return QueueServiceClient.fromConnectionString(account, clientOptions)
   return new QueueServiceClient(String(account.urls.queue), openCredential(account), clientOptions)
-}
-
-export function openCredential({ isManagedIdentity, clientId }: IdentityConnection): TokenCredential {
-  const retryOptions = { maxRetries: 1 } // each poll is a retry
-  if (!isManagedIdentity) return new DefaultAzureCredential({ managedIdentityClientId: clientId, retryOptions })
-  return new ManagedIdentityCredential(clientId === undefined ? { retryOptions } : { clientId, retryOptions })
 }
 
 class AzureQueue implements Queue {
@@ -97,28 +86,7 @@ function seconds(ms: number): number {
   return Math.ceil(ms / 1000)
 }
 
-/** A failed call to storage. The message may be logged: it has no signed URLs and no headers. */
-class StorageFault extends Error {
-  override readonly name = 'StorageFault'
-}
-
-export function asStorageFault(error: unknown): StorageFault {
-  if (error instanceof StorageFault) return error
-  const facts = [httpStatus(error), errorCode(error)].filter(fact => fact !== undefined && fact !== '')
-  return new StorageFault(`storage failed with ${facts.length > 0 ? facts.join(' ') : (error as Error)?.name}`)
-}
-
 /** For `catch`. */
 function rethrow(error: unknown): never {
   throw asStorageFault(error)
-}
-
-/** @returns undefined when there was no response */
-export function httpStatus(error: unknown): number | undefined {
-  return (error as { statusCode?: number } | undefined)?.statusCode
-}
-
-/** @returns e.g. `QueueNotFound`, `ECONNREFUSED`; empty when there is none */
-export function errorCode(error: unknown): string {
-  return String((error as { code?: unknown } | undefined)?.code ?? '')
 }

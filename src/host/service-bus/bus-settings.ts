@@ -1,5 +1,4 @@
-import { StartupError } from '../../errors.ts'
-import { parseTimeSpan } from '../dotnet-time.ts'
+import { HostJsonSection } from '../host-json-section.ts'
 
 /** `extensions.serviceBus` of host.json, as far as this host has it. */
 export interface BusSettings {
@@ -15,21 +14,9 @@ export interface BusSettings {
  * @throws StartupError that names the setting, its value and what it may be
  */
 export function readBusSettings(given: unknown, processorCount: number): BusSettings {
-  const section = given ?? {}
-  if (typeof section !== 'object' || Array.isArray(section))
-    throw new StartupError(`host.json: extensions.serviceBus is ${JSON.stringify(section)}, and must be an object`)
-  const { maxConcurrentCalls = 16 * processorCount, maxAutoLockRenewalDuration = '00:05:00' } = section as Readonly<
-    Record<string, unknown>
-  >
-  if (typeof maxConcurrentCalls !== 'number' || !Number.isInteger(maxConcurrentCalls) || maxConcurrentCalls < 1)
-    throw new StartupError(
-      `host.json: extensions.serviceBus.maxConcurrentCalls is ${JSON.stringify(maxConcurrentCalls)}, and must be a whole number, 1 or more`,
-    )
-  const maxLockRenewalMs =
-    typeof maxAutoLockRenewalDuration === 'string' ? parseTimeSpan(maxAutoLockRenewalDuration) : undefined
-  if (maxLockRenewalMs === undefined)
-    throw new StartupError(
-      `host.json: extensions.serviceBus.maxAutoLockRenewalDuration is ${JSON.stringify(maxAutoLockRenewalDuration)}, and must be a time "hh:mm:ss"`,
-    )
-  return { maxConcurrentCalls, maxLockRenewalMs }
+  const section = new HostJsonSection('extensions.serviceBus', given)
+  return {
+    maxConcurrentCalls: section.wholeNumber('maxConcurrentCalls', { initial: 16 * processorCount, min: 1 }),
+    maxLockRenewalMs: section.timeSpan('maxAutoLockRenewalDuration', { initial: 5 * 60_000, min: 0 }),
+  }
 }

@@ -1,5 +1,5 @@
 import { StartupError } from '../../errors.ts'
-import { resolveSettings } from '../app/binding-settings.ts'
+import { connectionSettings, resolveSettings } from '../app/binding-settings.ts'
 import type { Trigger } from '../app/triggers.ts'
 
 /** A trigger of a Service Bus queue. */
@@ -40,8 +40,7 @@ export function findBusConnection(
 ):
   | { readonly kind: 'found'; readonly connectionString: string }
   | { readonly kind: 'missing'; readonly reason: string } {
-  const given = typeof name === 'string' && name !== '' ? name : 'AzureWebJobsServiceBus'
-  const settings = given.startsWith('AzureWebJobs') ? [given] : [`AzureWebJobs${given}`, given]
+  const settings = connectionSettings(name, 'AzureWebJobsServiceBus')
   for (const setting of settings) {
     const value = environment[setting]
     if (value && /(^|;)\s*endpoint\s*=/i.test(value)) return { kind: 'found', connectionString: value }

@@ -8,7 +8,8 @@ export interface BlobPath {
 }
 
 const variable = '{name}'
-const containerPattern = /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/
+/** Names of containers and of queues. (Azure Storage, naming rules) */
+export const storageName = /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/
 /** Containers of the app's jobs and of the host. */
 const ownContainers = /^(jobs$|azure-webjobs-)/
 /** A path with the name of a blob has at most so many characters, of which the pattern leaves some for `{name}`. */
@@ -18,7 +19,7 @@ const maxPatternLength = 512
 export function blobPathRule(text: string): string | undefined {
   const slash = text.indexOf('/')
   const [container, path] = [text.slice(0, Math.max(0, slash)), text.slice(slash + 1)]
-  if (!containerPattern.test(container) || text.split(variable).length !== 2 || !path.includes(variable))
+  if (!storageName.test(container) || text.split(variable).length !== 2 || !path.includes(variable))
     return 'must be a container (3 to 63 characters of a-z, 0-9 and single "-") and a path with {name} once, such as requests/{name}.json'
   if (ownContainers.test(container)) return `must not be in the container "${container}", which belongs to the app`
   if (/[{}]/.test(path.replace(variable, ''))) return 'must have no other variable than {name}'
@@ -33,12 +34,6 @@ export function parseBlobPath(text: string): BlobPath | undefined {
   const slash = text.indexOf('/')
   const [prefix = '', suffix = ''] = text.slice(slash + 1).split(variable)
   return { container: text.slice(0, slash), prefix, suffix }
-}
-
-/** @returns what `{name}` stands for; undefined when it is no such blob */
-export function matchBlob({ prefix, suffix }: BlobPath, blob: string): string | undefined {
-  const isMatch = blob.length > prefix.length + suffix.length && blob.startsWith(prefix) && blob.endsWith(suffix)
-  return isMatch ? blob.slice(prefix.length, blob.length - suffix.length) : undefined
 }
 
 /** Whether a blob that is written to `output` may be one of `input`, for some name: names may hold anything. */

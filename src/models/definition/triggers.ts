@@ -1,14 +1,11 @@
 /** The `"triggers"` of a `service.json`: what besides HTTP makes a service score, and where its answers go. */
 import * as z from 'zod'
-import { blobPathRule, canMatch, parseBlobPath } from './blob-path.ts'
+import { blobPathRule, canMatch, parseBlobPath, storageName } from './blob-path.ts'
 
 /** Naming rules of Azure Storage: "Naming queues and metadata". */
 const storageQueue = z
   .string()
-  .regex(
-    /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/,
-    'must be the name of a queue: 3 to 63 characters of a-z, 0-9 and single "-" between them',
-  )
+  .regex(storageName, 'must be the name of a queue: 3 to 63 characters of a-z, 0-9 and single "-" between them')
 /** Its messages drive batch jobs, or are those that failed. */
 const requestQueue = storageQueue.refine(
   name => !name.endsWith('-poison') && !/^(scoring-job|azure-webjobs-|webjobs-)/.test(name),
@@ -32,6 +29,11 @@ const connection = (initial: string) =>
     .describe(
       `name of the setting with the connection string, or of the settings <name>__… for an identity; default: ${initial}`,
     )
+
+/** The settings that a `connection` may mean, in the order in which Azure's host looks for them. */
+export function connectionSettings(name: string): readonly string[] {
+  return name.startsWith('AzureWebJobs') ? [name] : [`AzureWebJobs${name}`, name]
+}
 
 const contentType = z
   .string()
@@ -126,4 +128,20 @@ export function describeTriggers({ blob, queue, serviceBus }: Triggers): string[
   const line = (what: string, trigger: { input: string; output: string } | undefined) =>
     trigger === undefined ? [] : [`${what} ${trigger.input} -> ${trigger.output}`]
   return [...line('blobs', blob), ...line('queue', queue), ...line('Service Bus', serviceBus)]
+}
+
+/** Azure learns of functions, and of the keys that routes ask for, before the app can read services that are elsewhere. */
+const elsewhere = 'keep this service in the folder of the app (SCORING_MODELS is not a folder)'
+
+/** @returns why a service that is not in a folder of the app cannot be served as it asks; undefined: it can */
+export function refuseElsewhere({ http }: Triggers): string | undefined {
+  if (http.authLevel === 'anonymous') return undefined
+  return `triggers.http.authLevel: is "${http.authLevel}", and the routes ask for no such key; ${elsewhere}, or use "anonymous"`
+}
+
+/** @returns a line for each trigger besides HTTP of a service that is not in a folder of the app */
+export function unservedElsewhere({ blob, queue, serviceBus }: Triggers): string[] {
+  return Object.entries({ blob, queue, serviceBus })
+    .filter(([, trigger]) => trigger !== undefined)
+    .map(([kind]) => `the trigger "${kind}" does not run: ${elsewhere}`)
 }

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import { limited } from './limited.ts'
 import { checkName, checkTexts, checkVersion, type NewModel, readContents, readDigests } from './new-model.ts'
-import { RegistryError } from './registry-error.ts'
-import type { FileEntry, RepositoryFiles } from './repository-files.ts'
+import { changedByOthers, RegistryError } from './registry-error.ts'
+import { type FileEntry, type RepositoryFiles, textContent } from './repository-files.ts'
 import { groupByFolder, type ListedVersion, listVersionsIn, modelNamePattern } from './repository-layout.ts'
 import { findPinnedVersions } from './service-registry.ts'
 import {
@@ -27,6 +27,13 @@ export interface RegisteredModel {
   readonly tags: Labels
   readonly properties: Labels
   readonly files: readonly VersionFile[]
+}
+
+/** What is to change of a version; undefined: it stays. */
+export interface RegisteredChange {
+  readonly tags?: Labels | undefined
+  readonly properties?: Labels | undefined
+  readonly description?: string | undefined
 }
 
 export interface ModelRegistryOptions {
@@ -93,7 +100,7 @@ export class ModelRegistry {
    * @param filter  `name`: of one model; `isLatest`: the newest one of each; `tags`, `properties`: those that have all of these
    */
   async list(
-    filter: { name?: string; isLatest?: boolean; tags?: Labels; properties?: Labels } = {},
+    filter: { name?: string | undefined; isLatest?: boolean; tags?: Labels; properties?: Labels } = {},
   ): Promise<RegisteredModel[]> {
     const { name, isLatest = false, tags = {}, properties = {} } = filter
     if (name !== undefined) checkName(name)
@@ -143,11 +150,7 @@ export class ModelRegistry {
    *
    * @throws RegistryError VERSION_UNKNOWN, PROPERTY_SET
    */
-  async update(
-    name: string,
-    version: number,
-    change: { tags?: Labels; properties?: Labels; description?: string },
-  ): Promise<RegisteredModel> {
+  async update(name: string, version: number, change: RegisteredChange): Promise<RegisteredModel> {
     checkName(name)
     checkVersion(version)
     for (let tries = 0; tries < maxConflicts; tries++) {
@@ -156,7 +159,7 @@ export class ModelRegistry {
       checkTexts(next)
       if (await this.#files.replace(place, encodeRecord(next), found)) return { name, version, ...next }
     }
-    throw conflict(`${name}:${version}`)
+    throw changedByOthers(`${name}:${version}`)
   }
 
   /**
@@ -183,7 +186,7 @@ export class ModelRegistry {
         : await this.#create(folder + recordFile, text)
       if (isDone) return await this.#removeContents(folder)
     }
-    throw conflict(`${name}:${version}`)
+    throw changedByOthers(`${name}:${version}`)
   }
 
   /** @returns the number, which nobody else registers now */
@@ -203,14 +206,14 @@ export class ModelRegistry {
       }
       if (given !== undefined) throw exists
     }
-    throw conflict(name)
+    throw changedByOthers(name)
   }
 
   async #commit(folder: string, record: VersionRecord): Promise<void> {
     const text = encodeRecord(record)
     if (await this.#create(folder + recordFile, text)) return
     const found = await this.#files.readText(folder + recordFile)
-    if (found?.text !== text) throw conflict(folder.slice(0, -1))
+    if (found?.text !== text) throw changedByOthers(folder.slice(0, -1))
   }
 
   /** Removes what was begun and given up. */
@@ -274,7 +277,7 @@ export class ModelRegistry {
   }
 
   #create(path: string, text: string): Promise<boolean> {
-    return this.#files.create(path, () => [new TextEncoder().encode(text)])
+    return this.#files.create(path, textContent(text))
   }
 }
 
@@ -291,17 +294,12 @@ function addTo(properties: Labels, added: Labels = {}): Labels {
   return { ...properties, ...added }
 }
 
-function defined(change: { tags?: Labels; description?: string }): Partial<VersionRecord> {
-  const { tags, description } = change
+function defined({ tags, description }: RegisteredChange): Partial<VersionRecord> {
   return { ...(tags && { tags }), ...(description !== undefined && { description }) }
 }
 
 function unknown(name: string, version: number): RegistryError {
   return new RegistryError('VERSION_UNKNOWN', `there is no version ${version} of the model "${name}"`)
-}
-
-function conflict(what: string): RegistryError {
-  return new RegistryError('CONFLICT', `${what} is being changed by others again and again; try again`)
 }
 
 function readTime(text: string | undefined): string {

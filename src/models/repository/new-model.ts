@@ -10,9 +10,9 @@ export interface NewModel {
   readonly files: Readonly<Record<string, Content | Uint8Array>>
   /** SHA-256 of files as they are to be, hexadecimal; the registration fails where a file has another one. */
   readonly sha256?: Readonly<Record<string, string>>
-  readonly description?: string
-  readonly tags?: Labels
-  readonly properties?: Labels
+  readonly description?: string | undefined
+  readonly tags?: Labels | undefined
+  readonly properties?: Labels | undefined
   /** A number that no version has; absent: the next one. */
   readonly version?: number
 }

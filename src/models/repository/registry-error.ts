@@ -26,3 +26,8 @@ export class RegistryError extends Error {
   }
 }
 brand(RegistryError, 'RegistryError')
+
+/** @param what  e.g. `churn:2` or `churn/service.json` */
+export function changedByOthers(what: string): RegistryError {
+  return new RegistryError('CONFLICT', `${what} is being changed by others again and again; try again`)
+}

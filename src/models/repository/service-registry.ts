@@ -1,8 +1,8 @@
 /** The write side of a repository for services: what is served, and by which scripts. */
 import { createHash } from 'node:crypto'
 import { serviceNamePattern, serviceNameRule } from '../definition/service-name.ts'
-import { RegistryError } from './registry-error.ts'
-import type { RepositoryFiles } from './repository-files.ts'
+import { changedByOthers, RegistryError } from './registry-error.ts'
+import { type RepositoryFiles, textContent } from './repository-files.ts'
 import { findPathFault, versionPattern } from './repository-layout.ts'
 
 /** A service as it lies in the repository. */
@@ -73,13 +73,13 @@ export class ServiceRegistry {
       refuseOther(name, expected, before?.version)
       const isWritten = before
         ? await this.#files.replace(definitionPath(name), text, before.version)
-        : await this.#files.create(definitionPath(name), () => [new TextEncoder().encode(text)])
+        : await this.#files.create(definitionPath(name), textContent(text))
       if (!isWritten) continue
       await this.#removeCode(name, path => path === folder || (before?.text.includes(path) ?? false)).catch(() => {})
       const after = await this.#files.readText(definitionPath(name))
       return { name, definition, etag: after?.version ?? '' }
     }
-    throw new RegistryError('CONFLICT', `${definitionPath(name)} is being changed by others again and again; try again`)
+    throw changedByOthers(definitionPath(name))
   }
 
   /** Ends a service; versions of its model stay registered. @returns false when there was none */
@@ -103,8 +103,8 @@ export class ServiceRegistry {
     }
     const folder = `${codeFolder}/${hash.digest('hex').slice(0, 16)}`
     for (const [path, content] of entries) {
-      const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content
-      await this.#files.create(`${name}/${folder}/${path}`, () => [bytes]) // the same where it exists
+      const bytes = typeof content === 'string' ? textContent(content) : () => [content]
+      await this.#files.create(`${name}/${folder}/${path}`, bytes) // the same where it exists
     }
     const moved = (path: unknown) =>
       typeof path === 'string' && Object.hasOwn(files, path) ? `${folder}/${path}` : path

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { StartupError } from '../../../errors.ts'
+import { connectionSettings } from '../../../models/definition/triggers.ts'
 
 /** A namespace of Service Bus, and how the app shows that it may send there. */
 export interface BusAddress {
@@ -20,7 +21,7 @@ type Environment = Readonly<Record<string, string | undefined>>
  * @throws StartupError that names the setting, without its value, which may be a key
  */
 export function readBusAddress(name: string, environment: Environment): BusAddress {
-  const names = name.startsWith('AzureWebJobs') ? [name] : [`AzureWebJobs${name}`, name]
+  const names = connectionSettings(name)
   for (const each of names) {
     const text = environment[each]
     if (text) return parseConnectionString(each, text)

@@ -1,0 +1,42 @@
+/** What the app says of a service, and how that compares with what a workspace has. */
+import type { ServiceRecord } from './service-record.ts'
+
+/** As Azure ML calls them; `Unknown`: the app does not tell, e.g. because it does not run. */
+export type ServiceState = 'Transitioning' | 'Healthy' | 'Unhealthy' | 'Failed' | 'Unknown'
+
+/** What the app says of a service. */
+export interface ServiceStatus {
+  readonly state: ServiceState
+  /** Why it has failed, or why nothing is known. */
+  readonly reason?: string
+  /** The version of the model that is served. */
+  readonly version?: string
+  /** What its owner should know, e.g. that no other request shares a run. */
+  readonly notes?: readonly string[]
+}
+
+/** A service in `/health/ready`. */
+export interface Health {
+  readonly status: 'loading' | 'ready' | 'failed' | 'idle'
+  readonly reason?: string
+  readonly version?: string
+  readonly notes?: readonly string[]
+  /** SHA-256 of its `service.json`. */
+  readonly definition?: string
+  /** Why a change is not served. */
+  readonly rejectedChange?: { readonly reason: string; readonly definition?: string }
+}
+
+/** @param health  undefined: the app does not show the service */
+export function describeHealth(health: Health | undefined, record: ServiceRecord | undefined): ServiceStatus {
+  if (!health) return { state: 'Transitioning', reason: 'the app does not show it yet' }
+  const { status, reason, version, notes, definition, rejectedChange } = health
+  const facts = { ...(version !== undefined && { version }), ...(notes !== undefined && { notes }) }
+  const isCurrent = !record || definition === undefined || definition === record.digest
+  if (isCurrent && status === 'failed') return { state: 'Failed', reason: reason ?? 'it could not be loaded', ...facts }
+  if (isCurrent && (status === 'ready' || status === 'idle')) return { state: 'Healthy', ...facts }
+  if (isCurrent) return { state: 'Transitioning', reason: 'it is loading', ...facts }
+  if (rejectedChange?.definition === record.digest)
+    return { state: 'Unhealthy', reason: `an earlier definition is served: ${rejectedChange.reason}`, ...facts }
+  return { state: 'Transitioning', reason: 'an earlier definition is served until the new one has loaded', ...facts }
+}
