@@ -172,9 +172,14 @@ function parseObject(text: string): { code?: unknown; message?: unknown } {
   }
 }
 
-/** @param failure  of `fetch`: Node.js says why in its cause; browsers do not */
-export function unreachable(url: string, failure: unknown): RequestError {
-  const { code, message } = (failure as { cause?: { code?: string; message?: string } }).cause ?? {}
-  const why = code === 'ECONNREFUSED' ? 'nothing listens there; start the app with "npx scoring start"' : message
-  return new RequestError(`could not reach ${url}${why ? `: ${why}` : ''}`, {}, { cause: failure })
+/** What is thrown when `fetch` fails, which says little more than "fetch failed". */
+export function unreachable(url: string, cause: unknown): RequestError {
+  return new RequestError(`could not reach ${url}${describeCause(cause)}`, {}, { cause })
+}
+
+/** Node.js says why in the cause; browsers do not. */
+function describeCause(failure: unknown): string {
+  const cause = (failure as { cause?: { code?: string; message?: string } }).cause
+  if (cause?.code === 'ECONNREFUSED') return ': nothing listens there; start the app with "npx scoring start"'
+  return cause?.message ? `: ${cause.message}` : ''
 }

@@ -90,6 +90,10 @@ describe('scoring', () => {
     [['strat'], `error: unknown command 'strat'; did you mean start? See "npx scoring --help"\n`],
     [['help', 'strat'], `error: unknown command 'strat'. See "npx scoring --help"\n`],
     [['start', '--prot', '1'], `error: unknown option '--prot'; did you mean --port? See "npx scoring start --help"\n`],
+    [
+      ['deploy', 'churn', '--deployment', 'green', '--model', 'churn:2', '--timeout-ms', '500'],
+      'error: --deployment adds models alone; leave out --timeout-ms, which belongs to the whole service\n',
+    ],
     [['start', '--port'], `error: option '-p, --port <number>' argument missing. See "npx scoring start --help"\n`],
   ])('answers %j with one line and exit code 2', async (args, output) => {
     assert.deepEqual(await scoring(...args), { code: 2, output })

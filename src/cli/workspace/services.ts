@@ -121,13 +121,13 @@ export async function traffic(name: string, shares: readonly string[], options: 
   console.log(formatTable(rows, openTerminal(), { columns }))
 }
 
-const describeSingle = (name: string) =>
-  `${name} has one deployment only; add another: npx scoring deploy ${name} --model <name:version> --deployment green`
-
 /** @returns e.g. `churn:2, iris` */
 function formatModels(models: Webservice['models']): string {
   return models.map(({ name, version }) => (version === undefined ? name : `${name}:${version}`)).join(', ')
 }
+
+const describeSingle = (name: string) =>
+  `${name} has one deployment only; add another: npx scoring deploy ${name} --model <name:version> --deployment green`
 
 function readPercents(pairs: readonly (readonly string[])[]): Record<string, number> {
   return Object.fromEntries(
@@ -140,6 +140,7 @@ function readPercents(pairs: readonly (readonly string[])[]): Record<string, num
 
 /** Makes a service, or changes what is named of one that exists. */
 export async function deploy(name: string, options: DeployOptions): Promise<void> {
+  if (options.deployment !== undefined) refuseOthers(options)
   const workspace = await openWorkspace(options)
   const { service, isChanged } = await writeService(workspace, name, options)
   console.error(isChanged ? `${name} is updated in ${workspace.name}` : `${name} is written to ${workspace.name}`)
@@ -148,6 +149,16 @@ export async function deploy(name: string, options: DeployOptions): Promise<void
   if (options.json) return printJson(describeService(service))
   console.log(`scoring  ${service.scoringUri}`)
   if (service.authEnabled) console.log(`key      npx scoring keys show ${name}`)
+}
+
+/** Options that a deployment does not have; they would be left out without a word. */
+const ofWholeService = ['script', 'source', 'sample', 'auth', 'tag', 'description', 'timeoutMs', 'overwrite'] as const
+
+function refuseOthers(options: DeployOptions): void {
+  const given = ofWholeService.find(key => options[key] !== undefined)
+  if (given === undefined) return
+  const flag = given.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+  throw new UsageError(`--deployment adds models alone; leave out --${flag}, which belongs to the whole service`)
 }
 
 /** @returns whether it was there and has been changed, not replaced */
@@ -166,10 +177,12 @@ async function writeService(
     authEnabled: auth === undefined ? undefined : auth === 'key',
   }
   const isThere = (await workspace.store.readService(name)) !== undefined
-  const isNamed = models.length > 0 || hasInference || Object.values(parameters).some(value => value !== undefined)
   const isChanged = isThere && !overwrite
-  if (isChanged && !isNamed) throw new UsageError(describeNoChange(name))
-  if (!isThere && models.length === 0 && script === undefined) throw new UsageError(describeNoModel(name))
+  const isNamed = models.length > 0 || hasInference || Object.values(parameters).some(value => value !== undefined)
+  if (isChanged && !isNamed)
+    throw new UsageError(`say what to change of "${name}", e.g. --model ${name}:2 or --tag stage=two`)
+  if (!isThere && models.length === 0 && script === undefined)
+    throw new UsageError(`there is no service "${name}" yet; name its model, e.g. --model ${name}`)
   const service = new Webservice(workspace, name)
   if (options.deployment !== undefined) {
     if (!isThere)
@@ -191,10 +204,6 @@ async function writeService(
     isChanged,
   }
 }
-
-const describeNoChange = (name: string) => `say what to change of "${name}", e.g. --model ${name}:2 or --tag stage=two`
-
-const describeNoModel = (name: string) => `there is no service "${name}" yet; name its model, e.g. --model ${name}`
 
 function describeService(service: Webservice): object {
   const { name, status, description, tags, properties, models, authEnabled, tokenAuthEnabled } = service
