@@ -3,7 +3,7 @@ import { app, type InvocationContext } from '@azure/functions'
 import { startedApp } from '../src/compose/app.ts'
 import type { Jobs } from '../src/compose/jobs-app.ts'
 import { jobQueues } from '../src/jobs/message-queues.ts'
-import { readTraceContext, type TraceContext } from '../src/telemetry/trace-context.ts'
+import { hostTrace } from './host-trace.ts'
 
 type Handler = (jobs: Jobs, message: unknown, context: InvocationContext) => Promise<void>
 
@@ -21,10 +21,6 @@ function onQueue(name: string, queueName: string, handle: Handler): void {
     handler: async (message: unknown, context: InvocationContext): Promise<void> =>
       handle(await openJobs(), message, context),
   })
-}
-
-function hostTrace({ traceContext }: InvocationContext): TraceContext | undefined {
-  return readTraceContext(traceContext?.traceParent, traceContext?.traceState)
 }
 
 const submit =

@@ -5,6 +5,7 @@ import type { ServiceTrigger } from '../src/models/definition/plan-triggers.ts'
 import { scoreBlob } from '../src/triggers/score-blob.ts'
 import { scoreBusMessage } from '../src/triggers/score-bus-message.ts'
 import { scoreQueueMessage } from '../src/triggers/score-queue-message.ts'
+import { hostTrace } from './host-trace.ts'
 
 type Of<Kind> = ServiceTrigger & { readonly kind: Kind }
 
@@ -19,8 +20,10 @@ function onBlob(trigger: Of<'blob'>): void {
     source: source === 'eventGrid' ? ('EventGrid' as const) : ('LogsAndContainerScan' as const),
     dataType,
     return: output.storageBlob({ path: trigger.output, connection }),
-    handler: (blob: unknown, { triggerMetadata = {}, invocationId }: InvocationContext) =>
-      scoreBlob(blob, triggerMetadata, trigger, { ...makeScoring(service, 'blob'), id: invocationId }),
+    handler: (blob: unknown, context: InvocationContext) => {
+      const { triggerMetadata = {}, invocationId: id } = context
+      return scoreBlob(blob, triggerMetadata, trigger, { ...makeScoring(service, 'blob', hostTrace(context)), id })
+    },
   }
   app.storageBlob(`blob-trigger-${service}`, options)
 }
@@ -35,8 +38,12 @@ function onQueue(trigger: Of<'queue'>): void {
     return: output.storageQueue({ queueName: trigger.output, connection }),
     extraOutputs: [poison],
     handler: async (message: unknown, context: InvocationContext) => {
-      const id = String(context.triggerMetadata?.id ?? context.invocationId)
-      const writes = await scoreQueueMessage(message, id, trigger, makeScoring(service, 'queue'))
+      const { triggerMetadata = {}, invocationId } = context
+      const facts = {
+        id: String(triggerMetadata.id ?? invocationId),
+        deliveryCount: Number(triggerMetadata.dequeueCount ?? 1),
+      }
+      const writes = await scoreQueueMessage(message, facts, trigger, makeScoring(service, 'queue', hostTrace(context)))
       if (writes.poison !== undefined) context.extraOutputs.set(poison, writes.poison)
       return writes.answer
     },
@@ -58,13 +65,11 @@ function onServiceBus(trigger: Of<'serviceBus'>): void {
     cardinality: 'one' as const,
     isSessionsEnabled: false,
     autoCompleteMessages: true,
-    handler: (message: unknown, { triggerMetadata = {}, invocationId }: InvocationContext) =>
-      scoreBusMessage(message, triggerMetadata, trigger, {
-        ...makeScoring(service, 'service-bus'),
-        service,
-        id: invocationId,
-        bus: serviceBus(),
-      }),
+    handler: (message: unknown, context: InvocationContext) => {
+      const { triggerMetadata = {}, invocationId: id } = context
+      const scoring = makeScoring(service, 'service-bus', hostTrace(context))
+      return scoreBusMessage(message, triggerMetadata, trigger, { ...scoring, service, id, bus: serviceBus() })
+    },
   }
   app.serviceBusQueue(`service-bus-trigger-${service}`, options)
 }

@@ -34,6 +34,16 @@ AppRequests
 '''
   }
   {
+    name: 'refused-messages'
+    description: 'A message of a trigger can never be scored, or has failed too often: it is in a poison queue or the dead letters. What to do: guide/triggers.md'
+    severity: 2
+    query: '''
+AppTraces
+| where Message contains "-poison: " or Message has "is moved to the dead letters: " or Message has "cannot be scored, now or later: " or Message has "Moving message to queue"
+| where Message !contains "scoring-job"
+'''
+  }
+  {
     name: 'keys-unavailable'
     description: 'Callers get 503 because the keys of their service cannot be read: is the vault reachable, and has the identity its role?'
     severity: 1

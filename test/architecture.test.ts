@@ -147,6 +147,7 @@ describe('the rooms of src/', () => {
       'src/adapters/azure/long-waits.ts', // Retry-After as a date
       'src/compose/jobs-app.ts', // when a job was submitted
       'src/adapters/local/folder-repository-files.ts', // what a process that ended has left
+      'src/adapters/local/file-lock.ts', // the same
       'src/adapters/local/file-cache.ts', // the same
       'src/adapters/local/process-folder.ts', // the same
       'src/host/clock.ts',

@@ -31,7 +31,17 @@ ContainerAppSystemLogs
     severity: 1
     query: '''
 ContainerAppConsoleLogs
-| where Log contains "-poison'"
+| where Log contains "-poison'" and Log contains "scoring-job"
+'''
+  }
+  {
+    name: 'refused-messages'
+    description: 'A message of a trigger can never be scored, or has failed too often: it is in a poison queue or the dead letters. What to do: guide/triggers.md'
+    severity: 2
+    query: '''
+ContainerAppConsoleLogs
+| where Log contains "-poison: " or Log has "is moved to the dead letters: " or Log has "cannot be scored, now or later: " or Log has "Moving message to queue"
+| where Log !contains "scoring-job"
 '''
   }
   {

@@ -22,6 +22,7 @@ interface Binding {
   readonly type: string
   readonly source?: string
   readonly path?: string
+  readonly connection?: string
 }
 
 await runHook(async () => {
@@ -51,9 +52,14 @@ await runHook(async () => {
     const binding = bindingsOf(each).find(
       ({ type, source }) => /^blobTrigger$/i.test(type) && /^eventGrid$/i.test(source ?? ''),
     )
-    return binding ? [{ name: nameOf(each), path: binding.path ?? '' }] : []
+    return binding ? [{ name: nameOf(each), path: binding.path ?? '', connection: binding.connection ?? '' }] : []
   })
-  if (blobTriggers.length === 0) return
+  // The topic has the events of this account alone.
+  const ofOthers = blobTriggers.filter(({ connection }) => !/^(AzureWebJobs)?(Storage)?$/.test(connection))
+  for (const { name, connection } of ofOthers)
+    console.log(`${name} reads the account of ${connection}: subscribe it there as guide/triggers.md shows.`)
+  const subscribed = blobTriggers.filter(each => !ofOthers.includes(each))
+  if (subscribed.length === 0) return
   // The path of the host that takes these events asks for its own key.
   const { systemKeys } = await manager.post(`${site}/host/default/listkeys`, siteApi)
   const key = (systemKeys as Record<string, string> | undefined)?.blobs_extension
@@ -61,7 +67,7 @@ await runHook(async () => {
     throw new HookError('the app has no key "blobs_extension" yet, which its host makes with the first blob trigger')
   const host = (await manager.get(site, siteApi))?.properties?.defaultHostName
   const blobTopic = `${topics}/${requireVariable(env, 'AZURE_BLOB_EVENTS_TOPIC')}`
-  for (const { name, path } of blobTriggers) {
+  for (const { name, path } of subscribed) {
     const query = new URLSearchParams({ functionName: `Host.Functions.${name}`, code: key })
     const [container] = path.split('/')
     await manager.put(`${blobTopic}/eventSubscriptions/${name}`, eventGridApi, {

@@ -15,8 +15,8 @@ export const helpStyle: HelpConfiguration = {
   styleCommandText: text => paint('cyan', text),
   styleSubcommandText: text => paint('cyan', text),
   styleOptionText: text => paint('cyan', text),
-  // `keys show [service]` rather than `keys [options]`: the list shows what is typed.
-  subcommandTerm: command => [command, ...command.commands.slice(0, 1)].map(describeCall).join(' '),
+  // `keys <command>` and `score <service> [file]` rather than `[options]`: the list shows what is typed.
+  subcommandTerm: command => (command.commands.length > 0 ? `${command.name()} <command>` : describeCall(command)),
   // What a command does comes before where it does it.
   visibleOptions(this: Help, command) {
     const rank = ({ long }: Option) => placeOptions.indexOf(long ?? '')

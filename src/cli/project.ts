@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
+import { isContainer } from '../adapters/azure/repository-address.ts'
 import { type LocalSettings, readLocalSettings } from '../host/local-settings.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -10,8 +11,10 @@ export interface Project {
   readonly local: LocalSettings
   /** The variables of this process with those of `local.settings.json`; the former win. */
   readonly environment: NodeJS.ProcessEnv
-  /** The folder of services: `SCORING_MODELS`, or `models`. */
+  /** The folder of services: `--models`, `SCORING_MODELS`, or `models`. */
   readonly modelsDir: string
+  /** The setting `SCORING_MODELS`, where it names a container: the app reads its services there. */
+  readonly container: string | undefined
 }
 
 /** As in Core Tools. */
@@ -39,9 +42,10 @@ export function openProject({ app, models }: ProjectOptions): Project {
   const root = app === undefined ? findProjectRoot(process.cwd()) : requireFolder('--app', app)
   const local = readLocalSettings(root, process.env)
   const environment: NodeJS.ProcessEnv = { ...process.env, ...local.values }
+  const location = environment.SCORING_MODELS || 'models'
   if (models !== undefined) environment.SCORING_MODELS = requireFolder('--models', models)
   const modelsDir = resolve(root, environment.SCORING_MODELS || 'models')
-  return { root, local, environment, modelsDir }
+  return { root, local, environment, modelsDir, container: isContainer(location) ? location : undefined }
 }
 
 /** Finds the folder of services as `openProject` does, but makes no `local.settings.json`. */

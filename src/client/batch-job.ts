@@ -15,7 +15,8 @@ export interface JobSubmission {
     readonly header?: boolean
     readonly columns?: readonly string[]
   }
-  readonly output?: { readonly blob?: string; readonly format?: 'jsonl' | 'csv' }
+  /** `include`: columns of a CSV that are copied to the output as they stand. */
+  readonly output?: { readonly blob?: string; readonly format?: 'jsonl' | 'csv'; readonly include?: readonly string[] }
   /** Rows per chunk. */
   readonly miniBatchSize?: number
   /** Most failed rows; -1: any number. */
@@ -57,6 +58,7 @@ export interface JobDescription {
     /** `<container>/<path>` */
     readonly blob: string
     readonly format: string
+    readonly include?: readonly string[]
     readonly partial?: string
   }
   readonly error?: { readonly code: string; readonly message: string }
@@ -66,6 +68,8 @@ export interface JobDescription {
 export type RowResult<Prediction = unknown> = {
   /** Number of the row, from 0. */
   readonly index: number
+  /** Columns of the input that the submission includes; null where the row could not be read. */
+  readonly columns?: Readonly<Record<string, string | null>>
 } & (
   | { readonly prediction: Prediction; readonly error?: undefined }
   | { readonly prediction?: undefined; readonly error: { readonly code: string; readonly message: string } }

@@ -117,7 +117,7 @@ export class ServiceCaller {
       return { response: await this.fetch(url, init), url }
     } catch (cause) {
       if (signal.aborted) throw signal.reason
-      throw new RequestError(`could not reach ${url}${describeCause(cause)}`, {}, { cause })
+      throw unreachable(url, cause)
     }
   }
 }
@@ -170,6 +170,11 @@ function parseObject(text: string): { code?: unknown; message?: unknown } {
   } catch {
     return {}
   }
+}
+
+/** What is thrown when `fetch` fails, which says little more than "fetch failed". */
+export function unreachable(url: string, cause: unknown): RequestError {
+  return new RequestError(`could not reach ${url}${describeCause(cause)}`, {}, { cause })
 }
 
 /** Node.js says why in the cause; browsers do not. */

@@ -1,4 +1,4 @@
-import { type CallOptions, type Fetch, ServiceCaller } from './caller.ts'
+import { type CallOptions, type Fetch, ServiceCaller, unreachable } from './caller.ts'
 import { Credential } from './credential.ts'
 import type { DeploymentConfiguration } from './deployment-configuration.ts'
 import { decodeJson } from './json.ts'
@@ -114,11 +114,15 @@ export class Webservice {
   /** Lists the services of a workspace, by name, with their states. */
   static async list(workspace: Workspace, filters: ServiceFilters = {}): Promise<Webservice[]> {
     const records = await workspace.store.listServices()
-    const services = records
-      .filter(record => matches(record, filters))
-      .map(({ name }) => new Webservice(workspace, name))
-    await Promise.all(services.map(service => service.updateDeploymentState()))
-    return services
+    const found = records.filter(record => matches(record, filters))
+    return Promise.all(
+      found.map(async record => {
+        const service = new Webservice(workspace, record.name)
+        service.#record = record
+        service.#status = await service.#readStatus()
+        return service
+      }),
+    )
   }
 
   /**
@@ -352,7 +356,11 @@ export class Webservice {
       const url = `${address.replace(/\/api\/v1\/service\/[^/]*$/, '')}/health/ready`
       const key = await this.#credential.get(signal ?? AbortSignal.timeout(30_000))
       const headers = key === undefined ? {} : { authorization: `Bearer ${key}` }
-      const response = await this.caller.fetch(url, { headers, signal: signal ?? AbortSignal.timeout(30_000) })
+      const limit = signal ?? AbortSignal.timeout(30_000)
+      // A key must not travel to another address.
+      const response = await this.caller.fetch(url, { headers, signal: limit, redirect: 'error' }).catch(cause => {
+        throw limit.aborted ? limit.reason : unreachable(url, cause)
+      })
       const { services = {} } = Object(decodeJson(await response.text())) as { services?: Record<string, Health> }
       return describeHealth(services[this.name], this.#record)
     } catch (failure) {

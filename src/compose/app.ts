@@ -72,7 +72,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const isWatching = settings.watch === 'on' && (store.isElsewhere === true || settings.isDevelopment)
   const files = isWatching ? store.readFiles() : undefined
   files?.catch(() => {}) // the watch says so
-  const read = await readServices(store, settings)
+  const read = await readServices(store, settings, isWatching)
   const bytes = openAppBudget(settings.maxHeldBytes, read)
   const authorizers = await ServiceAuthorizers.open(settings, read)
   const openTelemetry = await loadOpenTelemetry(environment, appVersion, line => console.error(line))
@@ -145,13 +145,18 @@ function readKeyStorage({ encryptedKeys, storage, azureClientId, isDevelopment }
   return { container: encryptedKeys, storage: { ...storage, defaultClientId: azureClientId, isDevelopment } }
 }
 
-/** Reads all services. One that cannot be read is named in the log and answers 503; the others are served. */
-async function readServices(store: ModelStore, settings: Settings): Promise<ReadService[]> {
+/**
+ * Reads all services. One that cannot be read is named in the log and answers 503; the others are served.
+ *
+ * @param isWatching  whether services may come while the app runs
+ */
+async function readServices(store: ModelStore, settings: Settings, isWatching: boolean): Promise<ReadService[]> {
   const names = await store.listServices()
   for (const name of await store.listUndefined()) console.error(describeUndefined(name))
-  if (names.length === 0 && !store.isElsewhere)
+  if (names.length === 0 && !isWatching)
     throw new StartupError(`no service in ${store.location}: a service is a folder with a service.json`)
-  if (names.length === 0) console.error(`no service in ${store.location} yet`)
+  if (names.length === 0)
+    console.error(`no service in ${store.location} yet; one that is deployed is served without a restart`)
   if (settings.defaultService !== undefined && !names.includes(settings.defaultService) && !store.isElsewhere) {
     throw new StartupError(
       `SCORING_DEFAULT_SERVICE: there is no service "${settings.defaultService}"; there are: ${names.join(', ')}`,

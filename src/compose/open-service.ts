@@ -13,6 +13,7 @@ import type { LoadedServices } from '../models/catalogue/loaded-services.ts'
 import { ServiceDefinition } from '../models/definition/definition.ts'
 import type { ExecutionProvider } from '../models/definition/execution-providers.ts'
 import type { OwnDocuments } from '../models/definition/own-documents.ts'
+import { refuseElsewhere } from '../models/definition/triggers.ts'
 import type { ModelStore } from '../models/repository/model-store.ts'
 import type { OpenedFiles } from '../models/repository/opened-files.ts'
 import { withProviders } from '../models/repository/provider-attempts.ts'
@@ -60,10 +61,14 @@ export async function readService(
   name: string,
   executionProviders?: ExecutionProvider[],
 ): Promise<ReadService> {
+  let spec: ServiceSpec | undefined
   try {
-    const spec = withProviders(await store.openService(name), executionProviders)
+    spec = withProviders(await store.openService(name), executionProviders)
+    const refusal = store.isElsewhere ? refuseElsewhere(spec.definition.triggers) : undefined
+    if (refusal !== undefined) throw new ServiceLoadError(`${name}/service.json: ${refusal}`)
     return { kind: 'readable', name, definition: spec.definition, spec, documents: await store.readDocuments(name) }
   } catch (cause) {
+    if (spec) await store.release?.(spec)
     const failure = cause instanceof ServiceLoadError ? cause.message : unreadable + (cause as Error).message
     return { kind: 'unreadable', name, definition: ServiceDefinition.parse({}), failure }
   }

@@ -5,8 +5,10 @@ import { LoadedServices } from '../models/catalogue/loaded-services.ts'
 import { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import { ServiceSwaps } from '../models/catalogue/service-swaps.ts'
 import type { ServiceDefinition } from '../models/definition/definition.ts'
+import { unservedElsewhere } from '../models/definition/triggers.ts'
 import type { ModelStore } from '../models/repository/model-store.ts'
 import { OpenedFiles } from '../models/repository/opened-files.ts'
+import { versionPattern } from '../models/repository/repository-layout.ts'
 import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
 import type { FileVersions, StoreFiles } from '../models/repository/store-changes.ts'
 import { requireRoomForBody } from './byte-budgets.ts'
@@ -57,6 +59,10 @@ export async function serveServices(read: readonly ReadService[], options: Serve
   for (const { deployments } of services) deployments?.takeOver(undefined)
   const catalogue = new ServiceCatalogue(services, settings.defaultService)
   const firstLoads = Promise.all(announceStart(services))
+  const tellUnserved = (name: string, { triggers }: ServiceDefinition) => {
+    for (const line of store.isElsewhere ? unservedElsewhere(triggers) : []) console.error(`[${name}] ${line}`)
+  }
+  for (const { name, definition } of read) tellUnserved(name, definition)
   const registered = new Map(read.map(({ name, definition }) => [name, JSON.stringify(definition.triggers)]))
   const swaps = new ServiceSwaps({
     catalogue,
@@ -67,7 +73,8 @@ export async function serveServices(read: readonly ReadService[], options: Serve
       const triggers = JSON.stringify(service.definition.triggers)
       if (service.kind === 'readable' && triggers !== (registered.get(name) ?? noTriggers)) {
         registered.set(name, triggers)
-        console.log(`[${name}] "triggers" in service.json has changed, which takes effect at the next start`)
+        if (store.isElsewhere) tellUnserved(name, service.definition)
+        else console.log(`[${name}] "triggers" in service.json has changed, which takes effect at the next start`)
       }
       const previous = catalogue.get(name)
       return start(service, versions, (deployment, spec) => findSame(previous, { deployment, spec, changed }))
@@ -126,7 +133,7 @@ function findSame(
   if (version !== spec.version || JSON.stringify(definition) !== JSON.stringify(spec.definition)) return undefined
   const isOfOthers = (path: string) => {
     const [folder = '', ...rest] = path.split('/')
-    return path === 'service.json' || (rest.length > 0 && /^\d+$/.test(folder) && folder !== version)
+    return path === 'service.json' || (rest.length > 0 && versionPattern.test(folder) && folder !== version)
   }
   return version !== undefined && [...changed].every(isOfOthers) ? service : undefined
 }
@@ -152,6 +159,7 @@ async function announceLoad(service: ScoringService): Promise<void> {
     console.log(`[${service.name}] ready after ${ms} ms: ${describeLoad(report, service.version)}`)
     for (const note of service.notes) console.log(`[${service.name}] ${note}`)
   } catch (failure) {
+    if (service.failure === undefined) return // it was ended before
     console.error(`[${service.name}] not available: ${(failure as Error).message}`)
   }
 }

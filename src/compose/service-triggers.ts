@@ -7,6 +7,7 @@ import { findAppRoot } from '../adapters/local/app-root.ts'
 import { readDeclaredTriggers } from '../adapters/local/declared-triggers.ts'
 import { planTriggers, type TriggerPlan } from '../models/definition/plan-triggers.ts'
 import type { TriggerName } from '../telemetry/service-metrics.ts'
+import type { TraceContext } from '../telemetry/trace-context.ts'
 import type { Scoring } from '../triggers/score-message.ts'
 import type { ServiceBus } from '../triggers/service-bus.ts'
 import { startedApp } from './app.ts'
@@ -37,19 +38,15 @@ export const triggerPlan = readTriggerPlan(process.env)
 export function makeScoring(
   service: string,
   trigger: TriggerName,
-): Scoring & { readonly log: (line: string) => void; readonly refused: () => void } {
-  let found: { readonly metrics?: { messageRefused(trigger: TriggerName): void } | undefined } | undefined
+  hostTrace: TraceContext | undefined,
+): Scoring & { readonly log: (line: string) => void } {
   return {
     trigger,
-    find: async () => {
-      const each = (await startedApp()).catalogue.find(service)
-      found = each
-      return each
-    },
+    hostTrace,
+    find: async () => (await startedApp()).catalogue.find(service),
     wait: delay,
     now: () => performance.now(),
     log: line => console.error(`[${service}] ${line}`),
-    refused: () => found?.metrics?.messageRefused(trigger),
   }
 }
 

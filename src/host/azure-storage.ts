@@ -7,7 +7,17 @@ export const clientOptions = {
   retryOptions: { maxTries: 3, tryTimeoutInMs: 30_000, retryDelayInMs: 200, maxRetryDelayInMs: 1000 },
 }
 
-export function openCredential({ isManagedIdentity, clientId }: IdentityConnection): TokenCredential {
+/** Each keeps its token until that expires, so there is one for all queues and containers, and for every output. */
+const credentials = new Map<string, TokenCredential>()
+
+export function openCredential(connection: IdentityConnection): TokenCredential {
+  const key = JSON.stringify([connection.isManagedIdentity, connection.clientId])
+  const credential = credentials.get(key) ?? makeCredential(connection)
+  credentials.set(key, credential)
+  return credential
+}
+
+function makeCredential({ isManagedIdentity, clientId }: IdentityConnection): TokenCredential {
   const retryOptions = { maxRetries: 1 } // each poll is a retry
   if (!isManagedIdentity) return new DefaultAzureCredential({ managedIdentityClientId: clientId, retryOptions })
   return new ManagedIdentityCredential(clientId === undefined ? { retryOptions } : { clientId, retryOptions })

@@ -42,7 +42,7 @@ import { refuseGrpc } from './http2/receive-stream.ts'
 import { openOutputStorage } from './load-host-storage.ts'
 import { type LocalSettings, readLocalSettings } from './local-settings.ts'
 import { LogFile } from './log-file.ts'
-import { listRunning, planBackgroundTriggers } from './plan-background-triggers.ts'
+import { describeSkipped, listRunning, planBackgroundTriggers } from './plan-background-triggers.ts'
 import { endCrashed, endOnUncaughtErrors, endUnstarted, explain, stopOnSignals } from './process-end.ts'
 import { HostBus } from './service-bus/host-bus.ts'
 import { whenIdle } from './when-idle.ts'
@@ -112,6 +112,8 @@ async function main(): Promise<void> {
   const triggers = listTriggers(core.functions.values()).filter(({ fn }) => !isDisabled(fn.name, process.env))
   for (const sentence of unservedBindings(triggers)) log.system('warning', sentence)
   const plan = planBackgroundTriggers(triggers, process.env)
+  // With --verbose the list of functions says it.
+  if (!log.isVerbose) for (const sentence of describeSkipped(plan)) log.system('warning', sentence)
   const background = new BackgroundTriggers()
   const outputs = new OutputBindings({
     environment: process.env,

@@ -43,3 +43,12 @@ export function planBackgroundTriggers(triggers: readonly Trigger[], environment
 export function listRunning({ queues, blobs, buses, timers }: BackgroundPlan): Set<string> {
   return new Set([...queues, ...blobs, ...buses, ...timers].map(({ trigger }) => trigger.fn.name))
 }
+
+/** @returns a sentence for each reason why functions do not run, with their names */
+export function describeSkipped({ skipReasons }: BackgroundPlan): string[] {
+  const byReason = Map.groupBy(skipReasons, ([, reason]) => reason)
+  return [...byReason].map(([reason, functions]) => {
+    const names = functions.map(([name]) => `'${name}'`).join(', ')
+    return `${functions.length === 1 ? `Function ${names} does` : `Functions ${names} do`} not run: ${reason}.`
+  })
+}

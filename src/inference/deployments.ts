@@ -131,7 +131,9 @@ export class Deployments implements EngineSource {
     return reports[this.all.indexOf(this.primary)] as LoadReport
   }
 
-  hurry(): void {} // requests wait for one of them
+  hurry(): void {
+    this.primary.service.hurry()
+  }
 
   prepare(): Promise<void> {
     return this.primary.service.prepare()

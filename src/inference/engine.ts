@@ -16,7 +16,7 @@ export interface EngineSource {
   readonly failure: string | undefined
   /** Whether it is not loaded and not loading, and loads with the first request. */
   readonly isAsleep: boolean
-  /** Whether nothing is queued, run, streamed or loaded. */
+  /** Whether nothing is queued, run, streamed or fetched. */
   readonly isIdle: boolean
   /** Loads unless that is done or under way. @throws ServiceLoadError */
   load(): Promise<LoadReport>

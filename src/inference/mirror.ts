@@ -39,7 +39,7 @@ export class Mirror {
     }
     this.#copies++
     this.#bytes += bytes
-    const copied: InferenceRequest = { ...request, body: request.body.slice() }
+    const copied: InferenceRequest = { ...request, body: new Uint8Array(request.body) } // a Buffer's slice shares memory
     const drop = () => {
       this.#copies--
       this.#bytes -= bytes
@@ -49,7 +49,7 @@ export class Mirror {
         if (result.kind === 'failure') return drop()
         void Promise.all(
           targets.map(({ service }, index) => {
-            const own = index === 0 ? copied : { ...copied, body: copied.body.slice() } // a worker takes the bytes
+            const own = index === 0 ? copied : { ...copied, body: new Uint8Array(copied.body) } // a worker takes the bytes
             return compare(service, own, result)
           }),
         ).finally(drop)

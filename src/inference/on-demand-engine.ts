@@ -48,7 +48,7 @@ export class OnDemandEngine implements EngineSource {
   }
 
   get isIdle(): boolean {
-    return !this.#loading && (this.#scheduler?.isIdle ?? true)
+    return this.#scheduler ? this.#scheduler.isIdle : !this.#loading
   }
 
   load(): Promise<LoadReport> {
@@ -99,6 +99,7 @@ export class OnDemandEngine implements EngineSource {
   async #load(): Promise<LoadReport> {
     const { prepare, start } = this.#options
     clearTimeout(this.#retry)
+    if (this.#isStopped) throw new ServiceLoadError('the service has ended')
     try {
       await prepare?.()
     } catch (cause) {

@@ -11,7 +11,7 @@ import { ByteBudget, type HeldBytes } from '../scheduling/byte-budget.ts'
 import { DecompressionLimits } from '../scheduling/concurrency-limit.ts'
 import type { InferenceRequest } from '../scheduling/inference-request.ts'
 import type { InferenceResult, WholeResult } from '../scheduling/inference-result.ts'
-import type { CallDeadline } from '../scheduling/request-queue.ts'
+import { type CallDeadline, stopping } from '../scheduling/request-queue.ts'
 import type { ColdStart, PhaseTimes } from '../telemetry/cold-start.ts'
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
@@ -29,7 +29,7 @@ import { readWholeResult } from './whole-result.ts'
 export type ServiceStatus = 'loading' | 'ready' | 'failed' | 'idle'
 
 /** Clients and proxies give up after 30 s as a rule; before that they get a 503 that says when to try again. */
-const maxWaitForLoadMs = 25_000
+export const maxWaitForLoadMs = 25_000
 
 /** How often a service that is drained looks whether it still has requests. */
 const drainPollMs = 20
@@ -62,6 +62,7 @@ export class ScoringService {
   #loadedAt = 0
   /** Calls that came and have no result yet: their bodies may still be read. */
   #calls = 0
+  #isStopped = false
 
   constructor(options: ScoringServiceOptions) {
     this.name = options.name
@@ -153,6 +154,12 @@ export class ScoringService {
   /** Its deployments, or the service itself, which has none. */
   get parts(): readonly ScoringService[] {
     return this.deployments?.all.map(({ service }) => service) ?? [this]
+  }
+
+  /** What documents describe: the deployment with the greatest weight, which may have its own script, or the service itself. */
+  get described(): ServiceDefinition {
+    const { definition, deployments } = this
+    return deployments ? { ...deployments.primary.service.definition, deployments: definition.deployments } : definition
   }
 
   /** Notes for the owner about what is served, once it has loaded. */
@@ -248,14 +255,14 @@ export class ScoringService {
    * Waits for the service to load for the first time, so that a request which woke the app gets its answer, not a 503.
    * As many wait as may wait in the queue; a request waits before its body is read, so it holds little memory.
    *
-   * @throws ScoringError SERVICE_LOADING when it takes too long, or too many wait; SERVICE_UNAVAILABLE
+   * @throws ScoringError SERVICE_LOADING when it takes too long, or too many wait; SERVICE_UNAVAILABLE; SERVICE_STOPPING
    */
   async waitUntilLoaded(deadline: CallDeadline | undefined): Promise<LoadReport> {
     const { timeoutMs, maxQueued } = this.definition.limits
     const isLoading = this.status === 'loading' || this.status === 'idle'
     if (isLoading && this.#waitingForLoad < maxQueued) {
       this.#waitingForLoad++
-      this.#hurry()
+      this.hurry()
       const maxMs = Math.min(maxWaitForLoadMs, timeoutMs, deadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
       const load = this.load()
       await (this.#isDebugged ? load.catch(() => {}) : settledWithin(load, maxMs))
@@ -265,7 +272,8 @@ export class ScoringService {
     return this.requireReady()
   }
 
-  #hurry(): void {
+  /** Someone waits for its first load, which begins now if others were to load before. */
+  hurry(): void {
     const engine = this.#engine
     if (engine.kind === 'scheduler') engine.firstLoad?.hurry()
     if (engine.kind === 'changing') engine.source.hurry()
@@ -286,6 +294,7 @@ export class ScoringService {
     const report = scheduler?.report
     if (this.#engine.kind === 'changing') this.#onUse?.(this)
     if (scheduler && report) return { scheduler, report }
+    if (this.#isStopped) throw new ScoringError('SERVICE_STOPPING', stopping().message)
     if (this.failure === undefined) {
       if (this.status === 'idle') this.load().catch(() => {}) // `failure` tells
       throw new ScoringError('SERVICE_LOADING', `service "${this.name}" is still loading; try again in a moment`)
@@ -338,6 +347,7 @@ export class ScoringService {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true
     const engine = this.#engine
     if (engine.kind === 'changing') await engine.source.stop()
     if (engine.kind !== 'scheduler') return

@@ -30,8 +30,13 @@ export interface JobSpec {
     readonly header?: boolean
     readonly columns?: readonly string[]
   }
-  /** `<container>/<path>` */
-  readonly output: { readonly blob: string; readonly format: OutputFormat }
+  readonly output: {
+    /** `<container>/<path>` */
+    readonly blob: string
+    readonly format: OutputFormat
+    /** Columns of the input that are copied to the output. */
+    readonly include?: readonly string[]
+  }
   /** Rows per chunk, if the submission says so. */
   readonly miniBatchSize?: number
   /** Otherwise the bytes of a chunk's text. Pinned, because another version of the app may choose otherwise. */

@@ -102,8 +102,8 @@ function prefix(service: string | undefined, requestIds: readonly string[], more
   return `${name}request${requestIds.length > 1 ? 's' : ''} ${requestIds.map(quoted).join(', ')}${more}: `
 }
 
-/** Callers choose their ids: one that could be taken for another part of the line is written as a JSON string. */
-function quoted(id: string): string {
+/** Callers choose their ids and the names of blobs: one that could be taken for another part of the line is written as a JSON string. */
+export function quoted(id: string): string {
   return /^[\w.:/+=@~-]+$/.test(id) ? id : escaped(JSON.stringify(id))
 }
 

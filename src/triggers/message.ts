@@ -1,4 +1,5 @@
 import type { WireRequest } from '../protocols/http/wire.ts'
+import type { TraceContext } from '../telemetry/trace-context.ts'
 
 /** A message or blob, as a body to be scored. */
 export interface Message {
@@ -8,6 +9,12 @@ export interface Message {
   readonly contentEncoding?: string | undefined
   /** The log names the request by it. */
   readonly id: string
+  /** The queue, or the path of the blobs, that it comes from. */
+  readonly source: string
+  /** How often it was delivered, this time included; undefined: the host does not tell. */
+  readonly deliveryCount?: number | undefined
+  /** The span that it was sent in; undefined: its sender does not tell. */
+  readonly sender?: TraceContext | undefined
 }
 
 /** The request that a caller would send over HTTP: what reads those reads messages, and scripts see no difference. */

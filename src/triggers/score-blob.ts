@@ -1,5 +1,6 @@
 /** The blob trigger: each blob is a body, and its answer goes to the blob at the output path. */
 import type { BlobTrigger } from '../models/definition/triggers.ts'
+import { quoted } from '../telemetry/log.ts'
 import { asBytes, type Message } from './message.ts'
 import { describeError, MessageFailed, type Scoring, scoreMessage } from './score-message.ts'
 
@@ -34,13 +35,13 @@ export async function scoreBlob(
   input: unknown,
   facts: BlobFacts,
   trigger: BlobTrigger,
-  { id, log, refused, ...scoring }: Scoring & { id: string; log: (line: string) => void; refused: () => void },
+  { id, log, ...scoring }: Scoring & { id: string; log: (line: string) => void },
 ): Promise<Uint8Array> {
-  const name = String(facts.blobTrigger ?? 'unnamed')
+  const name = quoted(String(facts.blobTrigger ?? 'unnamed'))
   const outcome = await scoreMessage(readBlob(asBytes(input), facts, trigger, id), scoring)
   if (outcome.kind === 'answered') return outcome.answer.body
   if (outcome.kind === 'refused') {
-    refused()
+    outcome.metrics?.messageRefused(scoring.trigger)
     log(`blob ${name} cannot be scored, now or later: ${describeError(outcome.error)}`)
   }
   throw new MessageFailed(`blob ${name}`, outcome.error)
@@ -59,5 +60,6 @@ export function readBlob(body: Uint8Array, facts: BlobFacts, trigger: BlobTrigge
     contentType: contentType as string,
     contentEncoding: typeof encoding === 'string' && encoding !== '' ? encoding : undefined,
     id,
+    source: trigger.input,
   }
 }

@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto'
 import type { ScoringError } from '../errors.ts'
 import type { ServiceBusTrigger } from '../models/definition/triggers.ts'
-import { asBytes } from './message.ts'
+import { quoted } from '../telemetry/log.ts'
+import { readTraceContext, type TraceContext } from '../telemetry/trace-context.ts'
+import { asBytes, type Message } from './message.ts'
 import { describeError, explainRefusal, MessageFailed, type Scoring, scoreMessage } from './score-message.ts'
 import type { BusMessage, ServiceBus } from './service-bus.ts'
 
@@ -16,6 +18,9 @@ export interface BusFacts {
   readonly replyToSessionId?: unknown
   readonly sequenceNumber?: unknown
   readonly enqueuedTimeUtc?: unknown
+  readonly deliveryCount?: unknown
+  /** What its sender has added. */
+  readonly applicationProperties?: unknown
 }
 
 type BusScoring = Scoring & {
@@ -24,7 +29,6 @@ type BusScoring = Scoring & {
   readonly id: string
   readonly bus: ServiceBus
   readonly log: (line: string) => void
-  readonly refused: () => void
 }
 
 /**
@@ -38,11 +42,21 @@ export async function scoreBusMessage(
   input: unknown,
   facts: BusFacts,
   trigger: ServiceBusTrigger,
-  { service, id, bus, log, refused, ...scoring }: BusScoring,
+  { service, id, bus, log, ...scoring }: BusScoring,
 ): Promise<void> {
-  const name = `message ${text(facts.messageId) ?? text(facts.sequenceNumber) ?? id} of queue ${trigger.input}`
+  const own = quoted(text(facts.messageId) ?? text(facts.sequenceNumber) ?? id)
+  const name = `message ${own} of queue ${trigger.input}`
   const contentType = trigger.contentType ?? text(facts.contentType) ?? 'application/json'
-  const outcome = await scoreMessage({ body: asBytes(input), contentType, id }, scoring)
+  const { deliveryCount, applicationProperties } = facts
+  const message: Message = {
+    body: asBytes(input),
+    contentType,
+    id,
+    source: trigger.input,
+    deliveryCount: typeof deliveryCount === 'number' ? deliveryCount : undefined,
+    sender: readSender(applicationProperties),
+  }
+  const outcome = await scoreMessage(message, scoring)
   if (outcome.kind === 'failed') throw new MessageFailed(name, outcome.error)
   let refusal: { readonly error: ScoringError; readonly detail?: string } | undefined
   if (outcome.kind === 'refused') refusal = outcome
@@ -51,9 +65,16 @@ export async function scoreBusMessage(
     refusal = error && { error }
   }
   if (refusal === undefined) return
-  refused()
+  outcome.metrics?.messageRefused(scoring.trigger)
   log(`${name} is moved to the dead letters: ${describeError(refusal.error)}`)
   await bus.deadLetter(String(facts.lockToken), refusal.error.code, explainRefusal(refusal).slice(0, maxDescription))
+}
+
+/** The span of the sender: Azure's SDKs write it as `Diagnostic-Id`. The library of functions makes the first letter a small one. */
+function readSender(properties: unknown): TraceContext | undefined {
+  if (typeof properties !== 'object' || properties === null) return undefined
+  const values = new Map(Object.entries(properties).map(([name, value]) => [name.toLowerCase(), text(value)]))
+  return readTraceContext(values.get('traceparent') ?? values.get('diagnostic-id'), values.get('tracestate'))
 }
 
 /** @throws MessageFailed */

@@ -4,10 +4,15 @@ import type { ScoringService } from '../inference/scoring-service.ts'
 import { readWholeResult } from '../inference/whole-result.ts'
 import { readRequest } from '../protocols/azureml/read-request.ts'
 import { encodeResponse } from '../protocols/azureml/respond.ts'
+import { chooseDeployment } from '../protocols/http/choose-deployment.ts'
 import { readFailure } from '../protocols/http/failure.ts'
 import type { WholeResult } from '../scheduling/inference-result.ts'
-import type { TriggerName } from '../telemetry/service-metrics.ts'
+import { spanAttribute } from '../telemetry/metric-names.ts'
+import type { ServiceMetrics, TriggerName } from '../telemetry/service-metrics.ts'
+import type { TraceContext } from '../telemetry/trace-context.ts'
+import type { Span } from '../telemetry/tracing.ts'
 import { asWireRequest, type Message } from './message.ts'
+import { endMessageSpan, startMessageSpan } from './trace-message.ts'
 
 /** What a service answered to a message. */
 export interface Answer {
@@ -28,8 +33,13 @@ export type Outcome =
   /** Another try may succeed. */
   | { readonly kind: 'failed'; readonly error: ScoringError }
 
+/** What became of a message, and the metrics of the service or deployment that it went to; undefined: it went to none. */
+export type Scored = Outcome & { readonly metrics: ServiceMetrics | undefined }
+
 export interface Scoring {
   readonly trigger: TriggerName
+  /** The span of the host's invocation, where the host has one. */
+  readonly hostTrace?: TraceContext | undefined
   /** @throws ScoringError SERVICE_UNKNOWN */
   readonly find: () => Promise<ScoringService>
   readonly wait: (ms: number) => Promise<unknown>
@@ -42,28 +52,39 @@ const busy = new Set(['QUEUE_FULL', 'SERVICE_LOADING'])
 const pauseMs = 1000
 
 /** Scores a message. Access to its queue or container is the authorization, so no key is checked. Never throws. */
-export async function scoreMessage(message: Message, scoring: Scoring): Promise<Outcome> {
+export async function scoreMessage(message: Message, scoring: Scoring): Promise<Scored> {
   const { trigger, find, wait, now } = scoring
   let service: ScoringService | undefined
+  let span: Span | undefined
   const startedAt = now()
   for (;;) {
     const triedAt = now()
     let outcome: Outcome
     try {
       service = await find()
-      outcome = readOutcome(await scoreOnce(service, message))
+      service = await chooseDeployment(service, nobody)
+      span ??= startMessageSpan(service, message, scoring)
+      outcome = readOutcome(await scoreOnce(service, message, span))
     } catch (failure) {
       outcome = judge(readFailure(failure, { 'x-request-id': message.id }, service?.name))
     }
     const error = outcome.kind === 'answered' ? undefined : outcome.error
     service?.metrics?.answered(trigger, error?.status ?? 200, error?.code, now() - triedAt)
     const isBusy = error !== undefined && busy.has(error.code)
-    if (!service || !isBusy || now() - startedAt + pauseMs > service.definition.limits.timeoutMs) return outcome
-    await wait(pauseMs)
+    if (service && isBusy && now() - startedAt + pauseMs <= service.definition.limits.timeoutMs) {
+      await wait(pauseMs)
+      continue
+    }
+    if (error === undefined) service?.answered(startedAt)
+    if (span && service) endMessageSpan(span, service, error)
+    return { ...outcome, metrics: service?.metrics }
   }
 }
 
-async function scoreOnce(service: ScoringService, message: Message): Promise<WholeResult> {
+/** A message names no deployment, so that the weights choose; and there is no caller from whom they would be hidden. */
+const nobody = { header: () => null, authorize: () => {} }
+
+async function scoreOnce(service: ScoringService, message: Message, span: Span | undefined): Promise<WholeResult> {
   const request = asWireRequest(service.name, message)
   const account = service.openAccount()
   try {
@@ -73,6 +94,7 @@ async function scoreOnce(service: ScoringService, message: Message): Promise<Who
       isAuthorized: true,
       declaredBytes: message.body.byteLength,
       readDeadline: () => undefined,
+      span,
       isAbandoned: () => false,
       onLoaded: () => {},
       read: async report => {
@@ -82,7 +104,9 @@ async function scoreOnce(service: ScoringService, message: Message): Promise<Who
         return encrypted ?? read
       },
     })
-    return await readWholeResult(result)
+    const whole = await readWholeResult(result)
+    if (whole.kind !== 'failure' && whole.rowCount > 0) span?.set({ [spanAttribute.rows]: whole.rowCount })
+    return whole
   } finally {
     account.held.release()
   }
@@ -103,8 +127,8 @@ function readOutcome(result: WholeResult): Outcome {
   return { kind: 'answered', answer: { body: bytes, contentType: contentType ?? 'application/octet-stream' } }
 }
 
-/** Not the message's fault, though the status says so: the service may come, or the upload is cut. */
-const mayPass = new Set(['SERVICE_UNKNOWN', 'BODY_ABORTED', 'PUBLIC_KEYS_UNKNOWN'])
+/** Not the message's fault, though the status says so: the service may come or get weights, or the upload is cut. */
+const mayPass = new Set(['SERVICE_UNKNOWN', 'DEPLOYMENT_UNKNOWN', 'BODY_ABORTED', 'PUBLIC_KEYS_UNKNOWN'])
 
 function judge(error: ScoringError): Outcome {
   return { kind: isFinal(error.status) && !mayPass.has(error.code) ? 'refused' : 'failed', error }

@@ -15,6 +15,14 @@ import {
 /** Azure: Put Message. */
 const maxMessageBytes = 65_536
 
+/** What the host tells of a message. */
+export interface QueueFacts {
+  /** In its queue: senders know it. */
+  readonly id: string
+  /** From 1. */
+  readonly deliveryCount?: number | undefined
+}
+
 /** What is written once a message has been scored. */
 export interface QueueWrites {
   /** For the output queue. */
@@ -26,23 +34,23 @@ export interface QueueWrites {
 /**
  * Scores a message. One that can never be scored is moved to the poison queue at once, and its answer says why.
  *
- * @param id  of the message in its queue: senders know it
  * @throws MessageFailed when another try may succeed: the host delivers the message again
  */
 export async function scoreQueueMessage(
   input: unknown,
-  id: string,
+  { id, deliveryCount }: QueueFacts,
   trigger: QueueTrigger,
-  { log, refused, ...scoring }: Scoring & { log: (line: string) => void; refused: () => void },
+  { log, ...scoring }: Scoring & { log: (line: string) => void },
 ): Promise<QueueWrites> {
   const bytes = asBytes(input)
   const body = readQueueMessage(bytes, trigger.encoding)
-  const outcome = await scoreMessage({ body, contentType: trigger.contentType, id }, scoring)
+  const { contentType, input: source } = trigger
+  const outcome = await scoreMessage({ body, contentType, id, source, deliveryCount }, scoring)
   if (outcome.kind === 'failed') throw new MessageFailed(`message ${id} of queue ${trigger.input}`, outcome.error)
   const answer = outcome.kind === 'answered' ? encodeAnswer(id, outcome.answer) : undefined
   if (answer !== undefined && Buffer.byteLength(answer) <= maxMessageBytes) return { answer }
   const refusal = outcome.kind === 'refused' ? outcome : { error: tooLarge(Buffer.byteLength(answer as string)) }
-  refused()
+  outcome.metrics?.messageRefused(scoring.trigger)
   log(`message ${id} of queue ${trigger.input} goes to ${trigger.input}-poison: ${describeError(refusal.error)}`)
   const failure = encodeFailure(id, refusal.error.code, explainRefusal(refusal))
   return { answer: failure, poison: Buffer.from(bytes).toString() }

@@ -1,5 +1,5 @@
 /** The files of a model that a caller names on this machine. */
-import { createReadStream, existsSync, statSync } from 'node:fs'
+import { createReadStream, existsSync, realpathSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, normalize, relative, resolve, sep } from 'node:path'
 import { ModelFile } from '../adapters/onnxruntime/model-file.ts'
@@ -26,15 +26,22 @@ export async function findModelFiles(modelPath: string): Promise<Record<string, 
   return Object.fromEntries(files.map(file => [slashed(relative(root, file)), () => createReadStream(file)]))
 }
 
-/** All files of a folder and its folders, without what begins with a dot, and without packages. */
-export async function listFiles(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true })
-  const found = entries
-    .filter(({ name }) => !ignored.test(name))
-    .map(async entry => {
-      const path = join(folder, entry.name)
-      return statSync(path).isDirectory() ? listFiles(path) : [path]
-    })
+/**
+ * All files of a folder and its folders, without what begins with a dot, and without packages. Links are followed.
+ *
+ * @throws WorkspaceError for what is no file that could be copied
+ */
+export async function listFiles(folder: string, above: readonly string[] = []): Promise<string[]> {
+  const own = realpathSync(folder)
+  if (above.includes(own)) throw new WorkspaceError(`${folder} is a link to a folder that it is in`)
+  const names = (await readdir(folder)).filter(name => !ignored.test(name))
+  const found = names.map(name => {
+    const path = join(folder, name)
+    const entry = statSync(path, { throwIfNoEntry: false })
+    if (entry?.isDirectory()) return listFiles(path, [...above, own])
+    if (entry?.isFile()) return [path]
+    throw new WorkspaceError(`${path} is ${entry ? 'no file' : 'a link to nothing'}`)
+  })
   return (await Promise.all(found)).flat().sort()
 }
 

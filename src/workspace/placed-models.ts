@@ -27,11 +27,29 @@ export async function placeModels(
   const [first] = models
   if (!first) return {}
   if (models.length === 1 && first.name === service) return findGraphs(first.record, `${first.version}/`, first.name)
+  const findAll = (folder: string) =>
+    uniteNames(
+      models.flatMap(model => Object.entries(findGraphs(model.record, folder + modelFolder(model), model.name))),
+    )
+  findAll('') // says what is wrong before anything is written
   const copies = models.map(({ id }) => id).join(',')
   const known = (await registry.list({ name: service, properties: { [copiesProperty]: copies } })).at(-1)
   const version = known?.version ?? (await copyModels(registry, service, models, copies))
-  const all = models.map(model => findGraphs(model.record, `${version}/${modelFolder(model)}`, model.name))
-  return Object.assign({}, ...all)
+  return findAll(`${version}/`)
+}
+
+/** @throws WorkspaceError when a script could not tell two models apart */
+function uniteNames(graphs: readonly (readonly [name: string, graph: ServiceModels[string]])[]): ServiceModels {
+  const named = new Map<string, ServiceModels[string]>()
+  for (const [name, graph] of graphs) {
+    const other = named.get(name)
+    if (other)
+      throw new WorkspaceError(
+        `models: ${other.path} and ${graph.path} are both called "${name}" in the service; give the models or files other names`,
+      )
+    named.set(name, graph)
+  }
+  return Object.fromEntries(named)
 }
 
 /** As Azure ML lays out several models: `<name>/<version>/`. */
@@ -71,5 +89,5 @@ function findGraphs({ name, version, files }: Model['record'], folder: string, a
   }
   const entry = ({ path, sha256 }: (typeof files)[number]) => ({ path: folder + path, ...(sha256 && { sha256 }) })
   if (graphs.length === 1) return { [alias]: entry(only) }
-  return Object.fromEntries(graphs.map(graph => [graph.path.replace(/^.*\/|\.onnx$/gi, ''), entry(graph)]))
+  return uniteNames(graphs.map(graph => [graph.path.replace(/^.*\/|\.onnx$/gi, ''), entry(graph)]))
 }

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import type { NewDeployment, ServiceChange, ServiceRecord, Traffic } from '../client/service-record.ts'
 import type { Deployment } from '../client/workspace.ts'
 import { WorkspaceError } from '../client/workspace-error.ts'
-import type { ServiceDefinition } from '../models/definition/definition.ts'
+import { ServiceLoadError } from '../errors.ts'
+import { ServiceDefinition } from '../models/definition/definition.ts'
 import { parseDefinition } from '../models/definition/parse-definition.ts'
 import type { ModelRegistry } from '../models/repository/model-registry.ts'
 import { RegistryError } from '../models/repository/registry-error.ts'
@@ -110,15 +111,15 @@ export class Services {
 
   async list(): Promise<ServiceRecord[]> {
     const names = await this.#services.list()
-    const records = await Promise.all(names.map(name => this.read(name).catch(() => undefined)))
-    return records.filter(record => record !== undefined)
+    const records = await Promise.all(names.map(name => this.read(name)))
+    return records.filter(record => record !== undefined) // others were deleted meanwhile
   }
 
-  /** @returns undefined when there is no such service */
+  /** @returns undefined when there is no such service; all defaults where its `service.json` is wrong, which the app tells */
   async read(name: string): Promise<ServiceRecord | undefined> {
     const found = await this.#files.readText(`${name}/service.json`)
     if (!found) return undefined
-    const definition = parseDefinition(`${name}/service.json`, found.text)
+    const definition = readDefinition(name, found.text) ?? ServiceDefinition.parse({})
     const models = definition.models ? describeModels(definition.models) : await this.#newest(name)
     return {
       name,
@@ -165,6 +166,15 @@ function requireModels(count: number, { entryScript, stages }: Definition): void
 
 function withoutInference({ entryScript: _script, schema: _schema, ...rest }: Definition): Definition {
   return rest
+}
+
+function readDefinition(name: string, text: string): ServiceDefinition | undefined {
+  try {
+    return parseDefinition(`${name}/service.json`, text)
+  } catch (failure) {
+    if (failure instanceof ServiceLoadError) return undefined
+    throw failure
+  }
 }
 
 /** Says what is wrong before anything is written. */

@@ -28,6 +28,24 @@ describe('FolderModelStore', () => {
     assert.deepEqual(await new FolderModelStore(root).listUndefined(), ['flat', 'wine'])
   })
 
+  it('counts the files of a registered model to no service, and what scripts may import to all', async test => {
+    const root = await makeServices(
+      {
+        'a/service.json': {},
+        'wine/1/version.json': {},
+        'wine/1/model.onnx': '',
+        'wine/1/model.onnx.data': '',
+        'shared/text.ts': '',
+        'shared/2/text.ts': '',
+        'shared/words.json': {},
+      },
+      test,
+    )
+    const { services, shared } = await new FolderModelStore(root).readFiles()
+    assert.deepEqual([...services.keys()], ['a'])
+    assert.deepEqual([...shared.keys()].sort(), ['shared/2/text.ts', 'shared/text.ts', 'shared/words.json'])
+  })
+
   it('finds the newest version as a number, under the name of the service', async test => {
     const root = await makeServices(
       { 'sut/service.json': {}, 'sut/2/model.onnx': 'two', 'sut/10/model.onnx': 'ten', 'sut/9/model.onnx': 'nine' },

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'vitest'
@@ -35,10 +35,11 @@ describe('KeyFile', () => {
   })
 
   it('loses no keys that are made at the same time', async () => {
-    const file = new KeyFile(path)
+    const files = [new KeyFile(path), new KeyFile(path)] // of two processes
     const names = Array.from({ length: 20 }, (_, index) => `service-${index}`)
-    await Promise.all(names.map(name => file.makeMissingKeys([name])))
+    await Promise.all(names.map((name, index) => files[index % 2]?.makeMissingKeys([name])))
     assert.deepEqual(Object.keys(await written()).sort(), [...names].sort())
+    assert.deepEqual(await readdir(join(folder, '.local')), ['keys.json'])
   })
 
   it('makes keys again after a failure', async () => {

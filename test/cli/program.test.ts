@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
+import type { Command } from 'commander'
 import { describe, it } from 'vitest'
 import { createProgram } from '../../src/cli/program.ts'
 import { Child } from '../host/host-child.ts'
@@ -19,10 +20,15 @@ async function scoring(...args: string[]) {
 const program = createProgram()
 const listed = program.createHelp().visibleCommands(program)
 const commandNames = listed.map(command => command.name()).filter(name => name !== 'help')
+/** The same with those of `keys` and the like: `keys show`. */
+const commandPaths = listed
+  .filter(command => command.name() !== 'help')
+  .flatMap(command => [command.name(), ...command.commands.map(each => `${command.name()} ${each.name()}`)])
 
 /** The help of a command in a terminal of this width. */
-function showHelp(name: string, width: number): string {
-  const command = createProgram().commands.find(each => each.name() === name)
+function showHelp(path: string, width: number): string {
+  let command: Command | undefined = createProgram()
+  for (const name of path.split(' ')) command = command?.commands.find(each => each.name() === name)
   let text = ''
   command
     ?.configureOutput({
@@ -48,7 +54,7 @@ describe('scoring', () => {
     )
   })
 
-  it.each(commandNames)('shows the options and examples of %s, which fit the terminal', name => {
+  it.each(commandPaths)('shows the options and examples of %s, which fit the terminal', name => {
     for (const width of [80, 120]) {
       const help = showHelp(name, width)
       assert.match(

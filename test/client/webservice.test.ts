@@ -109,6 +109,9 @@ describe('Webservice.run', () => {
       assert.doesNotMatch(error.message, /secret|a-key/)
       return error.status === undefined
     })
+    await service.updateDeploymentState()
+    assert.equal(service.state, 'Unknown')
+    assert.match(service.status.reason ?? '', /^could not reach http:\/\/127\.0\.0\.1:9\/health\/ready: ./)
   })
 
   it('gives JSON parsed, text as text and other answers as bytes', async test => {

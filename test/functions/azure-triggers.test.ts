@@ -149,6 +149,7 @@ describe('the triggers of services on the host of Azure', () => {
         'encrypted',
         'encrypted-keys',
         'job',
+        'job-output',
         'jobs',
         'open-inference',
         'open-inference-service',

@@ -238,7 +238,7 @@ describe('SCORING_DEFAULT_SERVICE: the default service', () => {
 
 describe('host-process: a start that cannot succeed', () => {
   const refusals: [string, Parameters<typeof runApp>[1], Record<string, string>, RegExp][] = [
-    ['no service', { 'empty/readme.txt': '' }, {}, /error: no service in /],
+    ['no service', { 'empty/readme.txt': '' }, { SCORING_WATCH: 'off' }, /error: no service in /],
     [
       'a default service that is none',
       good,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import { gzipSync } from 'node:zlib'
 import { BlobServiceClient } from '@azure/storage-blob'
 import { QueueServiceClient } from '@azure/storage-queue'
 import { afterAll, beforeAll, describe, it } from 'vitest'
@@ -173,6 +174,39 @@ describe('POST /jobs: batch jobs of CSV and Parquet', () => {
     const { job } = await run('named', 'others.csv', 'A,b,d\n1,2,3\n')
     assert.equal(job.error?.code, 'INPUT_COLUMNS_UNFIT')
     assert.match(job.error?.message ?? '', /missing: "a" \(did you mean "A"\?\), "c".*; unknown: "A", "d"$/)
+  })
+
+  it('copy columns to the output, also from gzip and for rows that fail', async () => {
+    const rows = Array.from({ length: 300 }, (_, row) => [`p${row}`, row, row === 7 ? 'x' : 2, 3, `Zoë, "${row}"`])
+    const cell = (value: unknown) => (/[",]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : value)
+    const csv = ['id,a,b,c,name', ...rows.map(row => row.map(cell).join(','))].join('\r\n')
+    for (const [name, content] of [
+      ['ids.csv', csv],
+      ['ids.csv.gz', gzipSync(csv)],
+    ] as const) {
+      await put(name, content)
+      const include = ['name', 'id']
+      const ended = async (output: object) => {
+        const submission = { input: { blob: `input/${name}` }, miniBatchSize: 100, output }
+        const { jobId } = (await (await call('named/jobs', submission)).json()) as Job
+        const job = await endOf('named', jobId)
+        assert.deepEqual([job.status, job.error], ['Completed', undefined])
+        return (await (await call(`named/jobs/${jobId}/output`)).text()).split('\n').slice(0, -1)
+      }
+      const lines = await ended({ include })
+      assert.equal(lines.length, 300)
+      for (const [index, [id, a, b, c, name]] of rows.entries()) {
+        const { error, ...line } = JSON.parse(lines[index] as string)
+        const columns = { name, id }
+        assert.deepEqual(line, index === 7 ? { index, columns } : { index, columns, prediction: [a, b, c] })
+        assert.equal(error?.code, index === 7 ? 'ROW_NOT_A_NUMBER' : undefined)
+      }
+      const [header, first, ...others] = await ended({ include, format: 'csv' })
+      assert.equal(header, 'index,name,id,prediction,error_code,error_message')
+      assert.equal(first, '0,"Zoë, ""0""",p0,"[0.0, 2.0, 3.0]",,')
+      assert.equal(others.length, 299)
+      assert.match(others[6] ?? '', /^7,"Zoë, ""7""",p7,,ROW_NOT_A_NUMBER,/)
+    }
   })
 
   it("accept inline NaN and infinities in Python's spelling, and refuse numbers that are too large", async () => {

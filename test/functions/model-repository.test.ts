@@ -217,6 +217,20 @@ describe('services in Blob storage', () => {
     })
     assert.equal(anonymous.status, 401)
 
+    const origin = 'https://page.example'
+    const { definition } = deployments(0, 0)
+    await services.put('split', { definition: { ...definition, cors: { origins: [origin] } } })
+    await weights(0)
+    const preflight = { origin, 'access-control-request-method': 'POST' }
+    for (const path of ['/api/v1/service/split/score', '/v2/models/split/infer']) {
+      const response = await fetch(`${app.url}${path}`, { method: 'OPTIONS', headers: preflight })
+      assert.deepEqual([response.status, response.headers.get('access-control-allow-origin')], [200, origin], path)
+    }
+    const refused = await app.score('split', body, { origin })
+    assert.deepEqual([refused.status, refused.headers.get('access-control-allow-origin')], [404, origin])
+    const shown = await app.score('split', body, { origin, 'azureml-model-deployment': 'blue' })
+    assert.match(shown.headers.get('access-control-expose-headers') ?? '', /azureml-model-deployment/)
+
     await services.put('split', deployments(50, 50))
     await weights(50)
     const answers = await Promise.all(Array.from({ length: 60 }, () => score('split')))
@@ -297,6 +311,17 @@ describe('services in Blob storage', () => {
       assert.deepEqual(await score(name), { status: 200, answer: scaled(2), version: '1', deployment: null })
     assert.equal((await readReady(app)).services['lazy-two']?.status, 'idle')
     assert.match(app.output(), /\[lazy-one\] unloaded: 1 others were used later \(SCORING_MAX_LOADED\)/)
+  })
+
+  it('have no triggers, and are not served where they ask for keys of Azure Functions', async () => {
+    const queue = { input: 'plain-in', output: 'plain-out' }
+    await services.put('gone', { definition: { triggers: { queue } } })
+    await until(async () => /\[gone\] the trigger "queue" does not run: keep this/.test(app.output()), 'a line')
+    await services.put('gone', { definition: { triggers: { http: { authLevel: 'function' } } } })
+    const rejected = await until(async () => (await readReady(app)).services.gone?.rejectedChange, 'a rejected change')
+    assert.match(rejected.reason, /gone\/service\.json: triggers\.http\.authLevel: is "function", and the routes ask/)
+    await services.put('gone', { definition: {} })
+    await until(async () => !(await readReady(app)).services.gone?.rejectedChange, 'a change that loads')
   })
 
   it('end when they are deleted', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { buffer } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ServiceBusClient } from '@azure/service-bus'
 import { BlobServiceClient } from '@azure/storage-blob'
@@ -64,12 +65,26 @@ describe('triggers of a service', () => {
           triggers: { serviceBus: { input: 'rows-in', output: 'rows-out' } },
         },
         'rows/1/model.onnx': identityModel('float32'),
+        'split/service.json': {
+          deployments: {
+            blue: { entryScript: 'blue.js', weight: 50 },
+            green: { entryScript: 'green.js', weight: 50 },
+            red: { entryScript: 'blue.js', weight: 0, mirror: 100 },
+          },
+          load: 'onDemand',
+          triggers: { queue: { input: 'split-in', output: 'split-out' } },
+        },
+        'split/blue.js': 'export const init = () => {}; export const run = text => "blue " + text',
+        'split/green.js': 'export const init = () => {}; export const run = text => "green " + text',
         // Has the queue of another service, and so none; and one that cannot be read, which stops no other.
         'twice/service.json': {
           entryScript: 'score.js',
           triggers: { queue: { input: 'sum-requests', output: 'other' } },
         },
         'twice/score.js': script,
+        // Is no name of a service.
+        'x/service.json': { entryScript: 'score.js', triggers: { queue: { input: 'never', output: 'never-out' } } },
+        'x/score.js': script,
         'broken/service.json': '{"triggers": {"queue": {"input": "UPPER"}}}',
       },
       {
@@ -90,7 +105,9 @@ describe('triggers of a service', () => {
   const answerBlob = async (name: string, holds: (text: string) => boolean = () => true) => {
     for (;;) {
       const blob = blobs.getContainerClient('answers').getBlockBlobClient(name)
-      const text = (await blob.exists()) ? (await blob.downloadToBuffer()).toString() : undefined
+      // In one request: `downloadToBuffer` asks for the length first, which may be that of an earlier answer.
+      const body = (await blob.exists()) ? (await blob.download()).readableStreamBody : undefined
+      const text = body && (await buffer(body)).toString()
       if (text !== undefined && holds(text)) return text
       await delay(50)
     }
@@ -127,6 +144,8 @@ describe('triggers of a service', () => {
       app.output(),
       /\[twice\] the trigger "queue" does not run: the queue "sum-requests" has the requests of service "sums"; choose another/,
     )
+    assert.match(app.output(), /"x" is not a valid service name/)
+    assert.doesNotMatch(app.output(), /queue-trigger-x/)
     assert.match(
       app.output(),
       /\[broken\] not available: broken\/service\.json: triggers\.queue\.input: must be the name of a queue/,
@@ -225,6 +244,35 @@ describe('triggers of a service', () => {
     )
     const [runsAfter, requestsAfter] = await runs()
     assert.deepEqual([runsAfter - runsBefore, requestsAfter - requestsBefore], [1, 8])
+  })
+
+  it('share messages among the deployments of a service, which load with the first, and copy them to others', async () => {
+    const queue = queues.getQueueClient('split-in')
+    await queue.createIfNotExists()
+    const sent = new Map<string, string>()
+    for (let row = 0; row < 20; row++)
+      sent.set((await queue.sendMessage(JSON.stringify({ row }))).messageId, `{"row":${row}}`)
+    const chosen = new Map<string, number>()
+    for (const [id, text] of sent) {
+      const { answer } = JSON.parse(await take('split-out', found => found.includes(id)))
+      const [deployment, ...rest] = answer.split(' ')
+      assert.equal(rest.join(' '), text)
+      chosen.set(deployment, (chosen.get(deployment) ?? 0) + 1)
+    }
+    assert.deepEqual([...chosen.keys()].sort(), ['blue', 'green']) // by chance one alone, once in 500,000 times
+    const count = async (metric: string, labels: object) => {
+      const page = new PrometheusPage(await (await fetch(`${app.url}/metrics`)).text())
+      return page.valueOf(metric, { scoring_service: 'split', ...labels })
+    }
+    for (const [deployment, messages] of chosen) {
+      const labels = { scoring_deployment: deployment, scoring_protocol: 'queue', http_response_status_code: '200' }
+      assert.equal(await count('scoring_requests_total', labels), messages)
+    }
+    const copies = { scoring_deployment: 'red', scoring_reason: 'same' }
+    while (!(await count('scoring_mirror_answers_total', copies).catch(() => 0))) {
+      await queue.sendMessage('{}')
+      await take('split-out', text => text.includes('blue') || text.includes('green'))
+    }
   })
 
   it('move a message that can never be scored to the dead letters, with the reason', async () => {

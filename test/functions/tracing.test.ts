@@ -38,7 +38,7 @@ describe('an app that exports to a collector, on the embedded host', () => {
     collector = await startCollector(suite as never)
     storage = await startStorage(suite as never)
     const services = {
-      'two-floats/service.json': {},
+      'two-floats/service.json': { triggers: { queue: { input: 'floats-in', output: 'floats-out' } } },
       'two-floats/2/model.onnx': identityModel('float32'),
       'hands-on/service.json': { entryScript: 'score.js' },
       'hands-on/score.js': handsOn,
@@ -167,6 +167,26 @@ describe('an app that exports to a collector, on the embedded host', () => {
       ({ name, attributes }) => name === 'job finish' && attributes['scoring.job.id'] === 'by-message',
     )
     assert.deepEqual(span.links, [`${traceOf('2')}-${callerSpan}`])
+  })
+
+  it('traces messages of triggers, with the run as a part', async () => {
+    const queue = QueueServiceClient.fromConnectionString(storage).getQueueClient('floats-in')
+    await queue.createIfNotExists()
+    const { messageId } = await queue.sendMessage('{"data": [[31337.5, 2], [3, 4]]}')
+    const span = await collector.span(({ attributes }) => attributes['scoring.request.id'] === messageId)
+    assert.deepEqual([span.name, span.kind, span.parentId], ['score queue', 'consumer', ''])
+    assert.partialDeepStrictEqual(span.attributes, {
+      'messaging.system': 'azure_storage_queue',
+      'messaging.destination.name': 'floats-in',
+      'messaging.message.delivery_count': 1,
+      'scoring.service': 'two-floats',
+      'scoring.model.version': '2',
+      'scoring.protocol': 'queue',
+      'scoring.rows': 2,
+    })
+    const run = await collector.span(({ name, parentId }) => name === 'run' && parentId === span.spanId)
+    assert.equal(run.traceId, span.traceId)
+    assert.doesNotMatch(JSON.stringify(collector.spans), /31337/)
   })
 
   it('exports its metrics', async () => {

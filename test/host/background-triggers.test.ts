@@ -3,7 +3,7 @@ import { describe, it } from 'vitest'
 import type { Binding, RegisteredFunction } from '../../src/host/app/functions-core.ts'
 import { isDisabled, listTriggers, unservedBindings } from '../../src/host/app/triggers.ts'
 import { readHostSettings } from '../../src/host/host-settings.ts'
-import { planBackgroundTriggers } from '../../src/host/plan-background-triggers.ts'
+import { describeSkipped, planBackgroundTriggers } from '../../src/host/plan-background-triggers.ts'
 import { poisonQueueName } from '../../src/host/queue/queue-trigger.ts'
 
 const storage = 'AccountName=mine;AccountKey=c2VjcmV0'
@@ -80,6 +80,18 @@ describe('planBackgroundTriggers', () => {
       const { queues, skipReasons } = planQueue(binding, settings)
       assert.deepEqual([queues, skipReasons.get('f')], [[], skipReason])
     }
+  })
+
+  it('has one sentence for all functions that do not run for the same reason', () => {
+    const skipReasons = new Map([
+      ['f', 'AzureWebJobsStorage is not set'],
+      ['g', 'AzureWebJobsX or X is not set'],
+      ['h', 'AzureWebJobsStorage is not set'],
+    ])
+    assert.deepEqual(describeSkipped({ ...plan({ type: 'timerTrigger', schedule: '0 0 * * * *' }, {}), skipReasons }), [
+      "Functions 'f', 'h' do not run: AzureWebJobsStorage is not set.",
+      "Function 'g' does not run: AzureWebJobsX or X is not set.",
+    ])
   })
 
   it('runs a timer without storage', () => {

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { Deployments } from '../../src/inference/deployments.ts'
 import { ScoringService } from '../../src/inference/scoring-service.ts'
+import { findModel } from '../../src/models/catalogue/find-model.ts'
 import { ServiceDefinition } from '../../src/models/definition/definition.ts'
 import { makeScheduler, readyScheduler } from '../workers/pool/scheduler-fixture.ts'
 
@@ -62,6 +63,19 @@ describe('Deployments', () => {
       none.unknown(header({})).message,
       'No deployment gets requests; choose one by the header azureml-model-deployment; there are: blue, green',
     )
+  })
+
+  it('are found by version: the one that the header names, else the one with the greatest weight', () => {
+    const deployments = deploy({ blue: 10, green: 90 }) // both have version 1, as their models are in no numbered folder
+    const engine = { kind: 'changing', source: deployments } as const
+    const churn = new ScoringService({ name: 'churn', definition, authorizer: undefined, engine, deployments })
+    const find = (version: string, named?: string) =>
+      findModel({ get: () => churn, findDefault: () => churn }, 'churn', version, named).deployment
+    assert.deepEqual([find('1'), find('1', 'blue'), find('1', '')], ['green', 'blue', 'green'])
+    const refused = { code: 'SERVICE_UNKNOWN' }
+    assert.throws(() => find('1', 'red'), refused)
+    assert.throws(() => find('2'), refused)
+    assert.equal(find(''), undefined) // weights and header choose
   })
 
   it('stay the same for the same value of the sticky header, and follow the weights over many values', () => {

@@ -10,7 +10,7 @@ import { makeScheduler } from '../workers/pool/scheduler-fixture.ts'
 const request = { codec: 'azureml', body: new Uint8Array(), contentType: undefined }
 
 /** A service on demand, whose workers do what the test tells them. */
-function onDemand(name: string, loaded: LoadedServices, prepare?: () => Promise<void>) {
+function onDemand(name: string, loaded: LoadedServices, prepare?: () => Promise<void>, loads?: LoadQueue) {
   const made: ReturnType<typeof makeScheduler>[] = []
   const source = new OnDemandEngine({
     prepare,
@@ -18,7 +18,7 @@ function onDemand(name: string, loaded: LoadedServices, prepare?: () => Promise<
       const next = makeScheduler()
       made.push(next)
       const { scheduler } = next
-      return { scheduler, firstLoad: new LoadQueue(1).add(() => scheduler.start()) }
+      return { scheduler, firstLoad: (loads ?? new LoadQueue(1)).add(() => scheduler.start()) }
     },
     log: () => {},
   })
@@ -87,5 +87,36 @@ describe('a service on demand', () => {
     await vi.advanceTimersByTimeAsync(0)
     assert.equal(service.status, 'ready')
     await service.stop()
+  })
+
+  it('whose load waits for others begins it when a caller waits, and not any more when it ends before', async () => {
+    const loads = new LoadQueue(1)
+    const loaded = new LoadedServices(4, () => {})
+    const [first, replaced, called] = ['first', 'replaced', 'called'].map(name =>
+      onDemand(name, loaded, undefined, loads),
+    )
+    assert.ok(first && replaced && called)
+    for (const { service } of [first, replaced, called]) service.load().catch(() => {})
+    await assert.rejects(
+      replaced.service.inferInBackground(request, () => false),
+      { code: 'SERVICE_LOADING' },
+    )
+    const workers = ({ made }: typeof first) => made[0]?.workers.length
+    await vi.waitUntil(() => called.service.scheduler !== undefined)
+    assert.deepEqual([first, replaced, called].map(workers), [1, 0, 0])
+    const call = called.service.waitUntilLoaded(undefined)
+    assert.deepEqual([first, replaced, called].map(workers), [1, 0, 1])
+    called.made[0]?.worker(0).load()
+    await call
+
+    assert.equal(replaced.service.isQuiet, true)
+    const load = assert.rejects(replaced.service.load(), { message: 'the service has ended' })
+    await replaced.service.stop()
+    await load
+    assert.throws(() => replaced.service.requireReady(), { code: 'SERVICE_STOPPING' })
+    first.made[0]?.worker(0).load()
+    await first.service.load()
+    assert.deepEqual([first, replaced, called].map(workers), [1, 0, 1])
+    for (const { service } of [first, called]) await service.stop()
   })
 })

@@ -62,6 +62,21 @@ describe('infra/queries', () => {
   })
 })
 
+describe('the alert of refused messages', () => {
+  const check = openKusto()
+
+  it.each(['infra/function-alerts.bicep', 'infra/container-apps/container-alerts.bicep'])(
+    'looks for lines that are written (%s)',
+    file => {
+      const [, query = ''] = /name: 'refused-messages'.*?query: '''\n(.*?)'''/s.exec(read(file)) ?? []
+      if (file === 'infra/function-alerts.bicep') assert.deepEqual(check(query), []) // the parser knows its tables
+      const texts = matches(query, /(?:contains|has) "([^"]+)"/g)
+      assert.equal(texts.length, 5)
+      for (const each of texts) assert.ok(sources.includes(each), each)
+    },
+  )
+})
+
 describe('infra/workbook/scoring.json', () => {
   const workbook = JSON.parse(read('infra/workbook/scoring.json')) as {
     version: string

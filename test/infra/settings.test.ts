@@ -17,6 +17,7 @@ const settings = new Set(
 /** Why a setting is left at its default where it is deployed. */
 const leftAtDefault: Readonly<Record<string, string>> = {
   AZURE_FUNCTIONS_ENVIRONMENT: 'Production is the default; the image sets it',
+  AzureWebJobsServiceBus: 'a connection string would be a shared key',
   AzureWebJobsStorage: 'a connection string would be a shared key',
   AzureWebJobsStorage__accountName: 'URLs are right in every cloud',
   FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: 'the default of the host',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { setImmediate as turn } from 'node:timers/promises'
 import * as fc from 'fast-check'
-import { describe, it } from 'vitest'
+import { describe, it, vi } from 'vitest'
 import { BodyMemory, holdBody, isShared, leadBefore, type TakenMemory } from '../../src/scheduling/body-memory.ts'
 import { ByteBudget } from '../../src/scheduling/byte-budget.ts'
 
@@ -40,6 +41,15 @@ describe('BodyMemory', () => {
     assert.equal((memory.take(100_000) as TakenMemory).bytes.buffer, first.bytes.buffer)
   })
 
+  it('refuses to hold a body that was given up: another one may be in its memory', () => {
+    const memory = new BodyMemory(unlimited)
+    const { bytes, hold } = memory.take(100_000) as TakenMemory
+    hold.release()
+    assert.throws(() => holdBody(bytes), /given up/)
+    const [one, other] = [memory.take(100_000), memory.take(100_000)] as TakenMemory[]
+    assert.notEqual(one?.bytes.buffer, other?.bytes.buffer)
+  })
+
   it('gives no memory beyond 64 MiB, and again when some is free, also for bodies of another size', () => {
     const memory = new BodyMemory(unlimited)
     const taken: TakenMemory[] = []
@@ -49,6 +59,19 @@ describe('BodyMemory', () => {
     taken[0]?.hold.release()
     assert.ok(memory.take(100_000))
     assert.equal(memory.take(mebibyte - 1), undefined)
+  })
+
+  it('gives up what a burst needed, although smaller loads go on, and all of it after them', async () => {
+    const memory = new BodyMemory(unlimited, undefined, 10)
+    const burst = Array.from({ length: 10 }, () => memory.take(100_000) as TakenMemory)
+    for (const { hold } of burst) hold.release()
+    const block = memory.bytes / burst.length
+    while (memory.bytes > block) {
+      ;(memory.take(100_000) as TakenMemory).hold.release()
+      await turn()
+    }
+    assert.equal(memory.heldBytes, 0)
+    await vi.waitFor(() => assert.equal(memory.bytes, 0))
   })
 
   it('gives no more than requests may hold', () => {

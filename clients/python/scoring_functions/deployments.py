@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,8 @@ def update(
         if not found:
             raise WorkspaceException(f'there is no service "{name}" in {workspace.name}')
         before = dict(found[0])
+        if "deployments" in before and (models is not None or inference_config is not None):
+            raise WorkspaceException(f"{name} has several deployments; add one or replace one with create_deployment")
         if inference_config is not None:
             before = {key: value for key, value in before.items() if key not in ("entryScript", "schema")}
         definition = change_definition({**before, **parts, **({} if placed is None else {"models": placed})}, parameters)
@@ -66,6 +68,96 @@ def update(
             ensure_keys(workspace, name, {})
         if workspace.service_registry.put(name, definition, files, found[1]):
             return  # else another program has changed it: its change is kept, and ours added
+    raise WorkspaceException(f'the service "{name}" is being changed by others again and again; try again')
+
+
+def put_deployment(
+    workspace: Workspace, service: str, name: str, models: Sequence[Model], mirror: int | None, current: str
+) -> None:
+    """Adds or replaces a deployment. A service that had none goes on with what it served, as a deployment with all requests."""
+    if not models:
+        raise WorkspaceException("models: a deployment has a model")
+    placed = place_models(workspace, service, models)
+    newest = workspace.model_registry.get(service)
+
+    def add(definition: dict[str, Any]) -> dict[str, Any]:
+        before = definition.get("deployments")
+        if before is None:
+            if name == current:
+                raise WorkspaceException(f'"{name}" is what the deployment is called that there is; choose another name')
+            own = {"models": definition["models"]} if "models" in definition else {"version": newest.version if newest else None}
+            before = {current: {"weight": 100, **own}}
+        deployment = {"weight": 0, **before.get(name, {}), "models": placed, **({} if mirror is None else {"mirror": mirror})}
+        deployment.pop("version", None)
+        return {**definition, "deployments": {**before, name: deployment}}
+
+    _edit(workspace, service, add)
+
+
+def delete_deployment(workspace: Workspace, service: str, name: str) -> None:
+    def remove(definition: dict[str, Any]) -> dict[str, Any]:
+        known = dict(_require_deployments(definition, [name]))
+        weight = known.pop(name).get("weight", 0)
+        if weight != 0:
+            raise WorkspaceException(f"{name} answers {weight} percent of the requests; give them to another one first")
+        return {**definition, "deployments": known}
+
+    _edit(workspace, service, remove)
+
+
+def set_traffic(
+    workspace: Workspace,
+    service: str,
+    weights: Mapping[str, int] | None,
+    mirror: Mapping[str, int],
+    sticky_header: str | None,
+) -> None:
+    _check_percents("weights", weights or {})
+    _check_percents("mirror", mirror)
+    if weights is not None and sum(weights.values()) != 100:
+        raise WorkspaceException(f"weights: must add to 100, not {sum(weights.values())}")
+
+    def change(definition: dict[str, Any]) -> dict[str, Any]:
+        known = _require_deployments(definition, [*(weights or {}), *mirror])
+        changed = {
+            name: {
+                **deployment,
+                **({} if weights is None else {"weight": weights.get(name, 0)}),
+                **({"mirror": mirror[name]} if name in mirror else {}),
+            }
+            for name, deployment in known.items()
+        }
+        traffic = definition.get("traffic", {}) if sticky_header is None else {"stickyHeader": sticky_header} if sticky_header else {}
+        others = {key: value for key, value in definition.items() if key != "traffic"}
+        return {**others, "deployments": changed, **({"traffic": traffic} if traffic else {})}
+
+    _edit(workspace, service, change)
+
+
+def _check_percents(what: str, percents: Mapping[str, int]) -> None:
+    for name, percent in percents.items():
+        if isinstance(percent, bool) or not isinstance(percent, int) or not 0 <= percent <= 100:
+            raise WorkspaceException(f"{what}: {name}: must be a whole number from 0 to 100, not {percent!r}")
+
+
+def _require_deployments(definition: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, dict[str, Any]]:
+    known: Mapping[str, dict[str, Any]] | None = definition.get("deployments")
+    if known is None:
+        raise WorkspaceException("the service has one deployment only; add another one with create_deployment")
+    for name in names:
+        if name not in known:
+            raise WorkspaceException(f'there is no deployment "{name}"; there are: {", ".join(known)}')
+    return known
+
+
+def _edit(workspace: Workspace, name: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """When another program has changed the service meanwhile, that change is kept and ours added."""
+    for _ in range(_MAX_CONFLICTS):
+        found = workspace.service_registry.get(name)
+        if not found:
+            raise WorkspaceException(f'there is no service "{name}" in {workspace.name}')
+        if workspace.service_registry.put(name, change(found[0]), {}, found[1]):
+            return
     raise WorkspaceException(f'the service "{name}" is being changed by others again and again; try again')
 
 
@@ -85,6 +177,7 @@ def place_models(workspace: Workspace, service: str, models: Sequence[Model]) ->
     first = models[0]
     if len(models) == 1 and first.name == service:
         return _find_graphs(first.record, f"{first.version}/", first.name)
+    _find_all_graphs(models, "")  # says what is wrong before anything is written
     copies = ",".join(model.id for model in models)
     registry = workspace.model_registry
     known = [record for record in registry.list(service) if record.properties.get(COPIES) == copies]
@@ -97,10 +190,24 @@ def place_models(workspace: Workspace, service: str, models: Sequence[Model]) ->
             for file in model.record.files
         }
         version = registry.register(service, contents, f"models of the service {service}", None, {COPIES: copies}).version
+    return _find_all_graphs(models, f"{version}/")
+
+
+def _find_all_graphs(models: Sequence[Model], folder: str) -> dict[str, Any]:
     graphs: dict[str, Any] = {}
     for model in models:
-        graphs.update(_find_graphs(model.record, f"{version}/{model.name}/{model.version}/", model.name))
+        _add_graphs(graphs, _find_graphs(model.record, f"{folder}{model.name}/{model.version}/", model.name))
     return graphs
+
+
+def _add_graphs(graphs: dict[str, Any], added: Mapping[str, Any]) -> None:
+    for name, graph in added.items():
+        if name in graphs:  # a script could not tell them apart
+            raise WorkspaceException(
+                f'models: {graphs[name]["path"]} and {graph["path"]} are both called "{name}" in the service; '
+                "give the models or files other names"
+            )
+        graphs[name] = graph
 
 
 def change_definition(definition: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,7 +290,8 @@ def _find_graphs(record: ModelRecord, folder: str, alias: str) -> dict[str, Any]
         raise WorkspaceException(
             f"{record.name}:{record.version} has no .onnx file, only {has}; guide/models.md shows how to export one"
         )
-    named = {alias: graphs[0]} if len(graphs) == 1 else {re.sub(r"^.*/|\.onnx$", "", file.path, flags=re.I): file for file in graphs}
-    return {
-        name: {"path": folder + file.path, **({"sha256": file.sha256} if file.sha256 else {})} for name, file in named.items()
-    }
+    found: dict[str, Any] = {}
+    for file in graphs:
+        name = alias if len(graphs) == 1 else re.sub(r"^.*/|\.onnx$", "", file.path, flags=re.I)
+        _add_graphs(found, {name: {"path": folder + file.path, **({"sha256": file.sha256} if file.sha256 else {})}})
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -59,7 +60,12 @@ class FolderFiles:
     def list(self, prefix: str) -> dict[str, int]:
         start = self._root / prefix.rpartition("/")[0]
         found: dict[str, int] = {}
+        seen: set[str] = set()  # links may form a circle
         for folder, folders, names in os.walk(start, followlinks=True):
+            if (own := os.path.realpath(folder)) in seen:
+                folders.clear()
+                continue
+            seen.add(own)
             folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "node_modules")
             for name in names:
                 if name.startswith(".") and name != RESERVATION:
@@ -87,7 +93,7 @@ class FolderFiles:
         place = self._root / path
         fresh = self._write(place, content)
         try:
-            os.link(fresh, place)
+            _link_or_copy(fresh, place)
             return True
         except FileExistsError:
             return False
@@ -96,7 +102,7 @@ class FolderFiles:
 
     def replace(self, path: str, text: str, version: str) -> bool:
         place = self._root / path
-        with _lock(place.parent / f".{place.name}.lock"):
+        with file_lock(place):
             try:
                 if _version(place.stat()) != version:
                     return False
@@ -132,12 +138,24 @@ class FolderFiles:
         return fresh
 
 
+def _link_or_copy(fresh: Path, place: Path) -> None:
+    try:
+        os.link(fresh, place)
+    except FileExistsError:
+        raise
+    except OSError:  # the file system has no links
+        with open(fresh, "rb") as source, open(place, "xb") as target:
+            shutil.copyfileobj(source, target)
+
+
 def _version(stat: os.stat_result) -> str:
     return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
 
 
 @contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
+def file_lock(place: Path) -> Iterator[None]:
+    """Changes a file while no other process does that asks for the same lock, such as the app."""
+    path = place.parent / f".{place.name}.lock"
     while True:
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))

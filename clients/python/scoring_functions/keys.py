@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .errors import WorkspaceException
+from .files import file_lock
 
 TYPES = ("primary", "secondary")
 
@@ -31,10 +32,13 @@ class KeyFile:
         return value if isinstance(value, str) else None
 
     def write(self, service: str, key_type: str, value: str) -> None:
-        content = self._content()
-        pair = content.get(service) or {each: make_key() for each in TYPES}
-        content[service] = {**pair, key_type: value}
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        with file_lock(self._path):
+            content = self._content()
+            pair = content.get(service) or {each: make_key() for each in TYPES}
+            self._replace({**content, service: {**pair, key_type: value}})
+
+    def _replace(self, content: dict[str, Any]) -> None:
         fresh = self._path.with_name(f"{self._path.name}.{os.getpid()}.new")
         descriptor = os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import mmap
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,6 +19,7 @@ RECORD = "version.json"
 _MODEL_NAME = re.compile(r"^[A-Za-z0-9][-\w.]{0,254}$", re.ASCII)
 _SERVICE_NAME = re.compile(r"^[a-z]([-a-z0-9]{1,30}[a-z0-9])$")
 _VERSION = re.compile(r"^(0|[1-9]\d{0,14})$")
+_NOT_IN_PATHS = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f-\x9f]')
 _MAX_CONFLICTS = 100
 #: Property of a version that was made for a service: the models that it holds, e.g. ``sklearn-iris:2``.
 COPIES = "copies"
@@ -63,6 +64,7 @@ class ModelRegistry:
     ) -> ModelRecord:
         """Writes the files of the next version first, and then the record that makes it exist."""
         _check_model_name(name)
+        _check_paths(contents)
         labels = [_labels("tags", tags), _labels("properties", properties)]
         version = self._reserve(name)
         folder = f"{name}/{version}/"
@@ -74,7 +76,9 @@ class ModelRegistry:
         except BaseException:
             if self._files.read_text(folder + RECORD) is None:
                 for path in self._files.list(folder):
-                    self._files.remove(path)
+                    if path != folder + RESERVATION:
+                        self._files.remove(path)
+                self._files.remove(folder + RESERVATION)  # last, so that a part of a version is never taken for one
             raise
         self._files.remove(folder + RESERVATION)
         return record
@@ -118,7 +122,8 @@ class ModelRegistry:
         place = f"{name}/{version}/{RECORD}"
         for _ in range(_MAX_CONFLICTS):
             found = self._files.read_text(place)
-            record = found and _decode(name, version, found[0])
+            content = _parse_record(found[0]) if found else None
+            record = None if content is None else _decode(name, version, content)
             if not found or not record:
                 raise WorkspaceException(f"there is no registered version {version} of the model {name}")
             changed = ModelRecord(
@@ -169,19 +174,30 @@ class ModelRegistry:
 
     def _write(self, folder: str, path: str, content: Content) -> ModelFile:
         digest, size = hashlib.sha256(), 0
-        for piece in content():
-            digest.update(piece)
-            size += len(piece)
-        if not self._files.create(folder + path, content):
+
+        def measured() -> Iterator[bytes]:
+            nonlocal digest, size
+            digest, size = hashlib.sha256(), 0  # a storage may begin again
+            for piece in content():
+                digest.update(piece)
+                size += len(piece)
+                yield piece
+
+        if not self._files.create(folder + path, measured):
             raise WorkspaceException(f"{folder}{path} was written by another process meanwhile")
         return ModelFile(path, size, digest.hexdigest())
 
     def _describe(self, name: str, version: int, files: dict[str, int]) -> ModelRecord | None:
         if RECORD in files:
             found = self._files.read_text(f"{name}/{version}/{RECORD}")
-            return _decode(name, version, found[0]) if found else None
-        if RESERVATION in files:
+            content = _parse_record(found[0]) if found else None
+            if content is not None:
+                return _decode(name, version, content)
+        elif RESERVATION in files:
             return None  # it is not finished
+        files = {path: size for path, size in files.items() if path not in (RECORD, RESERVATION)}
+        if not files:
+            return None
         return ModelRecord(name, version, None, files=tuple(ModelFile(path, size) for path, size in files.items()))
 
     def _create(self, path: str, text: str) -> bool:
@@ -205,7 +221,9 @@ class ServiceRegistry:
         if not found:
             return None
         text, version = found
-        definition = json.loads(text.lstrip("\ufeff"))
+        definition = _parse_object(text)
+        if definition is None:
+            raise WorkspaceException(f"{name}/service.json is not a JSON object")
         return definition, version, hashlib.sha256(text.encode()).hexdigest()
 
     def put(self, name: str, definition: dict[str, Any], files: Mapping[str, bytes], version: str | None) -> bool:
@@ -311,6 +329,23 @@ def _check_model_name(name: str) -> None:
         )
 
 
+def _check_paths(paths: Iterable[str]) -> None:
+    """As the app does: names that every file system and Blob storage take, and none that means something else here."""
+    lower: set[str] = set()
+    for path in paths:
+        if path == RECORD:
+            raise WorkspaceException(f"{path} is the name of the record of a version; rename the file")
+        parts = path.split("/")
+        if any(part == "" or part.startswith(".") or part[-1] in " ." for part in parts) or _NOT_IN_PATHS.search(path) or len(path) > 512:
+            raise WorkspaceException(
+                f"{path!r} is no path of a file in a version: parts do not begin with a dot or end with a dot or space, have none "
+                'of \\ : * ? " < > | and no control characters, and all are 512 characters at most'
+            )
+        if path.lower() in lower:
+            raise WorkspaceException(f"{path!r} differs from another file by case only")
+        lower.add(path.lower())
+
+
 def _labels(kind: str, labels: Mapping[str, str] | None) -> dict[str, str]:
     for name, value in (labels or {}).items():
         if not isinstance(name, str) or not isinstance(value, str):
@@ -331,8 +366,23 @@ def _encode(record: ModelRecord, deleted_at: str | None = None) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def _decode(name: str, version: int, text: str) -> ModelRecord | None:
-    content = json.loads(text)
+def _parse_object(text: str) -> dict[str, Any] | None:
+    try:
+        content = json.loads(text.lstrip("\ufeff"))
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _parse_record(text: str) -> dict[str, Any] | None:
+    """None when the text is no record, but a file of the owner."""
+    content = _parse_object(text)
+    if content is None or not isinstance(content.get("createdAt"), str) or not isinstance(content.get("files"), list):
+        return None
+    return content
+
+
+def _decode(name: str, version: int, content: Mapping[str, Any]) -> ModelRecord | None:
     if content.get("deletedAt") is not None:
         return None
     files = tuple(ModelFile(file["path"], file["bytes"], file.get("sha256")) for file in content["files"])
@@ -359,7 +409,7 @@ def _pinned_versions(text: str) -> set[int]:
             for name, each in value.items():
                 visit(each, name)
 
-    definition = json.loads(text.lstrip("\ufeff"))
+    definition = _parse_object(text) or {}
     visit(definition.get("models"), "")
     visit(definition.get("deployments"), "")
     return found

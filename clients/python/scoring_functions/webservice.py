@@ -271,6 +271,43 @@ class Webservice:
     def add_properties(self, properties: Mapping[str, str]) -> None:
         self.update(properties=properties)
 
+    @property
+    def deployments(self) -> dict[str, dict[str, int]]:
+        """The deployments that share the requests, with their ``weight`` and ``mirror``; empty: there is but one."""
+        found = self._definition.get("deployments", {})
+        return {name: {key: int(each.get(key, 0)) for key in ("weight", "mirror")} for name, each in found.items()}
+
+    def create_deployment(self, name: str, models: Sequence[Model], mirror: int | None = None, current: str = "blue") -> None:
+        """
+        Adds a deployment of other models beside those that there are, or replaces one. It answers nothing yet.
+
+        mirror: percent of the requests that it gets copies of; its answers are compared and counted, and not sent.
+        current: what the deployment that there is shall be called, where the service has none by name.
+        """
+        deployments.put_deployment(self.workspace, self.name, name, models, mirror, current)
+        self.update_deployment_state()
+
+    def delete_deployment(self, name: str) -> None:
+        """Removes a deployment that gets no requests."""
+        deployments.delete_deployment(self.workspace, self.name, name)
+        self.update_deployment_state()
+
+    def set_traffic(
+        self,
+        weights: Mapping[str, int] | None = None,
+        mirror: Mapping[str, int] | None = None,
+        sticky_header: str | None = None,
+    ) -> None:
+        """
+        Changes who answers how many requests, without a restart.
+
+        weights: percent by deployment, together 100; those that are left out get none.
+        mirror: percent of the requests of the others that a deployment gets copies of.
+        sticky_header: requests with the same value of it go to the same deployment; "": no longer.
+        """
+        deployments.set_traffic(self.workspace, self.name, weights, mirror or {}, sticky_header)
+        self.update_deployment_state()
+
     def delete(self) -> None:
         """Deletes the service; its models stay registered."""
         deployments.delete(self.workspace, self.name)

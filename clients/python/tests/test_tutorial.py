@@ -4,8 +4,11 @@ import json
 import os
 import tempfile
 import unittest
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import requests
 from scoring_functions import (
     AciWebservice,
     AksWebservice,
@@ -20,6 +23,9 @@ from scoring_functions import (
     Workspace,
     WorkspaceException,
 )
+from scoring_functions.files import FolderFiles
+from scoring_functions.keys import KeyFile
+from scoring_functions.registry import ModelRegistry
 
 PROJECT = os.environ["SCORING_TEST_PROJECT"]
 URL = os.environ["SCORING_TEST_URL"]
@@ -135,6 +141,38 @@ class Tutorial(unittest.TestCase):
             failed.wait()
         self.assertEqual(ended.exception.job["error"]["code"], "ERROR_THRESHOLD_EXCEEDED")
 
+    def test_shares_requests_between_deployments(self) -> None:
+        ws = open_workspace()
+        models = [
+            Model.register(ws, str(SAMPLES / "diabetes/1/model.onnx"), "py-shared", description=f"try {index}") for index in (1, 2)
+        ]
+        config = AciWebservice.deploy_configuration(auth_enabled=False)
+        service = Model.deploy(ws, "py-traffic", models[:1], InferenceConfig(), config)
+        service.wait_for_deployment()
+        with self.assertRaisesRegex(WorkspaceException, "has one deployment only; add another one with create_deployment"):
+            service.set_traffic({"blue": 100})
+        service.create_deployment("green", models[1:], mirror=10)
+        self.assertEqual(service.deployments, {"blue": {"weight": 100, "mirror": 0}, "green": {"weight": 0, "mirror": 10}})
+        service.set_traffic({"green": 100}, mirror={"green": 0}, sticky_header="x-user")
+        service.wait_for_deployment()
+        self.assertEqual(service.deployments, {"blue": {"weight": 0, "mirror": 0}, "green": {"weight": 100, "mirror": 0}})
+        answer = requests.post(service.scoring_uri, json=DIABETES, timeout=60)
+        self.assertEqual((answer.headers["azureml-model-deployment"], answer.json()), ("green", SCORES))
+        for weights, message in (
+            ({"green": 90}, "weights: must add to 100, not 90"),
+            ({"green": 100, "red": 0}, 'there is no deployment "red"; there are: blue, green'),
+            ({"green": 100.0}, "weights: green: must be a whole number from 0 to 100, not 100.0"),
+        ):
+            with self.subTest(message), self.assertRaisesRegex(WorkspaceException, message):
+                service.set_traffic(weights)  # type: ignore[arg-type]
+        with self.assertRaisesRegex(WorkspaceException, "green answers 100 percent of the requests"):
+            service.delete_deployment("green")
+        with self.assertRaisesRegex(WorkspaceException, "has several deployments; add one or replace one with create_deployment"):
+            service.update(models=models[:1])
+        service.delete_deployment("blue")
+        self.assertEqual(list(service.deployments), ["green"])
+        service.delete()
+
 
 class Mistakes(unittest.TestCase):
     def test_say_what_to_do(self) -> None:
@@ -158,6 +196,52 @@ class Mistakes(unittest.TestCase):
             open_workspace().resource_group
         notes = AciWebservice.deploy_configuration(cpu_cores=1, memory_gb=0.5).notes
         self.assertEqual(notes, ("cpu_cores, memory_gb: the app decides the size of an instance (guide/deploy.md), not the service",))
+
+
+class Repository(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(folder.name)
+        self.files = FolderFiles(self.root)
+        self.registry = ModelRegistry(self.files)
+
+    def test_refuses_paths_that_mean_something_else_or_that_not_every_storage_has(self) -> None:
+        for path in ("version.json", "../model.onnx", "/model.onnx", "a//b", ".hidden", "a\\b", "c:model.onnx", "model.onnx ", "nul\0"):
+            with self.subTest(path), self.assertRaises(WorkspaceException):
+                self.registry.register("iris", {path: lambda: [b"one"]})
+        with self.assertRaisesRegex(WorkspaceException, "by case only"):
+            self.registry.register("iris", {"a.onnx": lambda: [b"one"], "A.onnx": lambda: [b"two"]})
+        self.assertEqual(self.files.list(""), {})
+
+    def test_removes_what_could_not_be_registered_and_keeps_a_version_json_of_the_owner(self) -> None:
+        def broken() -> Iterator[bytes]:
+            yield b"half"
+            raise OSError("gone")
+
+        with self.assertRaisesRegex(OSError, "gone"):
+            self.registry.register("iris", {"a.onnx": lambda: [b"one"], "b.onnx": broken})
+        self.assertEqual(self.files.list(""), {})
+        (self.root / "own" / "1").mkdir(parents=True)
+        (self.root / "own" / "1" / "version.json").write_text("by hand")
+        (self.root / "own" / "1" / "model.onnx").write_bytes(b"one")
+        found = self.registry.get("own", 1)
+        self.assertEqual([file.path for file in found.files if found], ["model.onnx"])
+        self.assertEqual(self.registry.register("own", {"model.onnx": lambda: [b"two"]}).version, 2)
+
+    def test_lists_a_folder_with_links_in_a_circle(self) -> None:
+        self.registry.register("iris", {"model.onnx": lambda: [b"one"]})
+        for name in ("up", "again"):
+            (self.root / "iris" / name).symlink_to("..")
+        self.assertEqual(list(self.files.list("")), ["iris/1/model.onnx", "iris/1/version.json"])
+
+    def test_loses_no_key_that_two_programs_write_at_once(self) -> None:
+        stores = [KeyFile(self.root / ".local" / "keys.json") for _ in range(2)]
+        names = [f"service-{index}" for index in range(20)]
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda at: stores[at % 2].write(names[at], "primary", f"key-{names[at]}-".ljust(40, "k")), range(20)))
+        for name in names:
+            self.assertEqual(stores[0].read(name, "primary"), f"key-{name}-".ljust(40, "k"))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,9 @@ import {
   type RepositoryFiles,
 } from '../../models/repository/repository-files.ts'
 
+/** Names of blobs that are no files in a folder: `iris/`, which tools make for an empty folder, and `iris/../model.onnx`. */
+const hasNoPlace = /^\/|\/$|\/\/|(^|[\\/])\.\.?([\\/]|$)/
+
 /** Larger files are uploaded in blocks of this size. */
 const blockBytes = 8 * 1024 * 1024
 /** Blocks of one file that are under way at a time. */
@@ -39,7 +42,8 @@ export class BlobRepositoryFiles implements RepositoryFiles {
     const files = new Map<string, FileEntry>()
     for await (const { path, bytes, etag, metadata } of this.#blobs.list(this.#container, this.#prefix + prefix)) {
       const isFolder = metadata.hdi_isfolder === 'true' // a folder of an account with a hierarchical namespace
-      if (!isFolder) files.set(path.slice(this.#prefix.length), { bytes, version: etag })
+      const own = path.slice(this.#prefix.length)
+      if (!isFolder && !hasNoPlace.test(own)) files.set(own, { bytes, version: etag })
     }
     return files
   }

@@ -52,6 +52,11 @@ export function readRepositoryAddress(location: string, storage: StorageSettings
   return { kind: 'blobs', account, ...readPath(decodeURIComponent(url.pathname.slice(1)), url.origin, name) }
 }
 
+/** Whether a location is one of blobs, right or wrong. */
+export function isContainer(location: string): boolean {
+  return /^(blob:(?!\/\/)|https?:\/\/)/i.test(location)
+}
+
 function inOwnAccount(path: string, storage: StorageSettings, name: string): RepositoryAddress {
   const account = readStorageAddress(storage)
   const own = readOwnBlobs(storage)

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseDefinition } from '../../models/definition/parse-definition.ts'
 import type { DeclaredTriggers } from '../../models/definition/plan-triggers.ts'
+import { serviceNamePattern } from '../../models/definition/service-name.ts'
 
 /**
  * Reads the triggers of all services in a folder, at once: functions are registered while the app is being loaded, which waits for
@@ -15,6 +16,7 @@ export function readDeclaredTriggers(modelsDir: string): DeclaredTriggers[] {
     return [] // the start of the app says so
   }
   return names.flatMap(service => {
+    if (!serviceNamePattern.test(service)) return [] // there will never be such a service, and its messages would become poison
     try {
       const text = readFileSync(join(modelsDir, service, 'service.json'), 'utf8')
       // Most services have no triggers, and their definition is parsed when the app starts.

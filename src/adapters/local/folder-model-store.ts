@@ -116,7 +116,7 @@ export class FolderModelStore implements ModelStore {
       if (service) service.set(path.slice(end + 1), version)
       else if (modelOfUndefined.test(path)) {
         if (!files.has(`${dirname(path)}/${recordFile}`)) undefinedServices.add(name)
-      } else if (!notImported.test(path)) shared.set(path, version)
+      } else if (!notImported.test(path) && !ofModel.test(path)) shared.set(path, version)
     }
     for (const [name, own] of services) services.set(name, withoutRegistration(own))
     return { services, shared, undefinedServices }
@@ -172,6 +172,8 @@ async function openWith(opening: Opening): Promise<ServiceSpec> {
 const modelOfUndefined = /^[^/]+\/(\d+\/)?[^/]+\.onnx$/
 /** Files beside the services that no script imports; the build writes the schema of `service.json`. */
 const notImported = /\.(onnx|md)$|^service\.schema\.json$/
+/** Weights and records of models without a service: to register one changes no service. */
+const ofModel = /^[^/]+\/\d+\/.*(?<!\.[cm]?[jt]s)$/
 
 /** @returns what is there instead of a model, so that the owner sees the wrong ending or folder */
 async function noModel(folder: string): Promise<string> {

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { constants, copyFile, link, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+import { dirname, join, resolve } from 'node:path'
 import {
   type Content,
   FileChanged,
@@ -11,14 +10,12 @@ import {
   textContent,
 } from '../../models/repository/repository-files.ts'
 import { reservationFile } from '../../models/repository/version-record.ts'
+import { withFileLock } from './file-lock.ts'
 
 /** Files that are written get their name when they are whole. */
 const unfinished = '.new-'
 /** What a process that ended has left. */
 const leftAfterMs = 24 * 3_600_000
-/** A lock is held for the time of a rename; one that is older was left by a process that ended. */
-const lockLeftAfterMs = 10_000
-const lockPollMs = 20
 
 /** A repository in a folder, such as `models/`. Links are followed; files that begin with a dot, and packages, are left out. */
 export class FolderRepositoryFiles implements RepositoryFiles {
@@ -74,7 +71,7 @@ export class FolderRepositoryFiles implements RepositoryFiles {
 
   async replace(path: string, text: string, version: string): Promise<boolean> {
     const place = this.#place(path)
-    return withLock(join(dirname(place), `.${basename(place)}.lock`), async () => {
+    return withFileLock(place, async () => {
       const found = await stat(place, { bigint: true }).catch(missing)
       if (!found || describeVersion(found) !== version) return false
       await rename(await this.#write(place, textContent(text)), place)
@@ -117,14 +114,17 @@ export class FolderRepositoryFiles implements RepositoryFiles {
     }
   }
 
-  async #walk(folder: string, found: [string, FileEntry][], depth = 0): Promise<void> {
+  /** @param above  the folders that it is in, by device and number: links may form a circle */
+  async #walk(folder: string, found: [string, FileEntry][], above: readonly string[] = []): Promise<void> {
     const entries = await readdir(join(this.location, folder), { withFileTypes: true }).catch(missing)
     for (const { name } of entries ?? []) {
       if ((name.startsWith('.') && name !== reservationFile) || name === 'node_modules') continue
       const path = folder + name
       const known = await stat(join(this.location, path), { bigint: true }).catch(missing)
-      if (known?.isDirectory() && depth < 8) await this.#walk(`${path}/`, found, depth + 1)
-      else if (known?.isFile()) found.push([path, { bytes: Number(known.size), version: describeVersion(known) }])
+      if (known?.isDirectory()) {
+        const own = `${known.dev} ${known.ino}`
+        if (!above.includes(own)) await this.#walk(`${path}/`, found, [...above, own])
+      } else if (known?.isFile()) found.push([path, { bytes: Number(known.size), version: describeVersion(known) }])
     }
   }
 }
@@ -148,27 +148,6 @@ async function removeLeft(folder: string): Promise<void> {
     if (!name.startsWith(unfinished)) continue
     const found = await stat(join(folder, name)).catch(missing)
     if (found && Date.now() - found.mtimeMs > leftAfterMs) await rm(join(folder, name), { force: true })
-  }
-}
-
-async function withLock<T>(lock: string, work: () => Promise<T>): Promise<T> {
-  for (;;) {
-    const file = await open(lock, 'wx').catch((failure: NodeJS.ErrnoException) => {
-      if (failure.code === 'EEXIST' || failure.code === 'EPERM') return undefined
-      throw failure
-    })
-    if (file) {
-      await file.close()
-      break
-    }
-    const held = await stat(lock).catch(missing)
-    if (held && Date.now() - held.mtimeMs > lockLeftAfterMs) await rm(lock, { force: true })
-    else await delay(lockPollMs)
-  }
-  try {
-    return await work()
-  } finally {
-    await rm(lock, { force: true })
   }
 }
 

@@ -5,6 +5,7 @@ import { parseKeySecretName } from '../../auth/key-names.ts'
 import type { Secret, SecretStore } from '../../auth/secret-store.ts'
 import { makeKey, minKeyLength } from '../../auth/service-key.ts'
 import { StartupError } from '../../errors.ts'
+import { withFileLock } from './file-lock.ts'
 
 /** The two keys of a service; either opens it. */
 interface KeyPair {
@@ -61,11 +62,25 @@ export class KeyFile implements SecretStore {
   /** @param edit  changes the keys; returns whether there is something to write */
   #change(edit: (keys: Map<string, KeyPair>) => boolean): Promise<void> {
     const change = this.#lastChange.then(async () => {
-      const keys = await this.#read()
-      if (edit(keys)) await this.#write(keys)
+      if (!edit(await this.#read())) return
+      await this.#locked(async () => {
+        const keys = await this.#read()
+        if (edit(keys)) await this.#write(keys)
+      })
     })
     this.#lastChange = change.catch(() => {})
     return change
+  }
+
+  /** Other processes make keys too: the app, and programs that deploy. */
+  async #locked(change: () => Promise<void>): Promise<void> {
+    try {
+      await mkdir(dirname(this.#path), { recursive: true })
+      await withFileLock(this.#path, change)
+    } catch (cause) {
+      if (cause instanceof StartupError) throw cause
+      throw new StartupError(`${this.#path} cannot be written: ${(cause as Error).message}`)
+    }
   }
 
   async #read(): Promise<Map<string, KeyPair>> {
@@ -100,14 +115,9 @@ export class KeyFile implements SecretStore {
   /** Replaces the file in one step, so that no reader sees half of it. */
   async #write(keys: ReadonlyMap<string, KeyPair>): Promise<void> {
     const fresh = `${this.#path}.${process.pid}.new`
-    try {
-      await mkdir(dirname(this.#path), { recursive: true })
-      await writeFile(fresh, `${JSON.stringify(Object.fromEntries(keys), null, 2)}\n`, { mode: 0o600 })
-      await chmod(fresh, 0o600)
-      await rename(fresh, this.#path)
-    } catch (cause) {
-      throw new StartupError(`${this.#path} cannot be written: ${(cause as Error).message}`)
-    }
+    await writeFile(fresh, `${JSON.stringify(Object.fromEntries(keys), null, 2)}\n`, { mode: 0o600 })
+    await chmod(fresh, 0o600)
+    await rename(fresh, this.#path)
   }
 }
 

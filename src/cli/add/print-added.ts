@@ -39,7 +39,7 @@ export function printAdded(added: Added): void {
   const next = [
     ...(sample ? [[`npx scoring score ${service}`, 'score the sample']] : []),
     [`npx scoring check ${service}`, 'see whether it can be deployed'],
-    ['npx scoring start', 'serve it on this machine; an app that runs already loads it by itself'],
+    ['npx scoring start', 'serve it on this machine; a running app loads it by itself'],
     [`npx scoring keys show ${service}`, 'show the keys that callers send'],
   ]
   console.log(`\nNext:\n${formatTable(next, terminal, { indent: 2 })}`)

@@ -3,6 +3,7 @@ import { countProblems, type Finding, formatFindingTable } from '../finding.ts'
 import { openProject, type ProjectOptions } from '../project.ts'
 import { listServiceNames } from '../service-names.ts'
 import { displayWidth, openTerminal } from '../terminal.ts'
+import { UsageError } from '../usage-error.ts'
 import { checkProject } from './check-project.ts'
 import { checkService, type ServiceCheck } from './check-service.ts'
 import { checkTypes } from './check-types.ts'
@@ -22,6 +23,12 @@ export interface CheckOptions extends ProjectOptions {
  */
 export async function checkServices(names: readonly string[], options: CheckOptions): Promise<boolean> {
   const project = openProject(options)
+  if (project.container !== undefined && options.models === undefined) {
+    const copied = 'name the folder whose files you put there with --models'
+    throw new UsageError(
+      `SCORING_MODELS is ${JSON.stringify(project.container)}, and this command reads a folder: ${copied}`,
+    )
+  }
   const chosen = await listServiceNames(project.modelsDir, names)
   const types = checkTypes(project.root)
   const terminal = openTerminal()

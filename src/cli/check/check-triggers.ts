@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readDeclaredTriggers } from '../../adapters/local/declared-triggers.ts'
-import { planTriggers, type ServiceTrigger } from '../../models/definition/plan-triggers.ts'
-import { connectionSettings } from '../../models/definition/triggers.ts'
+import { type DeclaredTriggers, planTriggers, type ServiceTrigger } from '../../models/definition/plan-triggers.ts'
+import { connectionSettings, refuseElsewhere, unservedElsewhere } from '../../models/definition/triggers.ts'
 import { error, type Finding, ok, warning } from '../finding.ts'
 import type { Project } from '../project.ts'
 
 /** Checks the triggers of all services together; what is wrong within one `service.json` is said with that service. */
-export function checkTriggers({ root, modelsDir, environment }: Project): Finding[] {
+export function checkTriggers({ root, modelsDir, environment, container }: Project): Finding[] {
   const declared = readDeclaredTriggers(modelsDir)
+  if (container !== undefined) return declared.flatMap(checkElsewhere)
   const { runs, refused, authLevel } = planTriggers(declared)
   const others = declared.filter(({ triggers }) => triggers.http.authLevel !== authLevel).map(({ service }) => service)
   return [
@@ -27,6 +28,14 @@ export function checkTriggers({ root, modelsDir, environment }: Project): Findin
         ]),
     ...(runs.length > 0 ? [ok('triggers', runs.map(describeTrigger).join('; '))] : []),
   ]
+}
+
+/** The app reads its services in a container, when functions are registered already. */
+function checkElsewhere({ service, triggers }: DeclaredTriggers): Finding[] {
+  const refusal = refuseElsewhere(triggers)
+  return [...(refusal === undefined ? [] : [refusal]), ...unservedElsewhere(triggers)].map(fault =>
+    error('triggers', `${service}/service.json: ${fault}`),
+  )
 }
 
 function describeTrigger({ service, kind, input, output }: ServiceTrigger): string {

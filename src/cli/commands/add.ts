@@ -10,9 +10,9 @@ interface Options extends AddOptions {
 
 export function addCommand(): Command {
   return addProjectOptions(new Command('add'))
-    .summary('make a service of an ONNX model')
+    .summary('make a service from an ONNX model')
     .description(
-      'Make a service of an ONNX model: copies it to models/<name>/1/ with its weights, and writes service.json and a sample that scores. A service that exists gets the next version. The model is tried first; where it cannot be served, nothing is written.',
+      'Make a service from an ONNX model: copies it to models/<name>/1/ with its weights, and writes service.json and a sample that scores. A service that exists gets the next version. The model is tried first; where it cannot be served, nothing is written.',
     )
     .argument('<model>', 'the .onnx file, or a folder that MLflow wrote with an ONNX model')
     .option('-n, --name <name>', 'name of the service (default: from the name of the file)')
@@ -24,7 +24,7 @@ export function addCommand(): Command {
       'after',
       describeExamples([
         ['scoring add churn.onnx', 'the service churn'],
-        ['scoring add churn.onnx', 'once more, after a training: version 2'],
+        ['scoring add churn.onnx', 'again, after retraining: version 2'],
         ['scoring add model.onnx --name churn --script', 'with score.ts to change'],
         ['scoring add mlruns/0/abc/artifacts/model', 'a model that MLflow logged'],
       ]),

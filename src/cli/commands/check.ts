@@ -6,13 +6,13 @@ import { addProjectOptions } from '../project.ts'
 
 export function checkCommand(): Command {
   return addProjectOptions(new Command('check'))
-    .summary('find what is wrong before a deploy')
+    .summary('find mistakes before a deployment')
     .description(
-      'Check services before a deploy: service.json, models and versions, loading, micro-batching and why, the sample, scripts and their types, OpenAPI documents, settings. The exit code is 1 where there is an error.',
+      'Check services before a deployment: service.json, models and versions, loading, micro-batching and why, the sample, scripts and their types, OpenAPI documents, settings. The exit code is 1 where there is an error.',
     )
     .argument('[service...]', 'services to check (default: all)')
-    .option('--strict', 'exit code 1 for a warning too')
-    .option('--verbose', 'list all that was checked, as for services that are named')
+    .option('--strict', 'exit with 1 for a warning too')
+    .option('--verbose', 'list all that was checked, as it is for named services')
     .option('--json', 'print the findings as JSON')
     .addHelpText(
       'after',

@@ -30,18 +30,19 @@ export function jobsCommand(): Command {
 function submitCommand(): Command {
   return addWorkspaceOptions(new Command('submit'))
     .summary('submit a job')
-    .description('Submit a job: a file of this machine, which is uploaded, or a blob. Prints the id of the job.')
+    .description('Submit a job: a file on this machine, which is uploaded, or a blob. Prints the id of the job.')
     .argument('<service>', 'the service')
     .argument('[file]', 'CSV, JSON Lines, JSON or Parquet; text may be gzipped')
     .option('--blob <container/path>', "a blob of the app's storage account in place of a file")
     .option('--input-url <url>', 'a blob elsewhere, with a shared access signature')
     .option('--id <id>', 'id of the job: the same id with the same content is the same job (default: a new one)')
     .option('--output <container/path>', 'blob of the results (default: jobs/<service>/<id>/predictions.jsonl)')
-    .addOption(new Option('--format <format>', 'of the results').choices(['jsonl', 'csv']))
+    .addOption(new Option('--format <format>', 'format of the results').choices(['jsonl', 'csv']))
+    .option('--include <names>', 'columns of a CSV that are copied to the results, e.g. id')
     .option('--columns <names>', 'the columns that make a row, e.g. age,income')
     .option('--no-header', 'the first line of the CSV file is a row, not the names of the columns')
     .option('--mini-batch-size <rows>', 'rows per chunk', readWhole(1))
-    .option('--error-threshold <rows>', 'most failed rows; -1: any number', readWhole(-1))
+    .option('--error-threshold <rows>', 'the job fails when more rows fail; -1: any number may', readWhole(-1))
     .option('--max-retries <count>', 'retries of a row after failures that it did not cause', readWhole(0))
     .option('-w, --watch', 'show the progress until the job has ended')
     .addHelpText(
@@ -61,7 +62,7 @@ function listCommand(): Command {
     .summary('list the jobs of a service')
     .description('List the jobs of a service, newest first.')
     .argument('<service>', 'the service')
-    .option('-n, --limit <count>', 'most jobs that are listed', readWhole(1), 20)
+    .option('-n, --limit <count>', 'most jobs to list', readWhole(1), 20)
     .addHelpText('after', describeExamples([['scoring jobs list churn', 'the last 20']]))
     .action((name: string, options: WorkspaceOptions & { limit: number }) =>
       withJobs(({ listJobs }) => listJobs(name, options)),

@@ -21,7 +21,7 @@ export function scoreCommand(): Command {
     .option('--no-header', 'the first line of the CSV file is a row, not the names of the columns')
     .option(
       '--url <address>',
-      'ask an app that runs, e.g. http://localhost:7071, with the local key or the one in SCORING_KEY',
+      'ask a running app, e.g. http://localhost:7071, with the local key or the one in SCORING_KEY',
     )
     .option('--json', 'print JSON in a terminal too')
     .option('--time', 'say how long it took')

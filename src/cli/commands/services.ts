@@ -61,9 +61,9 @@ function deleteCommand(): Command {
 
 export function deployCommand(): Command {
   return addWorkspaceOptions(new Command('deploy'))
-    .summary('make or change a service of models')
+    .summary('make a service from models, or change one')
     .description(
-      'Make a service of registered models, or change what is named of one that exists; then wait until the app serves it.',
+      'Make a service from registered models. Of a service that exists, only what is named is changed. Waits until the app serves it.',
     )
     .argument('<service>', 'the service')
     .option(
@@ -77,11 +77,8 @@ export function deployCommand(): Command {
     .addOption(new Option('--auth <mode>', 'who may call it').choices(['key', 'none']))
     .option('-t, --tag <name=value>', 'a tag; may be repeated', readLabel)
     .option('--description <text>', 'one sentence for people')
-    .option('--timeout-ms <ms>', 'milliseconds from the arrival of a request to its answer', readWhole(1))
-    .option(
-      '--deployment <name>',
-      'add these models as a deployment beside those that there are; "scoring traffic" gives it requests',
-    )
+    .option('--timeout-ms <ms>', 'time limit of a request in milliseconds', readWhole(1))
+    .option('--deployment <name>', 'add these models as another deployment; "scoring traffic" gives it requests')
     .option('--overwrite', 'replace a service of that name as a whole')
     .option('--no-wait', 'do not wait until it is served')
     .addHelpText(
@@ -105,7 +102,7 @@ export function trafficCommand(): Command {
     .summary('share the requests of a service')
     .description('Show the deployments of a service, or change which percentage of the requests each of them answers.')
     .argument('<service>', 'the service')
-    .argument('[name=percent...]', 'together 100; those that are left out get none')
+    .argument('[name=percent...]', 'shares that add to 100; a deployment without one gets none')
     .option(
       '--mirror <name=percent>',
       'copies of requests for a deployment; its answers are compared, and not sent',
@@ -113,7 +110,7 @@ export function trafficCommand(): Command {
     )
     .option(
       '--sticky-header <name>',
-      'requests with the same value of this header go to the same deployment; off: no longer',
+      'requests with the same value of this header go to the same deployment; "off" ends that',
     )
     .option('--delete <name>', 'delete a deployment that gets no requests')
     .addHelpText(

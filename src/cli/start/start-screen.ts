@@ -19,6 +19,8 @@ export interface StartFacts {
   /** One sentence about storage. */
   readonly storage: string
   readonly isWatching: boolean
+  /** Whether the app shows everybody which services there are. */
+  readonly isDevelopment: boolean
   /** Port of the inspector; 0: Node.js has said which; undefined: none. */
   readonly inspectPort?: number | undefined
   /** A request to try; undefined when no service can show one. */
@@ -81,7 +83,13 @@ const wrap = (lines: string[], { width }: Terminal) => lines.flatMap(line => wra
 
 function describeServices(facts: StartFacts, terminal: Terminal): string[] {
   const all = Object.entries(facts.services)
-  if (all.length === 0) return ['/health/ready lists services in Development only.']
+  if (all.length === 0)
+    return facts.isDevelopment
+      ? wrap(
+          ['No service yet. One that is deployed, or made with "npx scoring add model.onnx", is served at once.'],
+          terminal,
+        )
+      : ['/health/ready lists services in Development only.']
   const { rows, isStacked, detailWidth } = layOut(facts, terminal)
   const cells = rows.map(({ name, version, status, details, reason }) => ({
     head: [terminal.paint('bold', name), version, terminal.paint(colors[status], status)],

@@ -218,6 +218,7 @@ async function showStart(
     localKeys,
     storage: describeStorage(storage),
     isWatching: environment.SCORING_WATCH !== 'off' && isDevelopment(environment),
+    isDevelopment: isDevelopment(environment),
     inspectPort,
     request: example && {
       ...example,

@@ -17,6 +17,7 @@ export interface SubmitOptions extends WorkspaceOptions {
   readonly output?: string
   readonly format?: 'jsonl' | 'csv'
   readonly columns?: string
+  readonly include?: string
   readonly header?: boolean
   readonly miniBatchSize?: number
   readonly errorThreshold?: number
@@ -29,9 +30,23 @@ export async function submitJob(name: string, file: string | undefined, options:
   const given = [file, options.blob, options.inputUrl].filter(each => each !== undefined)
   if (given.length !== 1) throw new UsageError('give one input: a file, --blob <container>/<path>, or --input-url')
   const service = await openService(name, options)
-  const { columns, header, id: jobId, output: blob, format, miniBatchSize, errorThreshold, maxRetries } = options
+  const {
+    columns,
+    include,
+    header,
+    id: jobId,
+    output: blob,
+    format,
+    miniBatchSize,
+    errorThreshold,
+    maxRetries,
+  } = options
   const form = { ...(columns !== undefined && { columns: columns.split(',') }), ...(header === false && { header }) }
-  const output = { ...(blob !== undefined && { blob }), ...(format !== undefined && { format }) }
+  const output = {
+    ...(blob !== undefined && { blob }),
+    ...(format !== undefined && { format }),
+    ...(include !== undefined && { include: include.split(',') }),
+  }
   const submission: JobSubmission = {
     ...(jobId !== undefined && { jobId }),
     input: { ...(await findInput(file, options)), ...form },

@@ -6,6 +6,7 @@ import {
   Webservice,
   type Workspace,
 } from '../../client/index.ts'
+import { StartupError } from '../../errors.ts'
 import { formatTable, onOneLine, openTerminal, type Terminal } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
 import { parseModelId } from './models.ts'
@@ -40,7 +41,7 @@ export async function listServices(options: ServiceListOptions): Promise<void> {
   ]
   console.log(formatTable(rows, terminal, { columns: columns.filter((_, at) => rows.some(row => row[at])) }))
   const unknown = services.find(({ state }) => state === 'Unknown')
-  if (unknown) console.error(`\nThe app does not tell the states: ${onOneLine(unknown.status.reason ?? '')}`)
+  if (unknown) console.error(`\nThe states are unknown: ${onOneLine(unknown.status.reason ?? '')}`)
 }
 
 export async function showService(name: string, options: WorkspaceOptions): Promise<void> {
@@ -96,7 +97,10 @@ export async function traffic(name: string, shares: readonly string[], options: 
   const weights = shares.length === 0 ? undefined : readPercents(shares.map(share => share.split('=', 2)))
   const mirror = readPercents(Object.entries(options.mirror ?? {}))
   const { stickyHeader } = options
-  if (weights || Object.keys(mirror).length > 0 || stickyHeader !== undefined)
+  const isChange = weights !== undefined || Object.keys(mirror).length > 0 || stickyHeader !== undefined
+  if ((isChange || options.delete !== undefined) && Object.keys(service.deployments).length === 0)
+    throw new StartupError(describeSingle(name))
+  if (isChange)
     await service.setTraffic({ weights, mirror, stickyHeader: stickyHeader === 'off' ? null : stickyHeader })
   if (options.delete !== undefined) await service.deleteDeployment(options.delete)
   if (options.json) return printJson(service.deployments)
@@ -106,8 +110,7 @@ export async function traffic(name: string, shares: readonly string[], options: 
     share > 0 ? `${share}%` : '',
     formatModels(models),
   ])
-  if (rows.length === 0)
-    return console.error(`${name} has one deployment only; add one with scoring deploy --deployment`)
+  if (rows.length === 0) return console.error(describeSingle(name))
   const right = { align: 'right' as const }
   const columns = [
     { title: 'DEPLOYMENT' },
@@ -122,6 +125,9 @@ export async function traffic(name: string, shares: readonly string[], options: 
 function formatModels(models: Webservice['models']): string {
   return models.map(({ name, version }) => (version === undefined ? name : `${name}:${version}`)).join(', ')
 }
+
+const describeSingle = (name: string) =>
+  `${name} has one deployment only; add another: npx scoring deploy ${name} --model <name:version> --deployment green`
 
 function readPercents(pairs: readonly (readonly string[])[]): Record<string, number> {
   return Object.fromEntries(
@@ -172,6 +178,11 @@ async function writeService(
   }
   const isThere = (await workspace.store.readService(name)) !== undefined
   const isChanged = isThere && !overwrite
+  const isNamed = models.length > 0 || hasInference || Object.values(parameters).some(value => value !== undefined)
+  if (isChanged && !isNamed)
+    throw new UsageError(`say what to change of "${name}", e.g. --model ${name}:2 or --tag stage=two`)
+  if (!isThere && models.length === 0 && script === undefined)
+    throw new UsageError(`there is no service "${name}" yet; name its model, e.g. --model ${name}`)
   const service = new Webservice(workspace, name)
   if (options.deployment !== undefined) {
     if (!isThere)

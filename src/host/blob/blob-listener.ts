@@ -30,6 +30,8 @@ const blobPoisonQueue = 'webjobs-blobtrigger-poison'
 export class BlobListener {
   readonly #scanner: BlobScanner
   readonly #queue: QueueListener
+  /** The end of the latest run of each blob that runs now. */
+  readonly #last = new Map<string, Promise<void>>()
 
   constructor({ trigger, pattern }: BlobTrigger, runner: FunctionRunner, context: BlobContext) {
     const { blobs, openQueue, settings, queueSettings, invisibleMs, clock, warn, onWritten } = context
@@ -52,18 +54,20 @@ export class BlobListener {
       warn,
       random: Math.random,
       onPoison: () => onWritten(blobPoisonQueue),
-      run: async (_, text) => {
+      run: (_, text) => {
         const { BlobName, ETag } = JSON.parse(text) as BlobMessage
-        const variables = pattern.match(BlobName)
-        const blob = variables && (await this.#read(blobs, pattern.container, BlobName, warn))
-        if (blob === 'unread') return false
-        // It is gone, or replaced: the new version has a message of its own.
-        if (blob === undefined || variables === undefined || blob.etag !== ETag) return true
-        const path = `${pattern.container}/${BlobName}`
-        return runner.run({
-          reason: `New blob detected(BlobTrigger): ${path}`,
-          input: trigger.binding.dataType === 'string' ? handlerInput(blob.content.toString()) : blob.content,
-          triggerMetadata: { ...variables, ...describeBlob(path, blob) },
+        return this.#oneByOne(BlobName, async () => {
+          const variables = pattern.match(BlobName)
+          const blob = variables && (await this.#read(blobs, pattern.container, BlobName, warn))
+          if (blob === 'unread') return false
+          // It is gone, or replaced: the new version has a message of its own.
+          if (blob === undefined || variables === undefined || blob.etag !== ETag) return true
+          const path = `${pattern.container}/${BlobName}`
+          return runner.run({
+            reason: `New blob detected(BlobTrigger): ${path}`,
+            input: trigger.binding.dataType === 'string' ? handlerInput(blob.content.toString()) : blob.content,
+            triggerMetadata: { ...variables, ...describeBlob(path, blob) },
+          })
         })
       },
     })
@@ -90,6 +94,22 @@ export class BlobListener {
     await Promise.all([this.#scanner.stop(), this.#queue.stop()])
   }
 
+  /** Runs the versions of a blob one after the other: the output of an older one must not be written over that of a newer one. */
+  async #oneByOne(name: string, run: () => Promise<boolean>): Promise<boolean> {
+    const before = this.#last.get(name)
+    const result = (before ?? Promise.resolve()).then(run)
+    const ended = result.then(
+      () => {},
+      () => {},
+    )
+    this.#last.set(name, ended)
+    try {
+      return await result
+    } finally {
+      if (this.#last.get(name) === ended) this.#last.delete(name)
+    }
+  }
+
   async #read(
     blobs: HostBlobs,
     container: string,
@@ -99,7 +119,7 @@ export class BlobListener {
     try {
       return await blobs.read(container, name)
     } catch (error) {
-      warn(`Blob '${container}/${name}' cannot be read: ${(error as Error).message}`)
+      warn(`Blob ${JSON.stringify(`${container}/${name}`)} cannot be read: ${(error as Error).message}`)
       return 'unread'
     }
   }

@@ -67,7 +67,7 @@ export class BusListener {
       await (hasSucceeded ? message.complete() : message.abandon())
     } catch (error) {
       warn(
-        `Message ${String(message.metadata.messageId)} of queue '${queueName}' will be delivered again: ${(error as Error).message}.`,
+        `Message ${JSON.stringify(message.metadata.messageId)} of queue '${queueName}' will be delivered again: ${(error as Error).message}.`,
       )
     } finally {
       held.release(message)

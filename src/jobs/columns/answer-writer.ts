@@ -60,7 +60,7 @@ function tensorWriter(tensor: Tensor, around: readonly [string, string], nonFini
   let next = 0
   return {
     hasQuotes: dtype === 'string' || tensor.classes !== undefined,
-    hasCommas: width > 1,
+    hasCommas: [...before, last].some(text => text.includes(',')),
     writeNext: bytes => {
       for (let index = 0; index < width; index++) {
         bytes.literal(starts[index] as Buffer)

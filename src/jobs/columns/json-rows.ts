@@ -50,7 +50,8 @@ export function jsonRows(
   return (start, end, row) => {
     next = 0
     const at = readAxis(0, afterSpace(start), row)
-    return at >= 0 && afterSpace(at) >= end
+    // A list that goes on in the next line is none of either.
+    return at >= 0 && at <= end && afterSpace(at) >= end
   }
 }
 

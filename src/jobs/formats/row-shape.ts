@@ -23,7 +23,7 @@ export interface TableNames {
 }
 
 interface RowShapeOptions extends TableNames {
-  /** For each column, whether its cells are lists. */
+  /** For each column of a Parquet file, whether its cells are lists. */
   readonly isList?: readonly boolean[]
 }
 
@@ -49,19 +49,26 @@ export function chooseRowShape(
   try {
     return fitColumns(columns, inputs, options)
   } catch (failure) {
-    // Spreadsheets write other separators in countries with decimal commas.
-    const [, separator] = columns.length === 1 ? (/([;\t|])/.exec(columns[0] ?? '') ?? []) : []
+    const separator = separatorIn(columns)
     if (separator === undefined) throw failure
     const found = separator === '\t' ? 'tabs' : `"${separator}"`
     throw unfit(`the header names one column; separate columns by commas, not by ${found}`)
   }
 }
 
+/** @returns what separates columns instead of commas: spreadsheets write others in countries with decimal commas */
+function separatorIn(columns: readonly string[]): string | undefined {
+  const [only = ''] = columns
+  return columns.length === 1 ? /[;\t|]/.exec(only)?.[0] : undefined
+}
+
 function fitColumns(
   columns: readonly string[],
   inputs: readonly TensorInfo[] | undefined,
-  { names, isList = [] }: RowShapeOptions,
+  { names, isList: listColumns }: RowShapeOptions,
 ): RowShape {
+  const isText = listColumns === undefined
+  const isList = listColumns ?? []
   const [only] = inputs ?? []
   if (names && inputs && inputs.length > 1) {
     throw unfit(
@@ -70,7 +77,11 @@ function fitColumns(
   }
   const known = names ?? ownName(inputs, columns)
   const taken = known ? columnsNamed(known, columns) : columns.map((_, column) => column)
-  if (!inputs || !only) return objectShape(taken, columns)
+  if (!inputs || !only) {
+    // Every column fits such a service, also one that holds whole records.
+    if (isText && !known && columns.length === 1 && /[;\t]\S/.test(columns[0] ?? '')) throw unfit('one column')
+    return objectShape(taken, columns)
+  }
   const indexes = columnIndexes(columns)
   const fillings = inputs.map(input => {
     const own = inputs.length === 1 ? taken : columnsFor(input, columns, indexes)
@@ -162,6 +173,18 @@ function columnsNamed(names: readonly string[], columns: readonly string[]): num
   if (missing.length > 0) throw noColumn(missing, names, columns)
   requireOnce(names, columns)
   return names.map(name => indexes.get(name) as number)
+}
+
+/** @throws InputUnreadable INPUT_COLUMNS_UNFIT when columns to copy are not there, or there twice */
+export function requireIncluded(include: readonly string[], columns: readonly string[]): void {
+  const missing = include.filter(name => !columns.includes(name))
+  if (missing.length > 0) throw includedUnfit(`missing: ${listed(missing, name => `"${name}"`)}`)
+  const twice = include.find(name => columns.indexOf(name) !== columns.lastIndexOf(name))
+  if (twice !== undefined) throw includedUnfit(`two columns are named "${twice}"`)
+}
+
+function includedUnfit(what: string): InputUnreadable {
+  return new InputUnreadable('INPUT_COLUMNS_UNFIT', `the columns of the input do not fit "output.include": ${what}`)
 }
 
 /** The failure for missing columns. It lists unknown columns, and suggests those that were probably meant. */

@@ -13,7 +13,14 @@ const otherFiles: readonly { readonly begins: readonly Buffer[]; readonly what: 
     begins: [Buffer.from([0x50, 0x4b, 0x03])],
     what: 'a zip archive or an Excel workbook; save it as text, plain or gzipped',
   },
+  // Apache Parquet, "File format": then a header in Thrift's compact protocol, whose first member is an i32
+  {
+    begins: [Buffer.from('PAR1\x15')],
+    what: 'a Parquet file; use a name that ends with .parquet, or set "format": "parquet"',
+  },
 ]
+
+const longestBegin = Math.max(...otherFiles.flatMap(({ begins }) => begins.map(({ length }) => length)))
 
 /** Reads the pinned version of the input, or a range of it. */
 export type ReadInput = (range?: ByteRange) => AsyncIterable<Uint8Array>
@@ -44,7 +51,7 @@ export async function openText(
   const iterator = pieces[Symbol.asyncIterator]()
   const first: Uint8Array[] = []
   let head = Buffer.alloc(0)
-  while (head.length < byteOrderMark.length) {
+  while (head.length < longestBegin) {
     const next = await iterator.next()
     if (next.done) break
     first.push(next.value)

@@ -5,7 +5,7 @@ import type { PlannedChunk } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { blockId, stageForOutput } from './output-blocks.ts'
-import { csvHeader, type ResultLines } from './result-lines.ts'
+import { outputHeader, type ResultLines } from './result-lines.ts'
 
 /**
  * Commits the result of a chunk. Its lines are first staged as a block of the output, so that the output can be committed
@@ -19,7 +19,7 @@ export async function writeResult(
   { chunk, firstRow, rowCount, results }: PlannedChunk & { readonly results: ResultLines },
 ): Promise<boolean> {
   if (results.rowCount !== rowCount) throw new Error(`chunk ${chunk}: ${results.rowCount} results for ${rowCount} rows`)
-  const header = chunk === 0 && spec.output.format === 'csv' ? csvHeader : ''
+  const header = chunk === 0 ? outputHeader(spec.output) : ''
   const content = Buffer.concat([Buffer.from(header), ...results.lines])
   const block = blockId('c', chunk, content)
   await stageForOutput(tools, spec, { id: block, content })

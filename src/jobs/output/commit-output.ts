@@ -5,7 +5,7 @@ import type { JobTools } from '../tools.ts'
 import { type ListedResult, listResults, type ResultTotals } from './done-parts.ts'
 import { joinResults, removeJoined } from './join-results.ts'
 import { blockId, isOwnOutput, outputExists, outputMetadata, resultsMissing, stageForOutput } from './output-blocks.ts'
-import { csvHeader } from './result-lines.ts'
+import { outputHeader } from './result-lines.ts'
 
 /**
  * Commits the output from the blocks that were staged with the results, without reading them. If these are too many, or have
@@ -43,7 +43,7 @@ function requireEveryRowOnce(results: readonly ListedResult[], totals: ResultTot
 
 async function outputBlockIds(tools: JobTools, spec: JobSpec, results: readonly ListedResult[]): Promise<string[]> {
   if (results.length > 0 || spec.output.format !== 'csv') return results.map(({ block }) => block)
-  const header = Buffer.from(csvHeader)
+  const header = Buffer.from(outputHeader(spec.output))
   const block = blockId('h', 0, header)
   await stageForOutput(tools, spec, { id: block, content: header })
   return [block]

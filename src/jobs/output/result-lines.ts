@@ -1,9 +1,21 @@
 /** The output format: one line per row of the input, in order. */
 import { splitRecord } from '../formats/csv-record.ts'
 import type { RowResult } from '../row-scorer.ts'
-import type { OutputFormat } from '../spec.ts'
+import type { JobSpec, OutputFormat } from '../spec.ts'
 
-export const csvHeader = 'index,prediction,error_code,error_message\n'
+const csvColumns = ['index', 'prediction', 'error_code', 'error_message']
+
+/** What a CSV begins with; '' for JSON Lines. */
+export function outputHeader({ format, include = [] }: Pick<JobSpec['output'], 'format' | 'include'>): string {
+  if (format !== 'csv') return ''
+  const [index, ...others] = csvColumns as [string, ...string[]]
+  return `${[index, ...include, ...others].map(quoted).join(',')}\n`
+}
+
+/** @returns a name that a column of the input cannot have beside those of the output */
+export function takenName({ format, include = [] }: Pick<JobSpec['output'], 'format' | 'include'>): string | undefined {
+  return format === 'csv' ? include.find(name => csvColumns.includes(name)) : undefined
+}
 
 /** The lines of rows that follow each other. */
 export interface ResultLines {
@@ -65,7 +77,7 @@ function oneLine(json: string): string {
 }
 
 /** Quotes as RFC 4180 says, and also where spaces are at an end, because many readers trim them. */
-function quoted(cell: string): string {
+export function quoted(cell: string): string {
   return /[",\r\n]|^\s|\s$/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell
 }
 

@@ -31,7 +31,7 @@ export async function planOptions(
   const ratio = await scorer.predictionRatio(service, stopping)
   const size = chunkSize(spec)
   const maxChunkBytes = Math.min(size.maxChunkBytes, Math.ceil(maxResultBytes / ratio))
-  const files = { format, isGzip, bytes, keepsText: true }
+  const files = { format, isGzip, bytes, keepsText: true, include: spec.output.include }
   return { maxRowBytes, ...size, maxChunkBytes, maxInputBytes, ...files, ...table, planParquet }
 }
 

@@ -5,7 +5,7 @@ import { withoutSecretsInText } from '../formats/encrypted-row.ts'
 import { RowReader } from '../formats/row-reader.ts'
 import type { RowScanner } from '../formats/row-scanner.ts'
 import { createScanner } from '../formats/row-scanner.ts'
-import { chooseRowShape } from '../formats/row-shape.ts'
+import { chooseRowShape, requireIncluded } from '../formats/row-shape.ts'
 import { openText, type ReadInput } from '../formats/text-source.ts'
 import type { PlanCursor } from '../plan-parts.ts'
 import type { MissingOptions } from '../row-scorer.ts'
@@ -26,6 +26,8 @@ export interface PlanOptions extends ChunkSize, CsvOptions, MissingOptions {
   readonly maxInputBytes: number
   /** Chunks come with the pieces of their text, if they have no text of their own. */
   readonly keepsText?: boolean
+  /** Columns of a CSV that are copied to the output. */
+  readonly include?: readonly string[] | undefined
   /** Required for Parquet. */
   readonly planParquet?: PlanParquet
 }
@@ -66,7 +68,10 @@ export async function* planChunks(
     if (!found) return
     begin = { ...cursor, columns: found.columns, offset: Math.max(cursor.offset, found.offset) }
   }
-  if (begin.columns) chooseRowShape(begin.columns, inputs, options)
+  if (begin.columns) {
+    chooseRowShape(begin.columns, inputs, options)
+    requireIncluded(options.include ?? [], begin.columns)
+  }
   const { pieces, offset } = await openText(source, begin.offset)
   const scanner = createScanner(format, offset, cursor.chunk > 0)
   const rows = isGzip ? new RowReader(scanner, offset, maxRowBytes) : scanner

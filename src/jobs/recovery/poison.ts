@@ -6,6 +6,7 @@ import { isActive, type OpenJob, openJob } from '../open-job.ts'
 import { afterResult } from '../output/after-result.ts'
 import { hasNextResult, writeResult } from '../output/chunk-result.ts'
 import { failJob } from '../output/end-job.ts'
+import { includeColumns } from '../output/included-columns.ts'
 import { resultLines } from '../output/result-lines.ts'
 import { readPart } from '../plan-parts.ts'
 import type { RowResult } from '../row-scorer.ts'
@@ -50,7 +51,9 @@ async function giveUp(tools: JobTools, job: OpenJob, chunk: number): Promise<voi
   tools.log(`job ${job.spec.folder}: chunk ${chunk} failed too often; its rows are written as failed (CHUNK_POISONED)`)
   const rows = Array.from({ length: planned.rowCount }, () => poisonedRow)
   const { folder, output } = job.spec
-  const results = resultLines(rows, planned.firstRow, output.format)
+  const { format, include } = output
+  const lines = resultLines(rows, planned.firstRow, format)
+  const results = include ? await includeColumns(lines, { format, include, source: undefined }) : lines
   const isFirstWriter = await writeResult(tools, job.spec, { ...planned, results })
   const goesOn = isFirstWriter || !(await hasNextResult(tools, folder, chunk))
   const after = await afterResult(tools, job, { chunk, failed: results.failed, part, goesOn })

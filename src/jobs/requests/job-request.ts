@@ -3,6 +3,7 @@ import type { TraceContext } from '../../telemetry/trace-context.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { withoutSecrets } from '../formats/encrypted-row.ts'
 import { type JobFolder, jobFolder } from '../layout.ts'
+import { takenName } from '../output/result-lines.ts'
 import type { JobSpec } from '../spec.ts'
 import { allowInputBlob, allowOutputBlob, defaultOutput } from './allowed-blobs.ts'
 import { allowedUrl } from './allowed-url.ts'
@@ -48,7 +49,9 @@ export function parseJobRequest(
   const source = parseSource(takesEncrypted ? keepNoSecrets(submission.input) : submission.input, limits)
   const named = submission.output.blob && allowOutputBlob(submission.output.blob, folder, limits.containers)
   const format = chooseOutputFormat(named, submission.output.format)
-  const output = { blob: named ?? defaultOutput(folder, format), format }
+  const { include } = submission.output
+  const output = { blob: named ?? defaultOutput(folder, format), format, ...(include && { include }) }
+  requireIncludable(output, source)
   if ('blob' in source && source.blob === output.blob) {
     throw invalidJob(`output.blob: "${output.blob}" is the input of the job; choose another name for the output`)
   }
@@ -118,6 +121,18 @@ function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
     throw invalidJob(`input.columns: applies to CSV and Parquet only; the input is ${format.format}`)
   }
   return { ...format, ...(header === undefined ? {} : { header }), ...(columns === undefined ? {} : { columns }) }
+}
+
+/** @throws ScoringError JOB_INVALID when the input has no columns that can be copied, or the output has others of their names */
+function requireIncludable(output: JobRequest['output'], { format }: RowSource): void {
+  if (output.include && format !== 'csv') {
+    throw invalidJob(`output.include: applies to CSV only; the input is ${format}`)
+  }
+  const taken = takenName(output)
+  if (taken === undefined) return
+  throw invalidJob(
+    `output.include: the output has a column "${taken}" of its own; rename that of the input, or set "format" of the output to "jsonl"`,
+  )
 }
 
 /** Numbers beyond a double are BigInt here and keep their digits. */

@@ -50,6 +50,13 @@ const JobInput = z
 const JobOutput = z.strictObject({
   blob: blobPath.optional().describe('blob for the predictions; default: jobs/<service>/<jobId>/predictions.jsonl'),
   format: z.enum(outputFormats).optional().describe('default: by the extension of the name, otherwise jsonl'),
+  include: z
+    .array(z.string().min(1).max(1000))
+    .min(1)
+    .max(100)
+    .refine(names => new Set(names).size === names.length, 'must not name a column twice')
+    .optional()
+    .describe('columns of a CSV that are copied to the output as they stand, e.g. an id'),
 })
 
 /** The body of `POST …/jobs`, and a message on `scoring-jobs`. */
@@ -74,7 +81,7 @@ export const JobSubmission = z.strictObject({
     .min(1)
     .max(100_000)
     .optional()
-    .describe('rows per chunk; default: chunks of 256 KiB to 1 MiB, by the size of the input'),
+    .describe('rows per chunk; default: chunks of 256 KiB to 4 MiB, by the size of the input'),
   errorThreshold: z
     .int()
     .min(-1)

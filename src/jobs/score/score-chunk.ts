@@ -8,6 +8,7 @@ import { isActive, type OpenJob, openJob, whileActive } from '../open-job.ts'
 import { afterResult, type FollowingSteps } from '../output/after-result.ts'
 import { hasNextResult, headResult, writeResult } from '../output/chunk-result.ts'
 import { failJob } from '../output/end-job.ts'
+import { includeColumns } from '../output/included-columns.ts'
 import { type ResultLines, resultLines } from '../output/result-lines.ts'
 import { listPlan, type PlanPart, readPart } from '../plan-parts.ts'
 import type { Row } from '../row-scorer.ts'
@@ -172,12 +173,28 @@ async function scoreRows(tools: ScoreTools, spec: JobSpec, task: ChunkTask): Pro
     const limits = { signal, isTimeUp }
     const lines = isIsolated || isContinued ? undefined : await scoreText(tools, spec, { ...task, text, ...limits })
     const scored = lines ?? (await scoreEach(tools, spec, { ...task, text, ...limits }))
+    const results = scored === 'time is up' ? undefined : scored
+    const written = results && (await withIncluded(tools, spec, { ...task, text, results, signal }))
     if (text.content) tools.memory.giveBack(text.content) // after a failure, a thread may still read it
-    return scored === 'time is up' ? undefined : scored
+    return written
   }
   // Reading is inside the lock, because the input may end the process too.
   const run = () => whileActive(tools, folder, work)
   return isIsolated ? lock.exclusive(run) : lock.shared(run)
+}
+
+/** Adds the columns of the input that the output has. */
+async function withIncluded(
+  tools: ScoreTools,
+  spec: JobSpec,
+  { part, planned, text, results, signal }: ChunkSource & { readonly text: ChunkText; readonly results: ResultLines },
+): Promise<ResultLines> {
+  const { format, include } = spec.output
+  if (!include) return results
+  // A text that is not held has been read to its end.
+  const { pieces } = text.content ? text : await readChunkText(tools, spec, { part, planned, signal })
+  const { columns = [], maxRowBytes } = text.reading
+  return includeColumns(results, { format, include, source: { pieces, columns, maxRowBytes } })
 }
 
 interface ScoredText extends ChunkTask {

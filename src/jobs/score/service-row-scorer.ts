@@ -142,15 +142,18 @@ const notForJobs: RowResult = {
   message: 'The entry script of the service takes raw HTTP requests (rawHttp), not rows.',
 }
 
-/** A service that has lost its workers is loading too. */
+/** A service that has lost its workers is loading too, though its load is over. */
 async function waitUntilLoaded(service: ScoringService, signal: AbortSignal): Promise<LoadReport> {
+  let isFirstWait = true
   for (;;) {
     signal.throwIfAborted()
     try {
       return service.requireReady()
     } catch (failure) {
       if (!(failure instanceof ScoringError) || failure.code !== 'SERVICE_LOADING') throw failure
-      await delay(loadingPollMs, undefined, { signal })
+      const poll = delay(loadingPollMs, undefined, { signal })
+      await (isFirstWait ? Promise.race([service.load().catch(() => {}), poll]) : poll)
+      isFirstWait = false
     }
   }
 }

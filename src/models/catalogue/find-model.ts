@@ -1,4 +1,5 @@
 import { ScoringError } from '../../errors.ts'
+import type { Deployments } from '../../inference/deployments.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { ServiceCatalogue } from './service-catalogue.ts'
 
@@ -14,13 +15,19 @@ export type ModelNames = Pick<ServiceCatalogue, 'get' | 'findDefault'>
  *
  * @param name     undefined or empty: the default service
  * @param version  undefined or empty: the one that is served
+ * @param deployment  the one that the caller named, where several may have that version
  * @throws ScoringError SERVICE_UNKNOWN in the words of Triton, which its clients look for
  */
-export function findModel(catalogue: ModelNames, name: string | undefined, version?: string): ScoringService {
-  if (!name) return requireVersion(catalogue.findDefault(), version)
+export function findModel(
+  catalogue: ModelNames,
+  name: string | undefined,
+  version?: string,
+  deployment?: string | null,
+): ScoringService {
+  if (!name) return requireVersion(catalogue.findDefault(), { version, deployment })
   const service = catalogue.get(name) ?? catalogue.get(name.replaceAll('_', '-'))
   if (!service) throw unknown(name, '')
-  return requireVersion(service, version, name)
+  return requireVersion(service, { version, deployment, name })
 }
 
 /** The version that a service answers as: the numbered folder of its model, `1` where there is none. */
@@ -28,13 +35,30 @@ export function modelVersion({ version }: Pick<ScoringService, 'version'>): stri
   return version ?? '1'
 }
 
-function requireVersion(service: ScoringService, version: string | undefined, name = service.name): ScoringService {
-  if (version && service.deployments) {
-    const served = service.parts.find(part => modelVersion(part) === version)
-    if (served) return served
-  }
-  if (version && version !== modelVersion(service)) throw unknown(name, ` version ${show(version)}`)
-  return service
+interface NamedVersion {
+  readonly version: string | undefined
+  readonly deployment: string | null | undefined
+  readonly name?: string
+}
+
+function requireVersion(
+  service: ScoringService,
+  { version, deployment, name = service.name }: NamedVersion,
+): ScoringService {
+  if (!version) return service
+  const served = service.deployments ? findDeployment(service.deployments, version, deployment) : service
+  if (served && modelVersion(served) === version) return served
+  throw unknown(name, ` version ${show(version)}`)
+}
+
+/** Of several deployments with that version the one that is named, or answers the most requests. */
+function findDeployment(
+  { all }: Deployments,
+  version: string,
+  named: string | null | undefined,
+): ScoringService | undefined {
+  const served = all.filter(({ name, service }) => modelVersion(service) === version && (!named || name === named))
+  return served.toSorted((one, other) => other.weight - one.weight)[0]?.service
 }
 
 function unknown(name: string, version: string): ScoringError {

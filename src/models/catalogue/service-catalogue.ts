@@ -69,6 +69,7 @@ export class ServiceCatalogue {
   /** @throws ScoringError SERVICE_UNKNOWN, saying how to choose one */
   findDefault(): ScoringService {
     const { defaultName } = this
+    if (this.#services.size === 0) throw new ScoringError('SERVICE_UNKNOWN', 'There is no service yet.')
     if (defaultName === undefined) {
       throw new ScoringError(
         'SERVICE_UNKNOWN',

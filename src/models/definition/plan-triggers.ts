@@ -34,7 +34,7 @@ export function planTriggers(declared: readonly DeclaredTriggers[]): TriggerPlan
   const runs: ServiceTrigger[] = []
   const refused: TriggerPlan['refused'][number][] = []
   for (const trigger of declared.flatMap(listTriggers)) {
-    const reason = findSharedInput(trigger, runs) ?? findCycle(trigger, runs)
+    const reason = findSharedInput(trigger, runs) ?? findSharedOutput(trigger, runs) ?? findCycle(trigger, runs)
     if (reason === undefined) runs.push(trigger)
     else refused.push({ service: trigger.service, kind: trigger.kind, reason })
   }
@@ -55,6 +55,14 @@ function findSharedInput(trigger: ServiceTrigger, runs: readonly ServiceTrigger[
   if (trigger.kind === 'blob') return undefined
   const other = runs.find(each => isSameKind(each, trigger) && isSameQueue(each.input, trigger.input))
   return other && `the queue "${trigger.input}" has the requests of service "${other.service}"; choose another`
+}
+
+/** Of two answers to the same blob in the same place, one would be lost. */
+function findSharedOutput(trigger: ServiceTrigger, runs: readonly ServiceTrigger[]): string | undefined {
+  if (trigger.kind !== 'blob') return undefined
+  const { input, output } = trigger
+  const other = runs.find(each => isSameKind(each, trigger) && each.input === input && each.output === output)
+  return other && `its answers would be written over those of service "${other.service}"; choose another output`
 }
 
 /** Answers that come back as requests would be scored without end. */
@@ -78,7 +86,12 @@ function feeds(from: ServiceTrigger, to: ServiceTrigger): boolean {
 }
 
 function isSameKind(one: ServiceTrigger, other: ServiceTrigger): boolean {
-  return one.kind === other.kind && one.connection === other.connection
+  return one.kind === other.kind && connectionSetting(one) === connectionSetting(other)
+}
+
+/** Hosts look for the setting `AzureWebJobs<connection>` first, so that `Storage` and `AzureWebJobsStorage` are one account. */
+function connectionSetting({ connection }: ServiceTrigger): string {
+  return connection.replace(/^AzureWebJobs/, '')
 }
 
 /** Service Bus does not tell cases apart, and queues of Azure Storage have lower-case names. */

@@ -129,3 +129,19 @@ export function describeTriggers({ blob, queue, serviceBus }: Triggers): string[
     trigger === undefined ? [] : [`${what} ${trigger.input} -> ${trigger.output}`]
   return [...line('blobs', blob), ...line('queue', queue), ...line('Service Bus', serviceBus)]
 }
+
+/** Azure learns of functions, and of the keys that routes ask for, before the app can read services that are elsewhere. */
+const elsewhere = 'keep this service in the folder of the app (SCORING_MODELS is not a folder)'
+
+/** @returns why a service that is not in a folder of the app cannot be served as it asks; undefined: it can */
+export function refuseElsewhere({ http }: Triggers): string | undefined {
+  if (http.authLevel === 'anonymous') return undefined
+  return `triggers.http.authLevel: is "${http.authLevel}", and the routes ask for no such key; ${elsewhere}, or use "anonymous"`
+}
+
+/** @returns a line for each trigger besides HTTP of a service that is not in a folder of the app */
+export function unservedElsewhere({ blob, queue, serviceBus }: Triggers): string[] {
+  return Object.entries({ blob, queue, serviceBus })
+    .filter(([, trigger]) => trigger !== undefined)
+    .map(([kind]) => `the trigger "${kind}" does not run: ${elsewhere}`)
+}

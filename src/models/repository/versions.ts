@@ -1,13 +1,10 @@
 /** Versions of a model: numbered folders, of which the highest number is the newest. */
+import { versionPattern } from './repository-layout.ts'
 import type { ServiceSpec } from './service-spec.ts'
-
-function isVersion(folder: string): boolean {
-  return /^\d+$/.test(folder)
-}
 
 /** @returns the folders of versions, oldest first */
 export function sortVersions(folders: readonly string[]): string[] {
-  return folders.filter(isVersion).sort((a, b) => Number(a) - Number(b))
+  return folders.filter(folder => versionPattern.test(folder)).sort((a, b) => Number(a) - Number(b))
 }
 
 /**
@@ -19,7 +16,7 @@ export function sortVersions(folders: readonly string[]): string[] {
 export function findVersion(paths: readonly string[]): string | undefined {
   const folders = new Set(paths.map(path => path.split('/')).map(([top = '', ...rest]) => (rest.length > 0 ? top : '')))
   const [only = ''] = folders
-  return folders.size === 1 && isVersion(only) ? only : undefined
+  return folders.size === 1 && versionPattern.test(only) ? only : undefined
 }
 
 /** @returns why an older version is served; undefined when the newest is, or the service has no versions */

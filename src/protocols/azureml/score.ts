@@ -2,7 +2,7 @@ import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { authorize } from '../http/authorize.ts'
 import { compressAnswer } from '../http/content-encoding.ts'
-import { corsHeaders } from '../http/cors.ts'
+import { corsHeaders, isPreflight } from '../http/cors.ts'
 import { readDeadline } from '../http/deadline.ts'
 import { addResultHeaders, answerScoredCall, openCall, type ScoredCall } from '../http/scored-call.ts'
 import type { WireRequest, WireResponse } from '../http/wire.ts'
@@ -35,7 +35,7 @@ async function score(service: ScoringService, request: WireRequest, call: Scored
   Object.assign(headers, corsHeaders(service.definition.cors, request))
   if (fault) throw fault
   if (request.method === 'HEAD' || request.method === 'OPTIONS') {
-    const isForScript = !isPreflight(service, request) && (await isRawHttp(service, request, startedAt))
+    const isForScript = !isPreflight(service.definition.cors, request) && (await isRawHttp(service, request, startedAt))
     if (!isForScript) return request.method === 'HEAD' ? refuseHead(headers) : encodeEmptySuccess(headers)
   }
   const { maxBodyBytes } = service.definition.limits
@@ -56,13 +56,6 @@ async function score(service: ScoringService, request: WireRequest, call: Scored
   if (result.kind !== 'failure') response.scored = { service: service.name, rows: result.rowCount }
   if (isEncrypted) return response // random bytes, which compression makes no smaller than they were before base64
   return await compressAnswer(response, request.headers.get('accept-encoding'))
-}
-
-/** Whether a browser asks, without a key, if a page of another origin may call the service. */
-function isPreflight({ definition }: ScoringService, { method, headers }: WireRequest): boolean {
-  return (
-    method === 'OPTIONS' && definition.cors.origins.length > 0 && headers.get('access-control-request-method') !== null
-  )
 }
 
 /** Raw-HTTP scripts see HEAD and OPTIONS too. The kind of a script is known once it has loaded: until then they wait, as a score does. */

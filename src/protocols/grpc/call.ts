@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Caller } from '../../auth/authorizer.ts'
 import { asScoringError, ScoringError } from '../../errors.ts'
+import { deploymentHeader } from '../../inference/deployments.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { findModel } from '../../models/catalogue/find-model.ts'
 import type { ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'
@@ -98,7 +99,7 @@ export class Http2Call implements StreamCall {
   }
 
   findService({ name, version }: NamedModel): ScoringService {
-    return findModel(this.#catalogue, this.route ?? name, version)
+    return findModel(this.#catalogue, this.route ?? name, version, this.request.headers.get(deploymentHeader))
   }
 
   authorize(service: ScoringService): void | Promise<void> {

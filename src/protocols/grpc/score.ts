@@ -80,7 +80,7 @@ export async function answerScoreStream(call: Http2Call, method: ScoreStreamMeth
       await scored.read
       const answered = last.then(
         () => scored.answer(result),
-        failure => scored.drop(failure),
+        failure => scored.drop(result, failure),
       )
       answered.catch(failure => call.messages.fail(failure)) // nobody may send the message that is waited for
       last = answered
@@ -183,9 +183,10 @@ class StreamedMessage {
     }
   }
 
-  /** For a stream that an earlier message has ended. @throws what ended it */
-  drop(failure: unknown): never {
-    this.#account?.held.release()
+  /** For a stream that an earlier message has ended, while this one is still read or scored. @throws what ended it */
+  drop(result: Promise<unknown>, failure: unknown): never {
+    const release = () => this.#account?.held.release()
+    result.then(release, release)
     throw failure
   }
 

@@ -33,6 +33,27 @@ export function corsHeaders(
   }
 }
 
+/** Headers that tell of an answer, and that pages of other origins could not read by themselves. */
+const telling = /^(x-(ms|request|scoring)-|azureml-|inference-header-|retry-after$)/i
+
+/**
+ * Lets pages of other origins read the headers of an answer that CORS allows them (Fetch standard, "CORS-safelisted
+ * response-header name"). Azure ML's server shows them none.
+ */
+export function exposeHeaders(headers: Record<string, string>): void {
+  if (!('access-control-allow-origin' in headers)) return
+  const names = Object.keys(headers).filter(name => telling.test(name))
+  if (names.length > 0) headers['access-control-expose-headers'] = names.join(', ')
+}
+
+/** Whether a browser asks, without a key, if a page of another origin may call a service. */
+export function isPreflight(
+  { origins }: CorsPolicy,
+  { method, headers }: Pick<WireRequest, 'method' | 'headers'>,
+): boolean {
+  return method === 'OPTIONS' && origins.length > 0 && headers.get('access-control-request-method') !== null
+}
+
 function named(origins: readonly string[], isAny: boolean): string | undefined {
   return isAny ? '*' : [...origins].sort()[0]
 }

@@ -10,6 +10,7 @@ import type { Span } from '../../telemetry/tracing.ts'
 import { authorize } from './authorize.ts'
 import { chooseDeployment } from './choose-deployment.ts'
 import { readCaller } from './client-address.ts'
+import { corsHeaders, exposeHeaders, isPreflight } from './cors.ts'
 import { readDeadline } from './deadline.ts'
 import type { BodyAccount } from './read-body.ts'
 import { type RequestIds, readRequestIds } from './request-ids.ts'
@@ -46,10 +47,8 @@ export async function answerScoredCall(request: WireRequest, route: ScoringRoute
   let response: WireResponse
   try {
     service = await route.find()
-    if (service.deployments) {
-      const header = (name: string) => request.headers.get(name)
-      service = await chooseDeployment(service, { header, authorize: each => authorize(each, request) })
-    }
+    if (service.deployments && !isPreflight(service.definition.cors, request))
+      service = await choose(service, request, ids.headers)
     account = service.openAccount()
     span = startRequestSpan(service, request, { protocol: route.protocol, startedAt })
     response = await route.score(service, { ids, account, span, startedAt })
@@ -57,11 +56,23 @@ export async function answerScoredCall(request: WireRequest, route: ScoringRoute
   } catch (failure) {
     response = route.encodeFailure(failure, ids.headers, service?.name)
   }
+  if (!Array.isArray(response.headers)) exposeHeaders(response.headers)
   if (account) releaseWithAnswer(account, request, response)
   if (service) response.scored ??= { service: service.name, rows: undefined }
   service?.metrics?.answered(route.protocol, response.status, response.errorCode, performance.now() - startedAt)
   if (span) endRequestSpan(span, response, ids.headers['x-request-id'])
   return response
+}
+
+/** @param headers  get those of CORS, so that a page can read why no deployment was chosen */
+function choose(
+  service: ScoringService,
+  request: WireRequest,
+  headers: Record<string, string>,
+): Promise<ScoringService> {
+  Object.assign(headers, corsHeaders(service.definition.cors, request))
+  const header = (name: string) => request.headers.get(name)
+  return chooseDeployment(service, { header, authorize: each => authorize(each, request) })
 }
 
 /** The first answer of a process tells where the time of its start went. */

@@ -1,5 +1,6 @@
 /** The routes of the Open Inference Protocol V2 over REST. None of them ever throws. */
 import { ScoringError } from '../../errors.ts'
+import { deploymentHeader } from '../../inference/deployments.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { findModel, type ModelNames } from '../../models/catalogue/find-model.ts'
 import type { ReadyWhen, ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'
@@ -72,7 +73,7 @@ async function answerInfer(
   return answerScoredCall(request, {
     protocol: 'open-inference',
     serverVersion: source.serverVersion,
-    find: () => findService(route, source),
+    find: () => findService(route, source, request.headers.get(deploymentHeader)),
     score: async (service, call) => {
       Object.assign(call.ids.headers, corsHeaders(service.definition.cors, request))
       return (await refuseMethod(request, route, call.ids, source)) ?? infer(service, request, call, route.model)
@@ -226,13 +227,18 @@ async function listServices({ scope, started }: OpenInferenceSource): Promise<re
   return scope === undefined ? catalogue.all : [catalogue.find(scope)]
 }
 
-async function findService({ model, version }: ModelPath, source: OpenInferenceSource): Promise<ScoringService> {
+/** @param deployment  the one that the caller named */
+async function findService(
+  { model, version }: ModelPath,
+  source: OpenInferenceSource,
+  deployment?: string | null,
+): Promise<ScoringService> {
   const { catalogue } = await source.started()
   const { scope } = source
-  if (scope === undefined) return findModel(catalogue, model, version)
+  if (scope === undefined) return findModel(catalogue, model, version, deployment)
   const only = catalogue.find(scope)
   const scoped: ModelNames = { get: name => (name === scope ? only : undefined), findDefault: () => only }
-  return findModel(scoped, model, version)
+  return findModel(scoped, model, version, deployment)
 }
 
 function unsupported(what: string): ScoringError {

@@ -85,7 +85,7 @@ export function describeConfig(service: ScoringService, report: LoadReport, name
     name,
     platform: 'onnxruntime_onnx',
     backend: 'onnxruntime',
-    max_batch_size: hasRows ? service.definition.batching.maxRows : 0,
+    max_batch_size: hasRows ? service.described.batching.maxRows : 0,
     input: inputs.map(input => ({
       name: input.name,
       data_type: encodeConfigDatatype(input.dtype),

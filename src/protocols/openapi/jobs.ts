@@ -56,6 +56,14 @@ const schemas = {
           {
             blob: { ...text, description: '"<container>/<path>"; default: jobs/<service>/<jobId>/predictions.jsonl' },
             format: { enum: ['jsonl', 'csv'], description: 'default: by the file extension, else jsonl' },
+            include: {
+              type: 'array',
+              items: text,
+              minItems: 1,
+              maxItems: 100,
+              uniqueItems: true,
+              description: 'columns of a CSV that are copied to the output as they stand, e.g. an id',
+            },
           },
           [],
         ),
@@ -63,7 +71,7 @@ const schemas = {
           type: 'integer',
           minimum: 1,
           maximum: 100_000,
-          description: 'rows per chunk; default: chunks of 256 KiB to 1 MiB, by the size of the input',
+          description: 'rows per chunk; default: chunks of 256 KiB to 4 MiB, by the size of the input',
         },
         errorThreshold: {
           type: 'integer',
@@ -103,7 +111,10 @@ const schemas = {
       createdAt: time,
       startedAt: time,
       endedAt: time,
-      output: objectSchema({ blob: text, format: text, partial: text }, ['blob', 'format']),
+      output: objectSchema({ blob: text, format: text, include: { type: 'array', items: text }, partial: text }, [
+        'blob',
+        'format',
+      ]),
       error: objectSchema({ code: text, message: text }, ['code', 'message']),
     },
     ['jobId', 'status', 'progress', 'createdAt'],

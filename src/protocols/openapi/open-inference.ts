@@ -104,7 +104,7 @@ export function openInferenceDocument(
   report: LoadReport,
 ): { readonly paths: object; readonly schemas: Readonly<Record<string, JsonSchema>> } | undefined {
   if (!takesTensors(report)) return undefined
-  const { definition, name } = service
+  const { described, name } = service
   const authFailures = listAuthFailures(service)
   const failed = (codes: readonly ErrorCode[]) =>
     Object.fromEntries(
@@ -167,7 +167,7 @@ export function openInferenceDocument(
               headers: { 'Inference-Header-Content-Length': { description: textBytesHeader, schema: count } },
               content: { ...json(ref('InferResponse')), ...bytes },
             },
-            ...failed([...new Set([...listScoreFailures(definition, report), ...authFailures])]),
+            ...failed([...new Set([...listScoreFailures(described, report), ...authFailures])]),
           },
         },
       },

@@ -38,7 +38,7 @@ const tokenFailures: readonly ErrorCode[] = [...bearerFailures, 'ROLE_MISSING', 
 
 /** Lists the operations of a service, with Azure ML's ids, descriptions and order (azureml-inference-server, `swagger2_template.json`). */
 export function listOperations(
-  { name, definition, authorizer }: ScoringService,
+  { name, definition, described, authorizer }: ScoringService,
   report: LoadReport,
 ): readonly Operation[] {
   const { mediaTypes = [] } = report
@@ -76,7 +76,7 @@ export function listOperations(
         schema: 'ServiceOutput',
       },
       failures: byStatus([
-        ...listScoreFailures(definition, report),
+        ...listScoreFailures(described, report),
         ...serviceFailures,
         ...authFailures,
         'REQUEST_ID_TOO_LONG',

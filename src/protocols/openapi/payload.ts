@@ -23,7 +23,11 @@ interface Payload {
   readonly isForm: boolean
 }
 
-export function describePayload({ definition }: ScoringService, report: LoadReport, version: OpenApiVersion): Payload {
+export function describePayload(
+  { described: definition }: ScoringService,
+  report: LoadReport,
+  version: OpenApiVersion,
+): Payload {
   const sample = parseSample(report.inputSample)
   const hasTensors = report.scriptKind === 'typed' && report.inputJsonSchema === undefined
   const example = hasTensors ? dataExample(report, definition, sample) : undefined

@@ -1,4 +1,5 @@
-import type { ScoringService } from '../../inference/scoring-service.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { maxWaitForLoadMs, type ScoringService } from '../../inference/scoring-service.ts'
 import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
 
 /**
@@ -14,6 +15,10 @@ export async function answerInstanceWarmUp(find: () => Promise<readonly ScoringS
   // Services that cannot score, and a start that was refused, are the matter of health pages and the log.
   const services = await find().catch(() => [])
   const loading = services.filter(({ status }) => status !== 'idle')
-  await Promise.allSettled(loading.map(service => service.waitUntilLoaded(undefined)))
+  // They load in their turn: all at once, the first one would be ready when all are.
+  const loads = Promise.allSettled(loading.map(service => service.load()))
+  const over = new AbortController()
+  await Promise.race([loads, delay(maxWaitForLoadMs, undefined, { ref: false, signal: over.signal }).catch(() => {})])
+  over.abort()
   return { status: 200, headers: { 'cache-control': 'no-store', ...noSniff } }
 }

@@ -168,6 +168,7 @@ export class WorkerPool {
   /** Ends all workers; what is not answered by then gets SERVICE_STOPPING. */
   async stop(): Promise<void> {
     this.#isStopping = true
+    this.#firstLoad.reject(new ServiceLoadError('the service has ended'))
     const ends = [...this.workers].map(worker => {
       worker.transition({ kind: 'stopped', at: this.#options.now() })
       return worker.terminate()

@@ -181,6 +181,26 @@ describe('scoring check', () => {
     assert.match(wrong?.message ?? '', /triggers\.queue\.input: must be the name of a queue: 3 to 63 /)
   })
 
+  it('reads a folder where the app reads a container, and says which triggers have no effect there', async test => {
+    const root = await makeCommandProject(test, {
+      'models/one/service.json': { triggers: { queue: { input: 'requests', output: 'answers' } } },
+      'models/one/1/model.onnx': identity,
+    })
+    const environment = { SCORING_MODELS: 'blob:models' }
+    const refused = await runCommand(['check'], { cwd: root, environment })
+    assert.equal(refused.code, 2)
+    assert.match(refused.stderr, /SCORING_MODELS is "blob:models", and this command reads a folder: name the folder/)
+    const { code, stdout } = await runCommand(['check', '--json', '--models', 'models'], { cwd: root, environment })
+    assert.equal(code, 1)
+    const { project }: Report = JSON.parse(stdout)
+    assert.deepEqual(
+      project.filter(({ subject }) => subject === 'triggers').map(({ message }) => message),
+      [
+        'one/service.json: the trigger "queue" does not run: keep this service in the folder of the app (SCORING_MODELS is not a folder)',
+      ],
+    )
+  })
+
   it('warns of answers that are random, and of a row that no body can hold', async test => {
     const random = writeModel({
       inputs: [['x', 'float32', ['n', 3000]]],

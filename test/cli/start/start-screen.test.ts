@@ -14,6 +14,7 @@ const facts = (services: ServiceStates): StartFacts => ({
   localKeys: new Map(Object.keys(services).map(name => [name, key])),
   storage: '.local/azurite (connection string UseDevelopmentStorage=true)',
   isWatching: true,
+  isDevelopment: true,
   request: { service: 'iris', isScored: true, curl: 'curl …' },
 })
 
@@ -98,7 +99,9 @@ curl …`,
   })
 
   it('says that services are not listed outside Development', () => {
-    assert.match(describeStart(facts({}), plain(80)), /^\/health\/ready lists services in Development only\.$/m)
+    const hidden = { ...facts({}), isDevelopment: false }
+    assert.match(describeStart(hidden, plain(80)), /^\/health\/ready lists services in Development only\.$/m)
+    assert.match(describeStart(facts({}), plain(80)), /^No service yet\. One that is deployed, or made with/m)
   })
 })
 

@@ -53,7 +53,7 @@ describe('start', () => {
   it('lists the functions as func does, HTTP first', async test => {
     const host = await start(test)
     const url = `http://localhost:${host.port}/api`
-    assert.match(host.output, /^(Skipping .*\n)?\nFunctions:\n\n\tempty: \[GET,/)
+    assert.match(host.output, /^(Skipping .*\n)?(\[.*\n)*\nFunctions:\n\n\tempty: \[GET,/)
     assert.ok(
       host.output.includes(`\n\n\titem: [GET,HEAD,POST,PUT,DELETE,PATCH,OPTIONS,TRACE] ${url}/items/{id}/{*rest}\n\n`),
     )

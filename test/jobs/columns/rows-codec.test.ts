@@ -120,6 +120,21 @@ const number = fc.oneof(
   fc.integer({ min: -200, max: 300 }).map(String),
   fc.bigInt({ min: -(2n ** 64n), max: 2n ** 65n }).map(String),
   fc.constantFrom('0', '-0', '1', '2.0', '1e400', '-1e39', '3.4028235677973366e38', '65519', '9007199254740993', '1e2'),
+  fc.constantFrom(
+    '9007199254740991.4',
+    '9007199254740992.0',
+    '0.99999999999999999999',
+    '18446744073709551615.0',
+    '-0.0',
+  ),
+  fc.constantFrom(
+    '5e-324',
+    '2e-324',
+    '1e-400',
+    '0.1000000000000000055511151231257827',
+    '1e22',
+    '123456789012345678e-3',
+  ),
 )
 const cell = fc.oneof(
   { weight: 8, arbitrary: number },
@@ -240,7 +255,18 @@ describe('rowsCodec', () => {
       list(spaced, 0, 3),
       list(list(spaced, 2, 2), 1, 2),
       spaced.map(text => `{"x": [${text}, 2]}`),
-      fc.constantFrom('{"data": [1, 2]}', '[1, 2] x', '5', '[1, 2', '{"a": 1, "b": 2}', '"é"', '[[1, 2]]'),
+      fc.constantFrom(
+        '{"data": [1, 2]}',
+        '[1, 2] x',
+        '5',
+        '[1, 2',
+        '[1,',
+        '2]',
+        ' 2]',
+        '{"a": 1, "b": 2}',
+        '"é"',
+        '[[1, 2]]',
+      ),
     )
     const service = fc.record({
       dtype: fc.constantFrom(...dtypes),
@@ -308,6 +334,15 @@ describe('rowsCodec', () => {
       if (isWhole) await requireSame(echo, each)
       else assert.equal(inColumns(echo, each).failed, 0)
     }
+  })
+
+  it('takes no list that goes on in the next line', async () => {
+    const inputs: TensorInfo[] = [{ name: 'x', dtype: 'float32', shape: ['n', 2] }]
+    const echo: EchoService = { inputs, answer: ({ x }) => x }
+    const reading: RowReading = { format: 'jsonl', maxRowBytes: 1000 }
+    const text = Buffer.from('[1, 2]\n[3,\n4]\n[5\n, 6]\n[7, 8\n]\n[9, 10]\r\n')
+    for (const each of withOutput({ text, rowCount: 8, reading })) await requireSame(echo, each)
+    assert.equal(inColumns(echo, { text, rowCount: 8, reading, outputFormat: 'jsonl' }).failed, 6)
   })
 
   it('refuses rows of shapes that do not go together, and a text with other rows than were planned', () => {

@@ -114,13 +114,22 @@ describe('csvColumns, for named columns', () => {
       const message = new RegExp(
         `the header names one column; separate columns by commas, not by ${named.replace('|', '\\|')}$`,
       )
-      for (const inputs of [wide, titanic])
+      // Rows for scripts without declared inputs are objects of all columns, and a name may have a bar.
+      for (const inputs of separator === '|' ? [wide, titanic] : [wide, titanic, undefined])
         await refuses(`a${separator}b${separator}c\n1${separator}2${separator}3\n`, 'INPUT_COLUMNS_UNFIT', message, {
           inputs,
         })
     }
     const inputs = [input('text', 'string', ['n', 1])]
     assert.deepEqual(await rowsOf('text; or not\ngood; bad\n', { inputs }), ['["good; bad"]'])
+  })
+
+  it('requires the columns that are copied to the output, each once', async () => {
+    const table = 'age,bmi,bp,id,id\n1,2,3,4,5\n'
+    const unfit = (what: RegExp) => new RegExp(`^the columns of the input do not fit "output.include": ${what.source}$`)
+    await refuses(table, 'INPUT_COLUMNS_UNFIT', unfit(/missing: "ID"/), { names, include: ['age', 'ID'] })
+    await refuses(table, 'INPUT_COLUMNS_UNFIT', unfit(/two columns are named "id"/), { names, include: ['id'] })
+    assert.deepEqual(await rowsOf(table, { names, include: ['bp'] }), ['[1,2,3]'])
   })
 
   it('requires as many names as a row has values', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { parse } from 'csv-parse/sync'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { csvHeader, decodeLines, encodeLines } from '../../../src/jobs/output/result-lines.ts'
+import { decodeLines, encodeLines, outputHeader } from '../../../src/jobs/output/result-lines.ts'
 
 describe('encodeLines', () => {
   it('copies the text of a prediction, which parsing would change', () => {
@@ -39,7 +39,7 @@ describe('encodeLines', () => {
       { prediction: 'null' },
       { code: 'ROW_NOT_JSON', message: 'line "1",\n2' },
     ]
-    const text = csvHeader + encodeLines('csv', 7, results)
+    const text = outputHeader({ format: 'csv' }) + encodeLines('csv', 7, results)
     assert.deepEqual(parse(text), [
       ['index', 'prediction', 'error_code', 'error_message'],
       ['7', '0.10', '', ''],

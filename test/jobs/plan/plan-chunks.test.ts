@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
@@ -93,8 +94,9 @@ describe('planChunks', () => {
     assert.equal((await plan(utf16.swap16(), { format: 'csv' })).fault?.code, 'INPUT_NOT_UTF8')
   })
 
-  it('recognises compressed files that are declared as text', async () => {
+  it('recognises other files that are declared as text', async () => {
     const cases: [Buffer, RegExp][] = [
+      [await readFile('test/fixtures/parquet/empty.parquet'), /is a Parquet file; .*\.parquet/],
       [gzipSync('1\n2\n'), /is gzip; .*\.gz/],
       [Buffer.from('PK\x03\x04 the rest of a workbook\n'), /zip archive or an Excel workbook/],
     ]
@@ -105,8 +107,8 @@ describe('planChunks', () => {
         assert.match(fault?.message ?? '', message)
       }
     }
-    const { chunks } = await plan('PK,a\n1,2', { format: 'csv' })
-    assert.equal(chunks.length, 1)
+    for (const header of ['PK,a', 'PAR1,a'])
+      assert.equal((await plan(`${header}\n1,2`, { format: 'csv' })).chunks.length, 1)
   })
 
   it('checks the columns of a CSV before it plans a chunk', async () => {

@@ -276,6 +276,13 @@ describe('JobService.submit', () => {
         /"jobs\/diabetes\/a\/pred/,
       ],
       [{ ...csv, output: csv.input }, 'JOB_INVALID', /^output\.blob: "input\/patients\.csv" is the input of the job/],
+      [{ input: { rows: [] }, output: { include: ['id'] } }, 'JOB_INVALID', /^output\.include: .* CSV only; .* jsonl$/],
+      [{ ...csv, output: { include: ['id', 'id'] } }, 'JOB_INVALID', /^output\.include: must not name a column twice/],
+      [
+        { ...csv, output: { include: ['id', 'index'], format: 'csv' } },
+        'JOB_INVALID',
+        /^output\.include: the output has a column "index" of its own; .* "jsonl"$/,
+      ],
     ]
     for (const [submission, code, message] of cases) await refused(jobs.submit('diabetes', submission), code, message)
     await refused(

@@ -4,7 +4,7 @@ import { describe, it, test } from 'vitest'
 import { type BlobPath, blobPathRule, canMatch, parseBlobPath } from '../../../src/models/definition/blob-path.ts'
 import { parseDefinition } from '../../../src/models/definition/parse-definition.ts'
 import { planTriggers } from '../../../src/models/definition/plan-triggers.ts'
-import { describeTriggers } from '../../../src/models/definition/triggers.ts'
+import { describeTriggers, refuseElsewhere, unservedElsewhere } from '../../../src/models/definition/triggers.ts'
 
 const parse = (triggers: object) => parseDefinition('iris/service.json', JSON.stringify({ triggers })).triggers
 const declare = (services: Record<string, object>) =>
@@ -55,6 +55,21 @@ describe('triggers in service.json', () => {
   })
 })
 
+describe('a service that the app reads in a container', () => {
+  it('has no triggers, and no routes that ask for keys of Azure Functions', () => {
+    const queue = { input: 'one', output: 'two' }
+    assert.deepEqual(unservedElsewhere(parse({ queue, serviceBus: queue })), [
+      'the trigger "queue" does not run: keep this service in the folder of the app (SCORING_MODELS is not a folder)',
+      'the trigger "serviceBus" does not run: keep this service in the folder of the app (SCORING_MODELS is not a folder)',
+    ])
+    assert.equal(refuseElsewhere(parse({ queue })), undefined)
+    assert.match(
+      refuseElsewhere(parse({ http: { authLevel: 'function' } })) ?? '',
+      /^triggers\.http\.authLevel: is "function", and the routes ask for no such key; /,
+    )
+  })
+})
+
 describe('planTriggers', () => {
   it('gives a queue to the first service that asks for it', () => {
     const { runs, refused } = declare({
@@ -73,6 +88,33 @@ describe('planTriggers', () => {
         'the queue "ONE" has the requests of service "first"; choose another',
       ],
     )
+  })
+
+  it('knows an account by both names of its setting', () => {
+    const { refused } = declare({
+      first: { queue: { input: 'one', output: 'two' } },
+      second: { queue: { input: 'one', output: 'three', connection: 'Storage' } },
+    })
+    assert.match(refused[0]?.reason ?? '', /^the queue "one" has the requests of service "first"/)
+  })
+
+  it('lets services score the same blobs, but not write over the answers of each other', () => {
+    const { runs, refused } = declare({
+      first: { blob: { input: 'rows/{name}', output: 'scores/{name}' } },
+      second: { blob: { input: 'rows/{name}', output: 'others/{name}' } },
+      third: { blob: { input: 'rows/{name}', output: 'scores/{name}' } },
+    })
+    assert.deepEqual(
+      runs.map(({ service }) => service),
+      ['first', 'second'],
+    )
+    assert.deepEqual(refused, [
+      {
+        service: 'third',
+        kind: 'blob',
+        reason: 'its answers would be written over those of service "first"; choose another output',
+      },
+    ])
   })
 
   it('lets services follow each other, and refuses the one that closes a circle', () => {

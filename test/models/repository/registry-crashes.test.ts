@@ -66,7 +66,7 @@ describe('ModelRegistry, when processes end in the middle', () => {
         const known = new Set([...listed, last].map(({ version }) => `models/churn/${version}`))
         for (const name of store.names()) assert.ok(known.has(name.split('/', 3).join('/')), name)
       }),
-      { numRuns: 300 },
+      { numRuns: 60 },
     )
   })
 })

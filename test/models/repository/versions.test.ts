@@ -12,13 +12,19 @@ describe('findVersion', () => {
     ['a file whose name is a number', ['7'], undefined],
     ['models of which one is beside service.json', ['1/encode.onnx', 'score.onnx'], undefined],
     ['a model in a folder with a name', ['onnx/model.onnx'], undefined],
+    ['a model in a folder with a leading zero', ['007/model.onnx'], undefined],
     ['no model', [], undefined],
   ]
   it.each(services)('of %s: %j is %s', (_, paths, version) => assert.equal(findVersion(paths), version))
 })
 
 describe('sortVersions', () => {
-  it('sorts numbered folders as numbers and leaves out the others', () => {
-    assert.deepEqual(sortVersions(['10', 'lib', '9', '2', 'v3', '1.5', '20240131']), ['2', '9', '10', '20240131'])
+  it('sorts numbered folders as numbers and leaves out the others, also numbers with leading zeros, as Triton does', () => {
+    assert.deepEqual(sortVersions(['10', 'lib', '9', '2', 'v3', '1.5', '007', '20240131']), [
+      '2',
+      '9',
+      '10',
+      '20240131',
+    ])
   })
 })

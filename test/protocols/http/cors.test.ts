@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { corsHeaders } from '../../../src/protocols/http/cors.ts'
+import { corsHeaders, exposeHeaders } from '../../../src/protocols/http/cors.ts'
 
 const answer = (origins: string[], headers: Record<string, string> = {}, method = 'POST', credentials = false) =>
   corsHeaders({ origins, credentials }, { method, headers: new Headers(headers) as never })
@@ -68,5 +68,23 @@ describe('corsHeaders', () => {
     const more = { 'access-control-allow-methods': 'GET, POST', 'access-control-allow-headers': 'authorization' }
     assert.deepEqual(preflight('POST'), allow('https://a.example', more))
     assert.deepEqual(preflight('DELETE'), allow('https://a.example'))
+  })
+})
+
+describe('exposeHeaders', () => {
+  // Fetch standard, "CORS-safelisted response-header name": pages read these without being allowed to.
+  const safelisted = { 'content-type': 'application/json', 'cache-control': 'no-store' }
+  const telling = { 'x-request-id': '1', 'azureml-model-deployment': 'blue', 'inference-header-content-length': '9' }
+
+  it('names what tells of the answer, to pages that may read it', () => {
+    const headers: Record<string, string> = { ...safelisted, vary: 'Origin', ...telling, ...allow('https://a.example') }
+    exposeHeaders(headers)
+    assert.equal(headers['access-control-expose-headers'], Object.keys(telling).join(', '))
+  })
+
+  it('names nothing to others', () => {
+    const headers: Record<string, string> = { ...telling }
+    exposeHeaders(headers)
+    assert.deepEqual(headers, telling)
   })
 })

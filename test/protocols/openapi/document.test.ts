@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
+import { Deployments } from '../../../src/inference/deployments.ts'
 import { ScoringService } from '../../../src/inference/scoring-service.ts'
 import { ServiceDefinition } from '../../../src/models/definition/definition.ts'
 import type { LoadReport } from '../../../src/models/session/load-report.ts'
@@ -320,5 +321,25 @@ describe('describeService', () => {
       const text = JSON.stringify(describeService(...serviceWith({}), version))
       assert.doesNotMatch(text, /Bearer|BEARER/)
     }
+  })
+
+  it('describes the deployment with the greatest weight, with its script, and what the choice of one can give', () => {
+    const shares = { blue: { weight: 20 }, green: { weight: 80, entryScript } }
+    const [green, report] = serviceWith({ inputs: [tensor('x', 'float32', 'n')] }, { entryScript })
+    const [blue] = serviceWith({})
+    const deployments = new Deployments({
+      deployments: [
+        { name: 'blue', weight: 20, mirror: 0, service: blue },
+        { name: 'green', weight: 80, mirror: 0, service: green },
+      ],
+      random: Math.random,
+    })
+    const definition = ServiceDefinition.parse({ deployments: shares })
+    const engine = { kind: 'changing', source: deployments } as const
+    const service = new ScoringService({ name: 'sut', definition, authorizer: undefined, engine, deployments })
+    const text = JSON.stringify(describeService(service, report, '3.1'))
+    assert.match(text, /ENTRY_SCRIPT_FAILED/)
+    assert.match(text, /DEPLOYMENT_UNKNOWN/)
+    assert.deepEqual((describeService(service, report, '2') as Swagger).definitions.ServiceOutput, open)
   })
 })
