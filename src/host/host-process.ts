@@ -88,17 +88,7 @@ function readOptions() {
 
 async function main(): Promise<void> {
   const options = readOptions()
-  const logFile = options['log-file'] === undefined ? undefined : new LogFile(options['log-file'])
-  if (!options['hold-output']) logFile?.copyOutput()
-  else {
-    holdOutput(
-      text => logFile?.append(text),
-      () => logFile?.copyOutput(),
-    )
-    process.on('message', ({ type, omit }: ReleaseOutput) => {
-      if (type === 'release output') releaseOutput(omit)
-    })
-  }
+  directOutput(options)
   const appRoot = resolve(options.app)
   const log = new HostLog(options.verbose)
   const local = options['no-local-settings'] ? undefined : readLocalSettings(appRoot, process.env)
@@ -112,17 +102,7 @@ async function main(): Promise<void> {
 
   const bus = new HostBus(process.env)
   const core = new FunctionsCore(log, bus.module)
-  supplyFunctionsCore(core)
-  // Node.js then reads what it compiled at an earlier start. Where it cannot store that, it does without.
-  enableCompileCache(join(appRoot, '.local', 'compile-cache'))
-  // As Azure's host does: relative paths of the app's own code and settings begin at its folder.
-  process.env.AzureWebJobsScriptRoot = appRoot
-  process.chdir(appRoot)
-  await loadApp(appRoot)
-  const appHookData = {}
-  const appContext = Object.defineProperties({ functionAppDirectory: appRoot }, readOnly({ hookData: {}, appHookData }))
-  await runAppHooks(core.hooks.appStart, appContext)
-  core.finishStart()
+  const { appHookData, appContext } = await startFunctions(core, appRoot)
 
   const isDevelopment = process.env.AZURE_FUNCTIONS_ENVIRONMENT === 'Development'
   const hostJson = readHostJson(appRoot, { isDevelopment, processorCount: availableParallelism() })
@@ -176,6 +156,35 @@ async function main(): Promise<void> {
   const { maxPollingIntervalMs } = hostJson.queues
   const queues = { ...hostJson.queues, maxPollingIntervalMs: maxPollingMs ?? maxPollingIntervalMs }
   await background.start({ ...hostJson, plan, host, bus, queues, invisibleMs })
+}
+
+/** Sends what is printed to the log file too, and holds it back until the supervisor asks for it. */
+function directOutput(options: ReturnType<typeof readOptions>): void {
+  const logFile = options['log-file'] === undefined ? undefined : new LogFile(options['log-file'])
+  if (!options['hold-output']) return logFile?.copyOutput()
+  holdOutput(
+    text => logFile?.append(text),
+    () => logFile?.copyOutput(),
+  )
+  process.on('message', ({ type, omit }: ReleaseOutput) => {
+    if (type === 'release output') releaseOutput(omit)
+  })
+}
+
+/** Loads the app, which registers its functions, and runs its start hooks. */
+async function startFunctions(core: FunctionsCore, appRoot: string) {
+  supplyFunctionsCore(core)
+  // Node.js then reads what it compiled at an earlier start. Where it cannot store that, it does without.
+  enableCompileCache(join(appRoot, '.local', 'compile-cache'))
+  // As Azure's host does: relative paths of the app's own code and settings begin at its folder.
+  process.env.AzureWebJobsScriptRoot = appRoot
+  process.chdir(appRoot)
+  await loadApp(appRoot)
+  const appHookData = {}
+  const appContext = Object.defineProperties({ functionAppDirectory: appRoot }, readOnly({ hookData: {}, appHookData }))
+  await runAppHooks(core.hooks.appStart, appContext)
+  core.finishStart()
+  return { appHookData, appContext }
 }
 
 /** Requests that come before the receiver is started wait for it. */
