@@ -79,7 +79,7 @@ describe('the log of the app', () => {
     const entries = app
       .output()
       .split('\n')
-      .filter(line => line !== '' && !/^Skipping '/.test(line)) // which the host prints before it loads the app
+      .filter(line => line !== '' && !/^(Skipping '|\[\d{4}-)/.test(line)) // which the host prints itself
       .map(line => JSON.parse(line) as Record<string, unknown>)
     const of = (id: string) => entries.filter(({ requestId }) => requestId === id)
     const [scored] = of('my "41"')
