@@ -75,9 +75,9 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const read = await readServices(store, settings, isWatching)
   const bytes = openAppBudget(settings.maxHeldBytes, read)
   const authorizers = await ServiceAuthorizers.open(settings, read)
-  const openTelemetry = await loadOpenTelemetry(environment, appVersion, line => console.error(line))
   const keysLoaded = authorizers.loadKeys() // models load meanwhile
   keysLoaded.catch(() => {}) // awaited below
+  const openTelemetry = await loadOpenTelemetry(environment, appVersion, line => console.error(line))
   const runRecords = openRunRecords(settings)
   const scoringMetrics = new ScoringMetrics()
   const parts: ServiceParts = {
