@@ -5,19 +5,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { BlobServiceClient } from '@azure/storage-blob'
 import { describe, it, type TestContext } from 'vitest'
 import { startStorage } from '../support/azurite-storage.ts'
-import { writeModel } from '../support/onnx-writer.ts'
 import { PrometheusPage } from '../support/prometheus-page.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
+import { scalingModel } from '../support/scaling-model.ts'
 import { makeServices, type ServiceFiles } from '../support/service-folder.ts'
 
-/** Multiplies by a number. */
-const scalingModel = (factor: number) =>
-  writeModel({
-    nodes: [{ op: 'Mul', inputs: ['x', 'factor'], outputs: ['y'] }],
-    inputs: [['x', 'float32', ['N', 2]]],
-    outputs: [['y', 'float32', ['N', 2]]],
-    constants: [{ name: 'factor', dtype: 'float32', shape: [1], values: [factor] }],
-  })
 const body = '{"data": [[1, 2]]}'
 
 /** A script that answers with a text of its own, after some time. */

@@ -11,18 +11,10 @@ import type { RepositoryFiles } from '../../src/models/repository/repository-fil
 import { ServiceRegistry } from '../../src/models/repository/service-registry.ts'
 import { startStorage } from '../support/azurite-storage.ts'
 import { framed, GrpcConnection, inferRequest } from '../support/grpc-calls.ts'
-import { writeModel } from '../support/onnx-writer.ts'
 import { PrometheusPage } from '../support/prometheus-page.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
+import { scalingModel } from '../support/scaling-model.ts'
 
-/** Multiplies by a number. */
-const scalingModel = (factor: number) =>
-  writeModel({
-    nodes: [{ op: 'Mul', inputs: ['x', 'factor'], outputs: ['y'] }],
-    inputs: [['x', 'float32', ['N', 2]]],
-    outputs: [['y', 'float32', ['N', 2]]],
-    constants: [{ name: 'factor', dtype: 'float32', shape: [1], values: [factor] }],
-  })
 const body = '{"data": [[1, 2]]}'
 const scaled = (factor: number) => `[[${factor}.0, ${2 * factor}.0]]`
 

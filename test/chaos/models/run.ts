@@ -15,8 +15,8 @@ import { ModelRegistry } from '../../../src/models/repository/model-registry.ts'
 import type { RepositoryFiles } from '../../../src/models/repository/repository-files.ts'
 import { ServiceRegistry } from '../../../src/models/repository/service-registry.ts'
 import { startStorage } from '../../support/azurite-storage.ts'
-import { writeModel } from '../../support/onnx-writer.ts'
 import { type RunningApp, runApp } from '../../support/running-app.ts'
+import { scalingModel } from '../../support/scaling-model.ts'
 
 const { values } = parseArgs({
   options: {
@@ -32,14 +32,6 @@ const count = (name: 'services' | 'swaps' | 'kills') => (values.only.includes(na
 const cleanUps: (() => unknown)[] = []
 const cleaner = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
 
-/** Multiplies by a number. */
-const scalingModel = (factor: number) =>
-  writeModel({
-    nodes: [{ op: 'Mul', inputs: ['x', 'factor'], outputs: ['y'] }],
-    inputs: [['x', 'float32', ['N', 2]]],
-    outputs: [['y', 'float32', ['N', 2]]],
-    constants: [{ name: 'factor', dtype: 'float32', shape: [1], values: [factor] }],
-  })
 const body = '{"data": [[1, 2]]}'
 const scaled = (factor: number) => `[[${factor}.0, ${2 * factor}.0]]`
 const open = (files: RepositoryFiles) => new ModelRegistry({ files, now: () => new Date() })
