@@ -104,6 +104,18 @@ await bundle({ minify: true, entryPoints: { 'host-service-bus': 'src/host/servic
 await bundle({
   minify: true,
   entryPoints: { 'parquet-process': 'src/adapters/child-process/parquet-process.ts' },
+  // Node.js has these codecs itself; the package does not say that a bundle may leave out what it does not use.
+  plugins: [
+    {
+      name: 'unused codecs',
+      setup: ({ onResolve }) => {
+        onResolve({ filter: /^\.\/(?:brotli|compressors|gzip)\.js$/ }, ({ path, resolveDir }) => ({
+          path: join(resolveDir, path),
+          sideEffects: false,
+        }))
+      },
+    },
+  ],
 })
 await bundle({
   minify: true,
