@@ -8,7 +8,8 @@
  * - `encrypted-requests.cjs` how they and public keys are read; read only with the first of them
  * - `grpc.cjs`         the gRPC services; read only with the first call
  * - `docs/`            the interactive page of a service: Swagger UI and what we add, each file compressed once, here
- * - `key-vault.cjs`    Azure's SDKs for Key Vault and identities; read only when `KEY_VAULT_URL` is set
+ * - `key-vault.cjs`    Azure's SDK for Key Vault; read only when `KEY_VAULT_URL` is set
+ * - `identity.cjs`     Azure's SDK for identities; read when there is a vault, or storage without a connection string
  * - `jobs.cjs`         batch jobs; read only when there is one, or when a minute has passed
  * - `remote-store.cjs` reads services from Blob storage; read only when SCORING_MODELS says so
  * - `storage.cjs`      Azure's clients for blobs and queues; read only when batch jobs are used
@@ -38,6 +39,12 @@ import { type BuildOptions, build } from 'esbuild'
 import { serviceJsonSchema } from './src/models/definition/json-schema.ts'
 import { docsFileTypes } from './src/protocols/ops/docs-files.ts'
 
+/**
+ * Supplied at run time: functions-core by the host, the others from node_modules. They are native code, too big to bundle, or,
+ * like @azure/functions, shared with the functions of the project: its settings (HTTP streaming) are those of one copy.
+ */
+const runTime = ['@azure/functions-core', '@azure/functions', 'onnxruntime-node', 'sharp', 'azurite']
+
 const options: BuildOptions = {
   bundle: true,
   platform: 'node',
@@ -48,9 +55,7 @@ const options: BuildOptions = {
   // `npm run build -- --source-maps`: break points in src/ (.vscode/launch.json).
   sourcemap: process.argv.includes('--source-maps'),
   logLevel: 'warning',
-  // Supplied at run time: functions-core by the host, the others from node_modules. They are native code, too big to bundle, or,
-  // like @azure/functions, shared with the functions of the project: its settings (HTTP streaming) are those of one copy.
-  external: ['@azure/functions-core', '@azure/functions', 'onnxruntime-node', 'sharp', 'azurite'],
+  external: runTime,
   // A CommonJS bundle has no import.meta; files that look for their neighbours use its url.
   banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
   define: { 'import.meta.url': 'bundleUrl' },
@@ -87,7 +92,10 @@ await bundle({
 await bundle({ ...deployed, entryPoints: { 'scoring-thread': 'src/compose/scoring-thread.ts' } })
 await bundle({ entryPoints: { 'host-process': 'src/host/host-process.ts' } })
 // Almost all of it is others' code, and less than half as long when minified.
-await bundle({ minify: true, entryPoints: { 'key-vault': 'src/adapters/azure/key-vault.ts' } })
+await bundle({
+  minify: true,
+  entryPoints: { 'key-vault': 'src/adapters/azure/key-vault.ts', identity: 'src/adapters/azure/identity.ts' },
+})
 await bundle({ ...rarelyRead, entryPoints: { jobs: 'src/compose/jobs-app.ts' } })
 await bundle({
   ...rarelyRead,
@@ -98,7 +106,11 @@ await bundle({
 })
 await bundle({ ...rarelyRead, entryPoints: { 'remote-store': 'src/compose/remote-store.ts' } })
 await bundle({ ...rarelyRead, entryPoints: { grpc: 'src/compose/grpc-services.ts' } })
-await bundle({ minify: true, entryPoints: { storage: 'src/adapters/azure/storage.ts' } })
+await bundle({
+  minify: true,
+  external: [...runTime, 'apache-arrow'], // a format of lists of blobs that we do not ask for
+  entryPoints: { storage: 'src/adapters/azure/storage.ts' },
+})
 await bundle({ minify: true, entryPoints: { 'host-storage': 'src/host/host-storage.ts' } })
 await bundle({ minify: true, entryPoints: { 'host-service-bus': 'src/host/service-bus/azure-bus.ts' } })
 await bundle({
