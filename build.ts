@@ -34,7 +34,8 @@ import { execFileSync } from 'node:child_process'
 import { copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
-import { constants, gzipSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { brotliCompress } from 'node:zlib'
 import { type BuildOptions, build } from 'esbuild'
 import { serviceJsonSchema } from './src/models/definition/json-schema.ts'
 import { docsFileTypes } from './src/protocols/ops/docs-files.ts'
@@ -74,6 +75,8 @@ const requireInModule =
   "import { createRequire as requireFrom } from 'node:module';const require = requireFrom(import.meta.url);"
 
 for (const folder of ['dist', 'create/dist']) await rm(folder, { recursive: true, force: true })
+const swaggerUi = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
+const docs = writeDocs() // takes seconds, in zlib's threads
 const bundled = new Set<string>()
 /** Of the package that is deployed: a fifth smaller, and functions keep their names in stack traces. Lines stay of a length to read. */
 const deployed: BuildOptions = { minifyWhitespace: true, lineLimit: 160 }
@@ -109,9 +112,8 @@ await bundle({ ...rarelyRead, entryPoints: { grpc: 'src/compose/grpc-services.ts
 await bundle({
   minify: true,
   external: [...runTime, 'apache-arrow'], // a format of lists of blobs that we do not ask for
-  entryPoints: { storage: 'src/adapters/azure/storage.ts' },
+  entryPoints: { storage: 'src/adapters/azure/storage.ts', 'host-storage': 'src/host/host-storage.ts' },
 })
-await bundle({ minify: true, entryPoints: { 'host-storage': 'src/host/host-storage.ts' } })
 await bundle({ minify: true, entryPoints: { 'host-service-bus': 'src/host/service-bus/azure-bus.ts' } })
 await bundle({
   minify: true,
@@ -192,14 +194,7 @@ await declareTypes(['src/scripts/api.ts', 'src/testing/load-service.ts', 'src/cl
 await writeFile('models/service.schema.json', serviceJsonSchema())
 await copyFile('models/service.schema.json', 'dist/service.schema.json')
 
-const swaggerUi = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
-await mkdir('dist/docs')
-for (const name of Object.keys(docsFileTypes)) {
-  const content = await readFile(join(name.startsWith('page.') ? 'src/docs-page' : swaggerUi, name))
-  await writeFile(`dist/docs/${name}.gz`, gzipSync(content, { level: constants.Z_BEST_COMPRESSION }))
-}
-// Apache License 2.0, section 4: whoever gets the files gets these two as well.
-for (const name of ['LICENSE', 'NOTICE']) await copyFile(join(swaggerUi, name), `dist/docs/swagger-ui.${name}.txt`)
+await docs
 await writeFile('dist/THIRD-PARTY-NOTICES.txt', await noticesOf([...bundled, swaggerUi], await noticesOfSchemas()))
 await writeFile('create/dist/THIRD-PARTY-NOTICES.txt', await noticesOf(['node_modules/commander']))
 
@@ -211,6 +206,18 @@ async function bundle(more: BuildOptions): Promise<void> {
     const [folder] = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? []
     if (folder !== undefined) bundled.add(folder)
   }
+}
+
+/** Compresses what the interactive page loads, and copies what whoever gets that gets as well (Apache License 2.0, section 4). */
+async function writeDocs(): Promise<void> {
+  const compress = promisify(brotliCompress) // at its default, which is its best
+  await mkdir('dist/docs', { recursive: true })
+  const compressed = Object.keys(docsFileTypes).map(async name => {
+    const content = await readFile(join(name.startsWith('page.') ? 'src/docs-page' : swaggerUi, name))
+    await writeFile(`dist/docs/${name}.br`, await compress(content))
+  })
+  const copied = ['LICENSE', 'NOTICE'].map(name => copyFile(join(swaggerUi, name), `dist/docs/swagger-ui.${name}.txt`))
+  await Promise.all([...compressed, ...copied])
 }
 
 /** Writes the declarations of entry points, and of the files that those mention, to `dist/types/`. */
