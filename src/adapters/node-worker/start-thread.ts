@@ -1,5 +1,7 @@
 import '../onnxruntime/telemetry-off.ts'
 
+import { getCompileCacheDir } from 'node:module'
+import { dirname } from 'node:path'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { WorkerBootData } from '../../workers/transport/messages.ts'
 import { NativeCallGuard } from '../../workers/transport/native-call-guard.ts'
@@ -29,6 +31,12 @@ function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !platformSecrets.test(name)))
 }
 
+/** What the host of the app compiled at an earlier start; a thread finds it by this variable alone. */
+function compileCache(): NodeJS.ProcessEnv {
+  const folder = getCompileCacheDir()
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: dirname(folder) }
+}
+
 /** Starts a thread whose JavaScript may hold this much memory. */
 export function startWorkerThread(maxMemoryMb: number): StartedThread {
   webgpuMutex() // threads that start from here on share it
@@ -41,7 +49,7 @@ export function startWorkerThread(maxMemoryMb: number): StartedThread {
     workerData,
     transferList: [portOfThread],
     name: 'scoring',
-    env: withoutSecrets(process.env),
+    env: { ...withoutSecrets(process.env), ...compileCache() },
     execArgv: ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON', '--disable-warning=ExperimentalWarning'],
     resourceLimits: heapLimits(maxMemoryMb),
   })
