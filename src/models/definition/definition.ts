@@ -3,6 +3,8 @@ import { defaultMaxMemoryMb } from './default-memory.ts'
 import { ExecutionProviders } from './execution-providers.ts'
 import { Triggers } from './triggers.ts'
 
+// Schemas are made when the app starts; those of keys that few services have (`z.lazy`), with the first service that has them.
+
 const relativePath = z
   .string()
   .min(1)
@@ -169,19 +171,21 @@ const Encrypted = z.strictObject({
 const Labels = z.record(z.string().min(1).max(256), z.string().max(4096))
 
 /** One stage of a pipeline: a model, or a script between models. */
-const Stage = z
-  .strictObject({
-    name: z
-      .string()
-      .regex(/^[A-Za-z0-9][-\w.]{0,254}$/, 'must be letters, digits, "-", "_", "."')
-      .optional()
-      .describe("what errors call it; default: the model's name, or the script's without its ending"),
-    model: z.string().optional().describe('a model of "models", which runs on what the stage before gave'),
-    script: relativePath.optional().describe('module with run(), which gets what the stage before gave'),
-    accelerator: Accelerator.optional().describe('where its model runs; default: as the service'),
-    maxRows: z.int().min(1).max(100_000).optional().describe('rows per run of its model; default: batching.maxRows'),
-  })
-  .refine(stage => (stage.model === undefined) !== (stage.script === undefined), 'must have a "model" or a "script"')
+const Stage = z.lazy(() =>
+  z
+    .strictObject({
+      name: z
+        .string()
+        .regex(/^[A-Za-z0-9][-\w.]{0,254}$/, 'must be letters, digits, "-", "_", "."')
+        .optional()
+        .describe("what errors call it; default: the model's name, or the script's without its ending"),
+      model: z.string().optional().describe('a model of "models", which runs on what the stage before gave'),
+      script: relativePath.optional().describe('module with run(), which gets what the stage before gave'),
+      accelerator: Accelerator.optional().describe('where its model runs; default: as the service'),
+      maxRows: z.int().min(1).max(100_000).optional().describe('rows per run of its model; default: batching.maxRows'),
+    })
+    .refine(stage => (stage.model === undefined) !== (stage.script === undefined), 'must have a "model" or a "script"'),
+)
 type Stage = z.infer<typeof Stage>
 
 /** @returns the name of a stage in messages */
@@ -193,22 +197,24 @@ const modelName = z.string().regex(/^[A-Za-z0-9][-\w.]{0,254}$/, 'must be a mode
 const percent = z.int().min(0).max(100)
 
 /** One of several models behind one service. What it leaves out is as the service says. */
-const Deployment = z.strictObject({
-  version: z
-    .int()
-    .min(0)
-    .optional()
-    .describe('the numbered folder of its model; absent: as "models" say, or the newest one'),
-  weight: percent.describe('percent of the requests that it answers; the weights of all deployments add to 100'),
-  mirror: percent
-    .default(0)
-    .describe('percent of the requests of the others that it gets a copy of; its answers are compared, and not sent'),
-  models: z.record(modelName, ModelFile).optional().describe('in place of "models" of the service'),
-  entryScript: relativePath.optional().describe('in place of "entryScript" of the service'),
-  stages: z.array(Stage).min(1).max(16).optional().describe('in place of "stages" of the service'),
-  accelerator: Accelerator.optional().describe('in place of "accelerator" of the service'),
-  batching: Batching.optional().describe('in place of "batching" of the service'),
-})
+const Deployment = z.lazy(() =>
+  z.strictObject({
+    version: z
+      .int()
+      .min(0)
+      .optional()
+      .describe('the numbered folder of its model; absent: as "models" say, or the newest one'),
+    weight: percent.describe('percent of the requests that it answers; the weights of all deployments add to 100'),
+    mirror: percent
+      .default(0)
+      .describe('percent of the requests of the others that it gets a copy of; its answers are compared, and not sent'),
+    models: z.record(modelName, ModelFile).optional().describe('in place of "models" of the service'),
+    entryScript: relativePath.optional().describe('in place of "entryScript" of the service'),
+    stages: z.array(Stage).min(1).max(16).optional().describe('in place of "stages" of the service'),
+    accelerator: Accelerator.optional().describe('in place of "accelerator" of the service'),
+    batching: Batching.optional().describe('in place of "batching" of the service'),
+  }),
+)
 
 /**
  * `service.json`: a model plus how it is deployed. Every key has a default, so `{}` beside a `model.onnx` is a service.
