@@ -29,7 +29,9 @@ export function listProjectFiles(root: string): string[] {
 /** The files of this package's own repository, in which everything but models and settings is built into `dist/`. */
 export function listRepositoryFiles(root: string, servicesPath: string, target: Target): string[] {
   const built = listFiles(join(root, 'dist'), () => false).map(path => `dist/${path}`)
-  const services = listFiles(join(root, servicesPath), path => /(?:^|\/)(?:\.[^/]*|node_modules)\/?$/.test(path))
+  const isLeftOut = (path: string) =>
+    /(?:^|\/)(?:\.[^/]*|node_modules)\/?$/.test(path) || path === 'service.schema.json' // for editors
+  const services = listFiles(join(root, servicesPath), isLeftOut)
   return [
     ...['host.json', 'package.json', 'LICENSE'],
     ...built.filter(path => isRuntimeFile('scoring-functions', path, target)),
