@@ -161,6 +161,7 @@ module serviceBus 'modules/service-bus.bicep' = if (hasServiceBus) {
     principalId: identity.outputs.principalId
     inputQueues: serviceBusInputQueues
     outputQueues: serviceBusOutputQueues
+    actionGroups: alerts.outputs.actionGroups
     isPrivate: isPrivate
   }
 }

@@ -73,7 +73,12 @@ module monitoring '../modules/monitoring.bicep' = {
 module workbook '../modules/workbook.bicep' = {
   name: 'workbook'
   scope: group
-  params: { location: location, tags: tags, workspaceId: monitoring.outputs.workspaceId }
+  params: {
+    location: location
+    tags: tags
+    workspaceId: monitoring.outputs.workspaceId
+    prelude: loadTextContent('console-lines.kql')
+  }
 }
 
 module storage '../modules/storage.bicep' = {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { describe, it } from 'vitest'
 import { jobQueues } from '../../src/jobs/message-queues.ts'
+import { openKusto } from '../support/kusto.ts'
 import { type BicepFile, parseBicep, readBicep, type Value } from './bicep.ts'
 import { policies } from './policies.ts'
 
@@ -46,6 +47,21 @@ describe('the workbook', () => {
     const text = readFileSync('infra/workbook/scoring.json', 'utf8')
     assert.equal(text.match(/"azure monitor"/g)?.length, 1)
     assert.deepEqual(JSON.parse(text).fallbackResourceIds, ['azure monitor'])
+  })
+
+  it('reads the lines of a container app in their own table, by what is put before each query', () => {
+    const check = openKusto()
+    const prelude = readFileSync('infra/container-apps/console-lines.kql', 'utf8')
+    // As infra/modules/workbook.bicep does.
+    const escaped = prelude.replaceAll('"', '\\"').replaceAll('\n', '\\n')
+    const text = readFileSync('infra/workbook/scoring.json', 'utf8').replaceAll('"query": "', `"query": "${escaped}`)
+    const { items } = JSON.parse(text) as { items: { content: { query?: string } }[] }
+    const queries = items.flatMap(({ content }) => content.query ?? [])
+    assert.equal(queries.length, globSync('infra/queries/*.kql').length)
+    for (const query of queries) {
+      assert(query.startsWith(prelude))
+      assert.deepEqual(check(query.replaceAll('{TimeRange:start}', 'ago(1d)')), [])
+    }
   })
 })
 
@@ -239,6 +255,10 @@ const mutations: readonly (readonly [keyof typeof policies, string, string | Reg
     'param email string\nparam phone string',
     /parameter phone is not used/,
   ],
+  ['isHardened', 'modules/service-bus', 'enabled: true', 'enabled: false', /properties.enabled is false/],
+  ['hasPublishedTypes', 'modules/service-bus', 'metricName:', 'metric:', /allOf\[\].metric: unknown/],
+  ['watchesDeadLetters', 'modules/service-bus', "'DeadletteredMessages'", "'ActiveMessages'", /no alert looks/],
+  ['watchesDeadLetters', 'modules/service-bus', /actions: \[.*\]/, '', /nobody hears of it/],
 ]
 
 describe('a policy', () => {

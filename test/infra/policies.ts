@@ -29,6 +29,8 @@ const required: Readonly<Record<string, Readonly<Record<string, readonly Value[]
     'properties.disableLocalAuth': [true],
     'properties.minimumTlsVersion': ['1.2', '1.3'],
   },
+  'Microsoft.Insights/metricAlerts': { 'properties.enabled': [true] },
+  'Microsoft.Insights/scheduledQueryRules': { 'properties.enabled': [true] },
   'Microsoft.OperationalInsights/workspaces': { 'properties.features.disableLocalAuth': [true] },
   'Microsoft.Insights/components': { 'properties.DisableLocalAuth': [true] },
   'Microsoft.ContainerRegistry/registries': {
@@ -145,6 +147,7 @@ const apiVersions: Readonly<Record<string, string>> = {
   'Microsoft.Insights/actionGroups': '2023-01-01',
   'Microsoft.Insights/components': '2020-02-02',
   'Microsoft.Insights/diagnosticSettings': '2021-05-01-preview',
+  'Microsoft.Insights/metricAlerts': '2018-03-01',
   'Microsoft.Insights/scheduledQueryRules': '2022-06-15',
   'Microsoft.Insights/workbooks': '2023-06-01',
   'Microsoft.KeyVault/vaults': '2026-02-01',
@@ -203,6 +206,20 @@ export const fitsTogether: Policy = files => {
   return findings
 }
 
+/** Service Bus moves messages to the dead letters by itself, so that no line of the app tells of them. */
+export const watchesDeadLetters: Policy = files =>
+  files.flatMap(({ file, resources }) => {
+    if (!resources.some(({ type }) => type === 'Microsoft.ServiceBus/namespaces/queues')) return []
+    const alerts = resources.filter(({ type }) => type === 'Microsoft.Insights/metricAlerts')
+    const watching = alerts.filter(({ body }) =>
+      valuesAt(body, 'properties.criteria.allOf.metricName').includes('DeadletteredMessages'),
+    )
+    if (watching.length === 0) return [`${file}: no alert looks at DeadletteredMessages of its queues`]
+    return watching
+      .filter(({ body }) => valuesAt(body, 'properties.actions').length === 0)
+      .map(({ name }) => `${file}: ${name}: nobody hears of it: it has no actions`)
+  })
+
 function describe(value: Value): string {
   return value instanceof Expression ? value.text : JSON.stringify(value)
 }
@@ -214,4 +231,5 @@ export const policies = {
   hasPublishedTypes,
   usesKnownVersions,
   fitsTogether,
+  watchesDeadLetters,
 }
