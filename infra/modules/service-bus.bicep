@@ -9,6 +9,8 @@ param principalId string
 param inputQueues string[]
 @description('Queues to which answers go.')
 param outputQueues string[]
+@description('Principal that counts the messages of the input queues, for a scale rule; empty: the host does so itself.')
+param scalerPrincipalId string
 @description('Hear of dead letters; empty: the alert is only in the portal.')
 param actionGroups string[]
 @description('Closes the namespace to the internet, which needs the tier Premium; a private endpoint leads to it.')
@@ -105,6 +107,20 @@ resource sender 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   }
 ]
 
+// Counting needs the claim Manage, which only the owner has. The app itself cannot get a token of this identity.
+resource scaler 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (queueName, index) in (empty(scalerPrincipalId) ? [] : inputQueues): {
+    name: guid(namespace.id, queueName, scalerPrincipalId, roles.serviceBusDataOwner)
+    scope: queue[index]
+    properties: {
+      principalId: scalerPrincipalId
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.serviceBusDataOwner)
+    }
+  }
+]
+
 output id string = namespace.id
+output name string = namespace.name
 // `https://<name>.servicebus.windows.net:443/`, or another domain in other clouds.
 output hostName string = split(split(namespace.properties.serviceBusEndpoint, '://')[1], ':443')[0]

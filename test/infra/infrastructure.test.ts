@@ -36,9 +36,10 @@ describe('infra/**/*.bicep', () => {
   })
 
   it('adds an instance of the container app for as many messages as one takes at once', () => {
-    const { queues } = JSON.parse(readFileSync('host.json', 'utf8')).extensions
+    const { queues, serviceBus } = JSON.parse(readFileSync('host.json', 'utf8')).extensions
     const { variables } = fileNamed('infra/container-apps/scoring.bicep')
     assert.equal(variables.get('messagesPerReplica'), queues.batchSize + queues.newBatchThreshold)
+    assert.equal(variables.get('busMessagesPerReplica'), serviceBus.maxConcurrentCalls)
   })
 })
 
@@ -257,6 +258,35 @@ const mutations: readonly (readonly [keyof typeof policies, string, string | Reg
   ],
   ['isHardened', 'modules/service-bus', 'enabled: true', 'enabled: false', /properties.enabled is false/],
   ['hasPublishedTypes', 'modules/service-bus', 'metricName:', 'metric:', /allOf\[\].metric: unknown/],
+  [
+    'grantsKnownRoles',
+    'modules/service-bus',
+    'principalId: principalId\n      principalType',
+    'principalId: scalerPrincipalId\n      principalType',
+    /receiver: owner of the queues is only what scales/,
+  ],
+  [
+    'grantsKnownRoles',
+    'modules/service-bus',
+    'principalId: scalerPrincipalId',
+    'principalId: principalId',
+    /scaler: owner of the queues is only what scales/,
+  ],
+  [
+    'keepsIdentitiesApart',
+    'container-apps/scoring',
+    "lifecycle: 'None'",
+    "lifecycle: 'All'",
+    /can use scalerIdentityId/,
+  ],
+  ['keepsIdentitiesApart', 'container-apps/scoring', /identitySettings: .*/, '', /can use scalerIdentityId/],
+  [
+    'hasPublishedTypes',
+    'container-apps/scoring',
+    'identity: scalerIdentityId\n    }',
+    'id: scalerIdentityId\n    }',
+    /custom.id: unknown/,
+  ],
   ['watchesDeadLetters', 'modules/service-bus', "'DeadletteredMessages'", "'ActiveMessages'", /no alert looks/],
   ['watchesDeadLetters', 'modules/service-bus', /actions: \[.*\]/, '', /nobody hears of it/],
 ]

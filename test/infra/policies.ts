@@ -101,6 +101,7 @@ const knownRoles: Readonly<Record<string, string>> = {
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb',
   acrPull: '7f951dda-4ed3-4680-a7ca-43fe172d538d',
   serviceBusDataReceiver: '4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0',
+  serviceBusDataOwner: '090c5cfd-751d-490a-894a-3ce6f1109419',
   serviceBusDataSender: '69a216fc-b8fb-44d8-bc22-1f3c2cd27a39',
 }
 
@@ -129,6 +130,10 @@ function checkAssignment(file: string, { name, body }: BicepResource): string[] 
     findings.push('its name is not a guid of scope, principal and role')
   if (text('scope').length === 0) findings.push('it is for the whole resource group: it has no scope')
   const [kind = ''] = text('properties.principalType')
+  // With it the app could empty the queues, and change them.
+  const isScaler = text('properties.principalId')[0] === 'scalerPrincipalId'
+  if ((id === 'roles.serviceBusDataOwner') !== isScaler)
+    findings.push('owner of the queues is only what scales the app')
   const isOfPeople = id === 'roles.keyVaultSecretsOfficer'
   if (isOfPeople ? kind !== 'keyOperatorType' : kind !== 'ServicePrincipal') findings.push(`principalType is ${kind}`)
   return findings.map(text => `${file}: ${name}: ${text}`)
@@ -206,6 +211,22 @@ export const fitsTogether: Policy = files => {
   return findings
 }
 
+/** An app can get a token of each identity that it has, unless the identity is for nothing but the platform. */
+export const keepsIdentitiesApart: Policy = files =>
+  resourcesOf(files).flatMap(({ file, resource: { type, name, body } }) => {
+    if (type !== 'Microsoft.App/containerApps') return []
+    const others = valuesAt(body, 'identity.userAssignedIdentities')
+      .flatMap(each => Object.keys(isObject(each) ? each : {}))
+      .map(key => key.replace(/^\$\{(\w+)\}$/, '$1'))
+    const settings = valuesAt(body, 'properties.configuration.identitySettings').filter(isObject)
+    const closed = settings
+      .filter(({ lifecycle }) => lifecycle === 'None')
+      .map(({ identity }) => (identity instanceof Expression ? identity.text : identity))
+    return others
+      .filter(id => id !== 'identityId' && !closed.includes(id))
+      .map(id => `${file}: ${name}: containers can use ${id}`)
+  })
+
 /** Service Bus moves messages to the dead letters by itself, so that no line of the app tells of them. */
 export const watchesDeadLetters: Policy = files =>
   files.flatMap(({ file, resources }) => {
@@ -231,5 +252,6 @@ export const policies = {
   hasPublishedTypes,
   usesKnownVersions,
   fitsTogether,
+  keepsIdentitiesApart,
   watchesDeadLetters,
 }
