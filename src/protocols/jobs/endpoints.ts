@@ -16,7 +16,7 @@ import { decodeJsonBody } from '../http/json-body.ts'
 import { readBody } from '../http/read-body.ts'
 import { readRequestIds } from '../http/request-ids.ts'
 import { endRequestSpan, readRequestTrace, startRequestSpan } from '../http/request-span.ts'
-import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
+import { unstored, type WireRequest, type WireResponse } from '../http/wire.ts'
 
 /** Finds what a request needs, once it is needed. */
 export interface JobsSource {
@@ -89,7 +89,7 @@ export function answerJobOutput(request: WireRequest, jobId: string, source: Job
       status: 200,
       headers: {
         ...{ 'content-type': type, 'content-length': String(output.bytes), 'content-disposition': file },
-        ...noSniff,
+        ...unstored,
         ...headers,
       },
       ...(request.method === 'GET' && { body: ReadableStream.from(output.read()) as ReadableStream<Uint8Array> }),
@@ -164,7 +164,7 @@ function answerJob(headers: Headers, service: string, job: JobView): WireRespons
 }
 
 function answerJson(status: number, headers: Headers, content: object): WireResponse {
-  return { status, headers: { 'content-type': 'application/json', ...noSniff, ...headers }, body: encode(content) }
+  return { status, headers: { 'content-type': 'application/json', ...unstored, ...headers }, body: encode(content) }
 }
 
 /** Reads `?limit=` and `?marker=`. If one is repeated, the first counts. */
