@@ -2,9 +2,7 @@
 import { hash } from 'node:crypto'
 import { mkdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative } from 'node:path'
-import { StartupError } from '../../errors.ts'
-import { posixPath } from '../posix-path.ts'
-import type { Project } from '../project.ts'
+import { StartupError } from '../errors.ts'
 import { openDeflate } from './deflate.ts'
 import { type Fetched, fetchBinaries } from './fetch-binaries.ts'
 import { listFiles } from './list-files.ts'
@@ -16,8 +14,16 @@ import { isNeeded, isRuntimeFile, type Usage } from './runtime-needs.ts'
 import { isThisMachine, type Target } from './target.ts'
 import { type PackedFile, writeZip } from './zip-file.ts'
 
+/** A Functions project, as far as it is packaged. */
+export interface PackagedProject {
+  /** The folder with its `host.json`. */
+  readonly root: string
+  /** The folder of its services. */
+  readonly modelsDir: string
+}
+
 export interface NewPackage {
-  readonly project: Project
+  readonly project: PackagedProject
   /** The zip file to write. */
   readonly file: string
   readonly target: Target
@@ -74,8 +80,8 @@ export async function makePackage({ project, file, target, images }: NewPackage)
   }
 }
 
-function locateServices({ root, modelsDir }: Project): string {
-  const path = posixPath(root, modelsDir)
+function locateServices({ root, modelsDir }: PackagedProject): string {
+  const path = relative(root, modelsDir).replaceAll('\\', '/')
   if (path === '' || path.startsWith('..') || isAbsolute(relative(root, modelsDir))) {
     throw new StartupError(
       `the services are in ${modelsDir}, and a package can only hold folders below ${root}: name one with --models`,
@@ -93,7 +99,7 @@ function findUsage(root: string, paths: readonly string[], images: boolean | und
 }
 
 /** The packages of the project: `ofProject` are those that Scoring Functions does not depend on itself. */
-async function findPackages({ root }: Project, target: Target, usage: Usage) {
+async function findPackages({ root }: PackagedProject, target: Target, usage: Usage) {
   const needs = { target, isNeeded: (from: string, to: string) => isNeeded(from, to, usage) }
   const { packages, absent } = findProductionPackages(root, needs)
   const { folder = root } = packages.find(({ name }) => name === 'scoring-functions') ?? {}
