@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { describe, it } from 'vitest'
 import { noOpenssl } from '../host/certificates.ts'
@@ -26,6 +26,7 @@ describe('clients/python: the front for Python', () => {
     if ('missing' in found) return test.skip(found.missing)
     const storage = await startStorage(test)
     const root = await copyOfApp(test)
+    await cp('LICENSE', join(root, 'LICENSE')) // is packaged
     await mkdir(join(root, 'models')) // there is no service yet
     const scripts = join(root, 'scripts')
     await mkdir(scripts)
@@ -41,7 +42,7 @@ describe('clients/python: the front for Python', () => {
       SCORING_TEST_SCRIPTS: scripts,
     })
     assert.equal(code, 0, `${stdout}${stderr}${app.output()}`)
-    assert.match(stderr, /Ran 10 tests/)
+    assert.match(stderr, /Ran 11 tests/)
     assert.match(
       stdout,
       /cpu_cores, memory_gb: the app decides[^\n]*\n(py-diabetes: Transitioning[^\n]*\n)*py-diabetes: Healthy\n/,

@@ -175,7 +175,7 @@ def place_models(workspace: Workspace, service: str, models: Sequence[Model]) ->
     if not models:
         return {}
     first = models[0]
-    if len(models) == 1 and first.name == service:
+    if len(models) == 1 and first.name == service and first.workspace.name == workspace.name:
         return _find_graphs(first.record, f"{first.version}/", first.name)
     _find_all_graphs(models, "")  # says what is wrong before anything is written
     copies = ",".join(model.id for model in models)
@@ -185,7 +185,7 @@ def place_models(workspace: Workspace, service: str, models: Sequence[Model]) ->
         version = known[-1].version
     else:
         contents = {
-            f"{model.name}/{model.version}/{file.path}": (lambda model=model, path=file.path: registry.read(model.record, path))
+            f"{model.name}/{model.version}/{file.path}": (lambda model=model, path=file.path: model.workspace.model_registry.read(model.record, path))
             for model in models
             for file in model.record.files
         }

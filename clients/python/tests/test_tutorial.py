@@ -9,6 +9,7 @@ import os
 import tempfile
 import time
 import unittest
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -179,6 +180,31 @@ class Tutorial(unittest.TestCase):
         with self.assertRaises(JobException) as ended:
             failed.wait()
         self.assertEqual(ended.exception.job["error"]["code"], "ERROR_THRESHOLD_EXCEEDED")
+
+    def test_packages_a_model_with_the_app(self) -> None:
+        ws = open_workspace()
+        model = Model.register(ws, str(SAMPLES / "diabetes/1/model.onnx"), "py-packed")
+        services = os.listdir(Path(PROJECT, "models"))
+        package = Model.package(ws, [model], InferenceConfig(sample=DIABETES), generate_dockerfile=True, image_name="py-risk")
+        package.wait_for_creation(show_output=True)
+        self.assertEqual((package.state, package.location), ("Succeeded", os.path.join(os.path.realpath(PROJECT), "out/py-risk.zip")))
+        self.assertRegex(str(package.get_logs()), r"\npy-risk: py-packed:1\n.*py-risk\.zip: 1\d\.\d\d MB for linux-x64, without images\nSHA-256 ")
+        with tempfile.TemporaryDirectory() as folder:
+            package.save(os.path.join(folder, "context"))
+            self.assertIn("COPY py-risk.zip /\n", Path(folder, "context/Dockerfile").read_text())
+            with zipfile.ZipFile(Path(folder, "context/py-risk.zip")) as file:
+                served = [name for name in file.namelist() if name.startswith("models/")]
+                self.assertEqual(json.loads(file.read("models/py-risk/service.json"))["models"]["py-packed"]["path"], "1/py-packed/1/model.onnx")
+        self.assertEqual({name.split("/")[1] for name in served}, {"py-risk"})
+        self.assertEqual(os.listdir(Path(PROJECT, "models")), services)
+        for act, message in (
+            (lambda: Model.package(ws, []), "image_name: name the service"),
+            (lambda: Model.package(ws, [model], image_name="Upper"), "not a valid service name"),
+            (lambda: Model.package(ws, [model], image_label="1"), "make it part of image_name"),  # type: ignore[arg-type]
+            (package.pull, "not an image in a registry"),
+        ):
+            with self.subTest(message), self.assertRaisesRegex(WorkspaceException, message):
+                act()
 
     def test_shares_requests_between_deployments(self) -> None:
         ws = open_workspace()
