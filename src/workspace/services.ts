@@ -180,7 +180,7 @@ function requireModels(count: number, { entryScript, stages }: Definition): void
     throw new WorkspaceError('models: several need an entryScript, or "stages" in the definition of inferenceConfig')
 }
 
-function withoutInference({ entryScript: _script, schema: _schema, ...rest }: Definition): Definition {
+function withoutInference({ entryScript: _script, stages: _stages, schema: _schema, ...rest }: Definition): Definition {
   return rest
 }
 

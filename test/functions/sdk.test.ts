@@ -182,6 +182,19 @@ describe('scoring-functions/client, in a folder', () => {
         /entryScript: none\.ts cannot be read: ENOENT/,
       ],
       ['digits', [model], new InferenceConfig({ definition: { bathcing: {} } }), /unrecognized key "bathcing"/],
+      ['digits', [model], new InferenceConfig({ sourceDirectory: '.' }), /sourceDirectory: no script in \. is used/],
+      [
+        'digits',
+        [model],
+        new InferenceConfig({ definition: { stages: [{ script: 'scale.ts' }] } }),
+        /sourceDirectory: name the folder with scale\.ts/,
+      ],
+      [
+        'digits',
+        [model],
+        new InferenceConfig({ sourceDirectory: 'examples/pipeline', definition: { stages: [{ script: 'scale.ts' }] } }),
+        /stages: there is no examples\/pipeline\/scale\.ts/,
+      ],
     ]
     for (const [name, models, config, message] of cases) await assert.rejects(deploy(name, models, config), { message })
     assert.equal(await workspace.store.readService('digits'), undefined)

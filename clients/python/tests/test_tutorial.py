@@ -253,6 +253,14 @@ class Mistakes(unittest.TestCase):
             (lambda: Model.register(open_workspace(), str(SAMPLES / "iris/1/model.onnx"), "a b"), "not a valid name of a model"),
             (lambda: Model.deploy(open_workspace(), "Upper", []), "not a valid service name"),
             (lambda: Model.deploy(open_workspace(), "no-models", []), "has one model"),
+            (lambda: Model.deploy(open_workspace(), "stages", [], InferenceConfig(definition={"stages": [{"script": "a.ts"}]})), "name the folder with a.ts"),
+            (lambda: Model.deploy(open_workspace(), "stages", [], InferenceConfig(source_directory=str(SAMPLES / "iris"))), "no script in .* is used"),
+            (
+                lambda: Model.deploy(
+                    open_workspace(), "stages", [], InferenceConfig(source_directory=str(SAMPLES / "iris"), definition={"stages": [{"script": "a.ts"}]})
+                ),
+                "stages: there is no .*iris/a.ts",
+            ),
             (lambda: Webservice(open_workspace(), "none"), "WebserviceNotFound"),
         ]
         for act, message in cases:
