@@ -10,9 +10,15 @@ import type { ModelStore } from '../../models/repository/model-store.ts'
 import type { FileEntry, RepositoryFiles } from '../../models/repository/repository-files.ts'
 import { groupByFolder, listVersionsIn, withoutRegistration } from '../../models/repository/repository-layout.ts'
 import type { ServiceSpec } from '../../models/repository/service-spec.ts'
+import { readServingRecords } from '../../models/repository/serving-records.ts'
 import type { FileVersions, StoreFiles } from '../../models/repository/store-changes.ts'
-import { findServedVersions, keepServed } from '../../models/repository/used-files.ts'
-import { decodeRecord, recordFile, type VersionRecord } from '../../models/repository/version-record.ts'
+import {
+  findServedVersions,
+  keepServed,
+  listModelVersions,
+  type ServedVersions,
+} from '../../models/repository/used-files.ts'
+import type { VersionRecord } from '../../models/repository/version-record.ts'
 import type { CachedSource, FileCache } from '../local/file-cache.ts'
 
 interface RemoteStoreOptions {
@@ -56,7 +62,7 @@ export class RemoteModelStore implements ModelStore {
   readonly #views = new Map<string, View>()
   /** By the name of the service, the one that was opened last. */
   readonly #opened = new Map<string, View>()
-  readonly #served = new Map<string, ReadonlySet<string> | 'newest'>()
+  readonly #served = new Map<string, ServedVersions>()
   readonly #opening = limited(parallelOpens)
   readonly #fetching = limited(parallelFetches)
   #shared: ReadonlyMap<string, FileEntry> | undefined
@@ -92,17 +98,14 @@ export class RemoteModelStore implements ModelStore {
     if (!text || text.version !== all.get('service.json')?.version)
       throw new ServiceLoadError(`${name}/service.json was changed or removed meanwhile`)
     const definition = this.#options.reading.parseDefinition(`${name}/service.json`, text.text)
-    const records = await this.#readRecords(name, all)
-    const finished = withoutDeleted(withoutRegistration(all), records)
     const served = findServedVersions(definition)
+    const records = await readServingRecords(this.#options.files, { name, listing: all, served })
+    const finished = withoutDeleted(withoutRegistration(all), records)
     this.#served.set(name, served)
     const used = keepServed(finished, served)
     const view = await this.#layOut(name, used, { records, sample: definition.schema.input })
     const spec = await this.#options.reading.openFolder(view.root).openService(name)
-    const versions = listVersionsIn(finished)
-      .filter(version => [...version.files.keys()].some(path => path.endsWith('.onnx')))
-      .map(({ version }) => String(version))
-    return { ...spec, versions }
+    return { ...spec, versions: listModelVersions(finished) }
   }
 
   async readDocuments(name: string): Promise<OwnDocuments> {
@@ -133,8 +136,8 @@ export class RemoteModelStore implements ModelStore {
   }
 
   selectServed(name: string, files: FileVersions): FileVersions {
-    const served = this.#served.get(name) ?? 'newest'
-    return served === 'newest' ? files : keepServed(files, served)
+    const served = this.#served.get(name)
+    return !served || served.isNewestServed ? files : keepServed(files, served)
   }
 
   async fetch({ folder }: ServiceSpec): Promise<void> {
@@ -176,19 +179,6 @@ export class RemoteModelStore implements ModelStore {
     } catch (cause) {
       throw new StartupError(`the repository of services cannot be read: ${(cause as Error).message}`, { cause })
     }
-  }
-
-  async #readRecords(name: string, files: ReadonlyMap<string, FileEntry>): Promise<Map<string, VersionRecord>> {
-    const registered = listVersionsIn(files).filter(({ isRegistered }) => isRegistered)
-    const records = new Map<string, VersionRecord>()
-    await Promise.all(
-      registered.map(async ({ version }) => {
-        const found = await this.#options.files.readText(`${name}/${version}/${recordFile}`)
-        const record = found && decodeRecord(found.text)
-        if (record) records.set(String(version), record)
-      }),
-    )
-    return records
   }
 
   /** Makes the folder of a service: what is read when it is opened at once, the other files by their names only. */
