@@ -46,6 +46,15 @@ interface View {
   fetching?: Promise<void> | undefined
 }
 
+/** What is known of the files of a service when they get their folder. */
+interface LayOut {
+  /** Of `service.json`. */
+  readonly text: string
+  readonly records: ReadonlyMap<string, VersionRecord>
+  /** The path of its sample request. */
+  readonly sample: string | undefined
+}
+
 /** What scripts import from beside the services. */
 const sharedCode = /\.[cm]?[jt]s$/
 /** Services that are opened, and files that are fetched, at a time; an app may have hundreds. */
@@ -65,7 +74,10 @@ export class RemoteModelStore implements ModelStore {
   readonly #served = new Map<string, ServedVersions>()
   readonly #opening = limited(parallelOpens)
   readonly #fetching = limited(parallelFetches)
+  /** The files of each service as they were listed last, with paths from its folder. A service is opened once from it. */
+  readonly #listed = new Map<string, ReadonlyMap<string, FileEntry>>()
   #shared: ReadonlyMap<string, FileEntry> | undefined
+  #reading: Promise<StoreFiles> | undefined
   #count = 0
 
   constructor(options: RemoteStoreOptions) {
@@ -93,8 +105,11 @@ export class RemoteModelStore implements ModelStore {
 
   async #open(name: string): Promise<ServiceSpec> {
     if (!this.#shared) await this.readFiles()
-    const all = removePrefix(await this.#options.files.list(`${name}/`), `${name}/`)
+    const listed = this.#listed.get(name)
+    this.#listed.delete(name)
     const text = await this.#options.files.readText(`${name}/service.json`)
+    const isListed = text && text.version === listed?.get('service.json')?.version
+    const all = isListed ? listed : await this.#listService(name)
     if (!text || text.version !== all.get('service.json')?.version)
       throw new ServiceLoadError(`${name}/service.json was changed or removed meanwhile`)
     const definition = this.#options.reading.parseDefinition(`${name}/service.json`, text.text)
@@ -103,7 +118,7 @@ export class RemoteModelStore implements ModelStore {
     const finished = withoutDeleted(withoutRegistration(all), records)
     this.#served.set(name, served)
     const used = keepServed(finished, served)
-    const view = await this.#layOut(name, used, { records, sample: definition.schema.input })
+    const view = await this.#layOut(name, used, { text: text.text, records, sample: definition.schema.input })
     const spec = await this.#options.reading.openFolder(view.root).openService(name)
     return { ...spec, versions: listModelVersions(finished) }
   }
@@ -114,14 +129,25 @@ export class RemoteModelStore implements ModelStore {
     return this.#options.reading.openFolder(view.root).readDocuments(name)
   }
 
-  async readFiles(): Promise<StoreFiles> {
+  /** Who asks while it is read gets the same. */
+  readFiles(): Promise<StoreFiles> {
+    this.#reading ??= this.#readFiles().finally(() => {
+      this.#reading = undefined
+    })
+    return this.#reading
+  }
+
+  async #readFiles(): Promise<StoreFiles> {
     const listing = await this.#list()
     const services = new Map<string, FileVersions>()
     const undefinedServices = new Set<string>()
+    this.#listed.clear()
     for (const [name, files] of groupByFolder(listing)) {
       const own = withoutRegistration(files)
-      if (own.has('service.json')) services.set(name, readVersions(own))
-      else if (isUndefined(files)) undefinedServices.add(name)
+      if (own.has('service.json')) {
+        services.set(name, readVersions(own))
+        this.#listed.set(name, files)
+      } else if (isUndefined(files)) undefinedServices.add(name)
     }
     const shared = [...listing].filter(([path]) => {
       const [folder = '', ...rest] = path.split('/')
@@ -132,7 +158,14 @@ export class RemoteModelStore implements ModelStore {
   }
 
   async readServiceFiles(name: string): Promise<FileVersions> {
-    return readVersions(withoutRegistration(removePrefix(await this.#options.files.list(`${name}/`), `${name}/`)))
+    const files = await this.#listService(name)
+    this.#listed.set(name, files)
+    return readVersions(withoutRegistration(files))
+  }
+
+  async #listService(name: string): Promise<ReadonlyMap<string, FileEntry>> {
+    const files = await this.#options.files.list(`${name}/`)
+    return new Map([...files].map(([path, entry]) => [path.slice(name.length + 1), entry]))
   }
 
   selectServed(name: string, files: FileVersions): FileVersions {
@@ -182,11 +215,7 @@ export class RemoteModelStore implements ModelStore {
   }
 
   /** Makes the folder of a service: what is read when it is opened at once, the other files by their names only. */
-  async #layOut(
-    name: string,
-    used: ReadonlyMap<string, FileEntry>,
-    { records, sample }: { records: ReadonlyMap<string, VersionRecord>; sample: string | undefined },
-  ): Promise<View> {
+  async #layOut(name: string, used: ReadonlyMap<string, FileEntry>, { text, records, sample }: LayOut): Promise<View> {
     const root = join(this.#options.folder, String(this.#count++))
     const view: View = { root, missing: new Map(), users: 1, isTaken: false }
     const documents = new Set<string>(Object.values(ownDocumentFiles).flat())
@@ -200,12 +229,12 @@ export class RemoteModelStore implements ModelStore {
       for (const { path, source } of [...own, ...shared]) {
         const place = join(root, path)
         const inService = path.slice(path.indexOf('/') + 1)
-        const isRead = inService === 'service.json' || inService === sample || documents.has(inService)
-        if (isRead) await this.#options.cache.place(source, place)
+        const isDefinition = path === `${name}/service.json`
+        if (inService === sample || documents.has(inService)) await this.#options.cache.place(source, place)
         else {
           await mkdir(dirname(place), { recursive: true })
-          await writeFile(place, '')
-          view.missing.set(place, source)
+          await writeFile(place, isDefinition ? text : '')
+          if (!isDefinition) view.missing.set(place, source)
         }
       }
     } catch (failure) {
@@ -240,10 +269,6 @@ export class RemoteModelStore implements ModelStore {
 function isUndefined(files: ReadonlyMap<string, FileEntry>): boolean {
   const isRegistered = listVersionsIn(files).some(version => version.isRegistered || version.isUnfinished)
   return !isRegistered && [...files.keys()].some(path => /^(\d+\/)?[^/]+\.onnx$/.test(path))
-}
-
-function removePrefix<Entry>(files: ReadonlyMap<string, Entry>, prefix: string): Map<string, Entry> {
-  return new Map([...files].map(([path, entry]) => [path.slice(prefix.length), entry]))
 }
 
 function readVersions(files: ReadonlyMap<string, FileEntry>): Map<string, string> {
