@@ -18,10 +18,11 @@ export class JobHosts {
     this.#blobs = BlobServiceClient.fromConnectionString(connectionString)
   }
 
-  /** @param maxThreads  scoring threads a service has on each host, at most */
-  static async start(connectionString: string, hostCount: number, maxThreads: number): Promise<JobHosts> {
+  /** @param maxThreads  scoring threads that a service has on each host, at most; absent: as many as the app takes */
+  static async start(connectionString: string, hostCount: number, maxThreads?: number): Promise<JobHosts> {
     const command = ourHost(join(rootDir, 'models'))
-    const env = { ...command.env, AzureWebJobsStorage: connectionString, SCORING_MAX_THREADS: String(maxThreads) }
+    const threads = maxThreads === undefined ? {} : { SCORING_MAX_THREADS: String(maxThreads) }
+    const env = { ...command.env, ...threads, AzureWebJobsStorage: connectionString }
     const hosts = await Promise.all(Array.from({ length: hostCount }, () => ServerProcess.start({ ...command, env })))
     return new JobHosts(hosts, connectionString)
   }
@@ -58,6 +59,11 @@ export class JobHosts {
     }
   }
 
+  /** The first host. */
+  get port(): number {
+    return this.#hosts[0]?.port as number
+  }
+
   /** @param blob  `<container>/<path>` */
   async readOutput(blob: string): Promise<string> {
     const slash = blob.indexOf('/')
@@ -80,7 +86,7 @@ export class JobHosts {
   }
 
   async #call(service: string, path: string, submission?: object): Promise<unknown> {
-    const url = `http://127.0.0.1:${this.#hosts[0]?.port}/api/v1/service/${service}/jobs${path}`
+    const url = `http://127.0.0.1:${this.port}/api/v1/service/${service}/jobs${path}`
     const headers = { authorization: `Bearer ${await primaryKeyOf(service)}`, 'content-type': 'application/json' }
     const body = submission && JSON.stringify(submission)
     const answer = await fetch(url, { headers, ...(body ? { method: 'POST', body } : {}) })
