@@ -54,12 +54,12 @@ export class TextRun {
     const answer = await inferPatiently(service, () => this.#request(piece), this.#options)
     if (answer.kind !== 'bytes') {
       if (answer.kind === 'failure' && answer.code === 'SCORING_TIMEOUT')
-        size.adapt(rowCount, { ms: service.definition.limits.timeoutMs, queueMs: 0 })
+        size.adapt(rowCount, { ms: service.definition.limits.timeoutMs, queueMs: 0, hasCallers: false })
       this.failed.push(piece)
       return
     }
     const { decodeMs, runMs, encodeMs, queueMs } = answer.timings
-    size.adapt(rowCount, { ms: decodeMs + runMs + encodeMs, queueMs })
+    size.adapt(rowCount, { ms: decodeMs + runMs + encodeMs, queueMs, hasCallers: service.hasCallers })
     this.scored.push({ from, rowCount, outcome: readRowLines(answer) })
   }
 
