@@ -22,7 +22,7 @@ export interface PlanCursor {
   readonly row: number
   /** Bytes from the start of the (decompressed) text. */
   readonly offset: number
-  /** Column names of a CSV. */
+  /** Names of the columns of a CSV, or of the values of the first record of JSON. */
   readonly columns?: readonly string[]
 }
 

@@ -171,6 +171,12 @@ describe('POST /jobs: batch jobs of CSV and Parquet', () => {
     assert.deepEqual((await run('named', 'named.jsonl', '{"b": 2, "c": 3, "a": 1}\n')).predictions, ['[1.0, 2.0, 3.0]'])
     const columns = ['c', 'b', 'a']
     assert.deepEqual((await run('wide', 'by-job.csv', csv, { columns })).predictions, ['[3.0, 2.0, 1.0]'])
+    // pandas 3.0: DataFrame({'c': [3], 'id': ['é'], 'a': [1.5], 'b': [None]}).to_json(orient='records', lines=True)
+    const records = '{"c":3,"id":"\\u00e9","a":1.5,"b":null}\n{"c":6,"id":"7","a":4,"b":5}\n'
+    const byName = ['[1.5, NaN, 3.0]', '[4.0, 5.0, 6.0]']
+    assert.deepEqual((await run('wide', 'records.jsonl', records, { columns: ['a', 'b', 'c'] })).predictions, byName)
+    const inArray = `[${records.trim().replace('\n', ',')}]`
+    assert.deepEqual((await run('named', 'records.json', inArray)).predictions, ['[1.5, null, 3.0]', byName[1]])
     const { job } = await run('named', 'others.csv', 'A,b,d\n1,2,3\n')
     assert.equal(job.error?.code, 'INPUT_COLUMNS_UNFIT')
     assert.match(job.error?.message ?? '', /missing: "a" \(did you mean "A"\?\), "c".*; unknown: "A", "d"$/)
@@ -232,7 +238,6 @@ describe('POST /jobs: batch jobs of CSV and Parquet', () => {
 
   it.each([
     [{ blob: 'input/a.jsonl', header: false }, {}, /^input\.header: applies to CSV only/],
-    [{ rows: [[1]], columns: ['a'] }, {}, /^input\.columns: applies to CSV and Parquet only/],
     [{ blob: 'input/a.csv', columns: ['a', 'a'] }, {}, /^input\.columns: must not name a column twice/],
     [
       { blob: 'input/a\u2029/../../private/x.csv' },

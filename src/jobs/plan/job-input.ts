@@ -28,11 +28,11 @@ export async function planOptions(
   const inputs = await scorer.inputs(service, stopping)
   const table = { ...rowOptions(scorer, spec), header, inputs }
   const { maxInputBytes } = limits
-  const ratio = await scorer.predictionRatio(service, stopping)
+  const { predictionRatio, optionalInputs } = await scorer.traits(service, stopping)
   const size = chunkSize(spec)
-  const maxChunkBytes = Math.min(size.maxChunkBytes, Math.ceil(maxResultBytes / ratio))
+  const maxChunkBytes = Math.min(size.maxChunkBytes, Math.ceil(maxResultBytes / predictionRatio))
   const files = { format, isGzip, bytes, keepsText: true, include: spec.output.include }
-  return { maxRowBytes, ...size, maxChunkBytes, maxInputBytes, ...files, ...table, planParquet }
+  return { maxRowBytes, ...size, maxChunkBytes, maxInputBytes, ...files, ...table, optionalInputs, planParquet }
 }
 
 /** Predictions of a chunk, which are held in memory until all are there; those of its last row are on top. */

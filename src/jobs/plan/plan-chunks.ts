@@ -2,6 +2,7 @@ import type { ChunkSize } from '../chunk-size.ts'
 import { InputUnreadable } from '../failure.ts'
 import { type CsvOptions, csvColumns } from '../formats/csv-columns.ts'
 import { withoutSecretsInText } from '../formats/encrypted-row.ts'
+import { recordColumns } from '../formats/json-records.ts'
 import { RowReader } from '../formats/row-reader.ts'
 import type { RowScanner } from '../formats/row-scanner.ts'
 import { createScanner } from '../formats/row-scanner.ts'
@@ -20,6 +21,8 @@ export interface PlanOptions extends ChunkSize, CsvOptions, MissingOptions {
   readonly bytes: number
   /** A row may be the body of a request whose features are encrypted; the chunk's own text has no secrets of such rows. */
   readonly takesEncrypted?: boolean | undefined
+  /** Names of inputs that a row may leave out. */
+  readonly optionalInputs?: readonly string[] | undefined
   /** A larger row is counted, but never held in memory. */
   readonly maxRowBytes: number
   /** Largest decompressed text. */
@@ -68,8 +71,10 @@ export async function* planChunks(
     if (!found) return
     begin = { ...cursor, columns: found.columns, offset: Math.max(cursor.offset, found.offset) }
   }
-  if (begin.columns) {
-    chooseRowShape(begin.columns, inputs, options)
+  const records = format !== 'csv' && cursor.row === 0 ? await recordColumns(source, { ...options, format }) : undefined
+  if (records) begin = { ...cursor, columns: records.columns }
+  if (begin.columns && cursor.row === 0) {
+    if (format === 'csv' || inputs || options.names) chooseRowShape(begin.columns, inputs, { ...options, ...records })
     requireIncluded(options.include ?? [], begin.columns)
   }
   const { pieces, offset } = await openText(source, begin.offset)

@@ -117,9 +117,6 @@ function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
   if (header !== undefined && format.format !== 'csv') {
     throw invalidJob(`input.header: applies to CSV only; the input is ${format.format}`)
   }
-  if (columns !== undefined && format.format !== 'csv' && format.format !== 'parquet') {
-    throw invalidJob(`input.columns: applies to CSV and Parquet only; the input is ${format.format}`)
-  }
   return { ...format, ...(header === undefined ? {} : { header }), ...(columns === undefined ? {} : { columns }) }
 }
 

@@ -39,7 +39,7 @@ const JobInput = z
       .refine(names => new Set(names).size === names.length, 'must not name a column twice')
       .optional()
       .describe(
-        'names of the columns of a CSV or Parquet file that make a row, in the order of the model input; with "header": false the names of the file\'s columns, from left to right',
+        'names of the columns of a table, or of the values of JSON records, that make a row, in the order of the model input; with "header": false the names of the file\'s columns, from left to right',
       ),
   })
   .refine(

@@ -46,7 +46,7 @@ const schemas = {
               minItems: 1,
               uniqueItems: true,
               description:
-                'names of the columns of a CSV or Parquet file that make a row, in the order of the values that the service takes; with "header": false what the columns of the file are',
+                'names of the columns of a table, or of the values of JSON records, that make a row, in the order of the values that the service takes; with "header": false what the columns of the file are',
             },
           },
           [],

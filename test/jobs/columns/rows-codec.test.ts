@@ -298,6 +298,65 @@ describe('rowsCodec', () => {
     )
   })
 
+  it('gives each record of JSON what its own request gets', async () => {
+    const value = fc.oneof(
+      { weight: 8, arbitrary: number },
+      fc.constantFrom(
+        'null',
+        'NaN',
+        '-Infinity',
+        '"x"',
+        '"é\\n"',
+        '"\t"',
+        'true',
+        'false',
+        'truth',
+        '01',
+        '[1]',
+        '{}',
+        '"a',
+      ),
+    )
+    const names = fc.constantFrom(['a', 'é"', 'c', 'id'], ['a', 'c', 'é"', 'id'], ['a', 'é"', 'c', 'id', 'more'])
+    const ends = fc.constantFrom('}', ' } ', '} x', ',}', '', '}}')
+    const row = fc.tuple(names, fc.array(value, { minLength: 5, maxLength: 5 }), fc.constantFrom('', ' '), ends)
+    const written = row.map(([keys, values, space, end]) => {
+      const members = keys.map((key, at) => `${space}${JSON.stringify(key)}${space}:${space}${values[at]}${space}`)
+      return `{${members.join(',')}${end}`
+    })
+    const types = fc.array(fc.constantFrom(...dtypes), { minLength: 3, maxLength: 3 })
+    const lines = fc.array(fc.oneof({ weight: 9, arbitrary: written }, fc.constantFrom('[1, 2, 3]', '{}')), {
+      minLength: 1,
+      maxLength: 8,
+    })
+    await fc.assert(
+      fc.asyncProperty(
+        types,
+        lines,
+        fc.constantFrom('nan', 'error'),
+        fc.boolean(),
+        async (dtypes, rows, missing, isOne) => {
+          const [dtype = 'float32'] = dtypes
+          const ofColumns = ['a', 'é"', 'c'].map((name, at) => ({
+            name,
+            dtype: dtypes[at] as typeof dtype,
+            shape: ['n', 1],
+          }))
+          const inputs: TensorInfo[] = isOne ? [{ name: 'x', dtype, shape: ['n', 3] }] : ofColumns
+          const echo: EchoService = { inputs, missing, answer: feeds => feeds }
+          const reading: RowReading = {
+            ...{ format: 'jsonl', columns: ['a', 'é"', 'c', 'id'], missing, maxRowBytes: 1000 },
+            ...(isOne && { names: ['c', 'a', 'é"'] }),
+          }
+          const text = Buffer.from(rows.join('\n'))
+          const rowCount = await count(text, reading, inputs)
+          for (const each of withOutput({ text, rowCount, reading })) await requireSame(echo, each)
+        },
+      ),
+      { numRuns: 400 },
+    )
+  })
+
   it.each<[string, (feeds: Feeds) => unknown]>([
     ['lists', ({ x }) => (x as Tensor).toList()],
     ['an object of lists', ({ x }) => ({ score: (x as Tensor).toList(), 'é "q"': (x as Tensor).toList() })],
