@@ -215,6 +215,45 @@ describe('POST /jobs: batch jobs of CSV and Parquet', () => {
     }
   })
 
+  it('copy values of records and of Parquet with their types, and all columns', async () => {
+    const ended = async (submission: object) => {
+      const submitted = await call('wide/jobs', submission)
+      const { jobId, message } = (await submitted.json()) as Job & { message?: string }
+      assert.equal(submitted.status, 202, message)
+      const job = await endOf('wide', jobId)
+      assert.deepEqual([job.status, job.error], ['Completed', undefined])
+      return (await (await call(`wide/jobs/${jobId}/output`)).text()).split('\n').slice(0, -1)
+    }
+    await put(
+      'records.jsonl',
+      '{"id": 7, "a": 1, "b": 2, "c": 3, "tags": ["x"]}\n{"id": "x", "a": "?", "b": 2, "c": 3, "tags": null}\n',
+    )
+    const columns = ['a', 'b', 'c']
+    const records = { blob: 'input/records.jsonl', columns }
+    const [first, second] = await ended({ input: records, output: { include: ['tags', 'id'] } })
+    assert.equal(first, '{"index": 0, "columns": {"tags": ["x"], "id": 7}, "prediction": [1.0, 2.0, 3.0]}')
+    assert.deepEqual(JSON.parse(second ?? '').columns, { tags: null, id: 'x' })
+    const [header, line] = await ended({ input: records, output: { include: 'all', format: 'csv' } })
+    assert.equal(header, 'index,id,a,b,c,tags,prediction,error_code,error_message')
+    assert.equal(line, '0,7,1,2,3,"[""x""]","[1.0, 2.0, 3.0]",,')
+    const parquet = await readFile('test/fixtures/parquet/types.parquet')
+    await put('typed.parquet', parquet)
+    const floats = { blob: 'input/typed.parquet', columns: ['f16', 'f32', 'f64'] }
+    // test/fixtures/parquet/write.py
+    const typed = await ended({ input: floats, output: { include: ['i64', 'text', 'day', 'f64'] } })
+    assert.deepEqual(typed, [
+      '{"index": 0, "columns": {"i64": 1152921504606846977, "text": "é \\"q\\"\\n", "day": "1969-12-31", "f64": 0.1}, "prediction": [1.5, 0.5, 0.1]}',
+      '{"index": 1, "columns": {"i64": null, "text": null, "day": null, "f64": null}, "prediction": [NaN, NaN, NaN]}',
+      '{"index": 2, "columns": {"i64": -9223372036854775808, "text": "", "day": "9999-12-31", "f64": null}, "prediction": [-0.0, NaN, -Infinity]}',
+    ])
+    const submitted = await call('wide/jobs', { input: { rows: [[1, 2, 3]] }, output: { include: ['id'] } })
+    const { error } = await endOf('wide', ((await submitted.json()) as Job).jobId)
+    assert.equal(error?.code, 'INPUT_COLUMNS_UNFIT')
+    assert.match(error?.message ?? '', /"output.include": the first row is not an object of values by name$/)
+    const none = await call('wide/jobs', { input: { rows: [] }, output: { include: ['id'] } })
+    assert.equal((await endOf('wide', ((await none.json()) as Job).jobId)).status, 'Completed')
+  })
+
   it("accept inline NaN and infinities in Python's spelling, and refuse numbers that are too large", async () => {
     const rows = '[[NaN, Infinity, 1], [null, 2, 3], [1e400, 2, 3]]'
     const submission = `{"jobId": "inline", "service": "wide", "input": {"rows": ${rows}}}`

@@ -45,7 +45,7 @@ export async function submitJob(name: string, file: string | undefined, options:
   const output = {
     ...(blob !== undefined && { blob }),
     ...(format !== undefined && { format }),
-    ...(include !== undefined && { include: include.split(',') }),
+    ...(include !== undefined && { include: include === 'all' ? ('all' as const) : include.split(',') }),
   }
   const submission: JobSubmission = {
     ...(jobId !== undefined && { jobId }),

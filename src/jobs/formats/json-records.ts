@@ -10,6 +10,9 @@ import type { TableNames } from './row-shape.ts'
 import { splitObject } from './split-json.ts'
 import { openText, type TextSource } from './text-source.ts'
 
+/** The depth limit of a request, minus the levels that wrap a row. */
+export const maxDepth = 990
+
 interface RecordOptions extends TableNames {
   readonly format: Exclude<ChunkFormat, 'csv'>
   /** Undefined when rows are the bodies of requests to a script. */
@@ -20,7 +23,7 @@ interface RecordOptions extends TableNames {
 }
 
 /** The names of the values of a record, and which of them are lists. */
-export interface RecordColumns {
+export interface FirstRecord {
   readonly columns: readonly string[]
   readonly isList: readonly boolean[]
 }
@@ -31,9 +34,12 @@ export interface RecordColumns {
  * @returns undefined when that is no record, cannot be read, or gives inputs that not all rows need to give
  * @throws InputUnreadable
  */
-export async function recordColumns(source: TextSource, options: RecordOptions): Promise<RecordColumns | undefined> {
-  const { inputs, names = [], optionalInputs = [], format, maxRowBytes } = options
+export async function readFirstRecord(
+  source: TextSource,
+  { inputs, names = [], optionalInputs = [], format, maxRowBytes }: RecordOptions,
+): Promise<FirstRecord | 'no rows' | undefined> {
   const row = await firstRow(source, format, maxRowBytes)
+  if (row === 'no rows') return row
   if (!row || !isUtf8(row)) return undefined
   const json = Buffer.from(row.buffer, row.byteOffset, row.byteLength).toString()
   const value = parse(json)
@@ -43,19 +49,20 @@ export async function recordColumns(source: TextSource, options: RecordOptions):
   return { columns: members.map(([name]) => name), isList: members.map(([, text]) => /^[[{]/.test(text)) }
 }
 
+/** @returns undefined when the row is too large */
 async function firstRow(
   source: TextSource,
   format: RecordOptions['format'],
   maxRowBytes: number,
-): Promise<Uint8Array | undefined> {
+): Promise<Uint8Array | 'no rows' | undefined> {
   const { pieces, offset } = await openText(source, 0)
   const rows = new RowReader(createScanner(format, offset, false), offset, maxRowBytes)
   for await (const piece of pieces) {
     rows.feed(piece)
     if (rows.next()) return rows.row
-    if (rows.isOpen && !rows.holdsRow) return undefined // it is too large
+    if (rows.isOpen && !rows.holdsRow) return undefined
   }
-  return rows.finish() ? rows.row : undefined
+  return rows.finish() ? rows.row : 'no rows'
 }
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

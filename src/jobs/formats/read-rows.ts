@@ -9,7 +9,7 @@ import { cellJson, isMissingText } from './cell-json.ts'
 import { countNumbers, splitRecord } from './csv-record.ts'
 import { isEncryptedRow } from './encrypted-row.ts'
 import { isWhiteSpace } from './json-lines-scanner.ts'
-import { isRecord } from './json-records.ts'
+import { isRecord, maxDepth } from './json-records.ts'
 import { RowReader } from './row-reader.ts'
 import { createChunkScanner } from './row-scanner.ts'
 import { chooseRowShape, nest, type RowShape, sizesIfFit } from './row-shape.ts'
@@ -23,9 +23,6 @@ export interface ReadOptions extends RowReading {
 
 /** Replaces a row that is too large in a chunk's own text. It is not UTF-8, so no valid row equals it. */
 export const tooLargeRow: Uint8Array = Buffer.from('\xffrow too large\xff', 'latin1')
-
-/** The depth limit of a request, minus the levels that wrap a row. */
-const maxDepth = 990
 
 type RowFault =
   | 'ROW_TOO_LARGE'

@@ -1,20 +1,26 @@
 /** The output format: one line per row of the input, in order. */
 import { splitRecord } from '../formats/csv-record.ts'
 import type { RowResult } from '../row-scorer.ts'
-import type { JobSpec, OutputFormat } from '../spec.ts'
+import type { OutputFormat } from '../spec.ts'
+import type { OutputTable } from './output-table.ts'
 
 const csvColumns = ['index', 'prediction', 'error_code', 'error_message']
 
 /** What a CSV begins with; '' for JSON Lines. */
-export function outputHeader({ format, include = [] }: Pick<JobSpec['output'], 'format' | 'include'>): string {
+export function outputHeader({ format, include }: OutputTable): string {
   if (format !== 'csv') return ''
   const [index, ...others] = csvColumns as [string, ...string[]]
   return `${[index, ...include, ...others].map(quoted).join(',')}\n`
 }
 
 /** @returns a name that a column of the input cannot have beside those of the output */
-export function takenName({ format, include = [] }: Pick<JobSpec['output'], 'format' | 'include'>): string | undefined {
-  return format === 'csv' ? include.find(name => csvColumns.includes(name)) : undefined
+export function takenName({ format, include }: OutputTable): string | undefined {
+  return include.find(name => ownNames(format).includes(name))
+}
+
+/** The columns of an output that are not copied. In JSON Lines those that are have an object of their own. */
+export function ownNames(format: OutputFormat): readonly string[] {
+  return format === 'csv' ? csvColumns : []
 }
 
 /** The lines of rows that follow each other. */
@@ -67,12 +73,12 @@ function csvLine(index: number, result: RowResult): string {
 }
 
 /** The characters of a JSON string; any other value as JSON. */
-function plainText(json: string): string {
+export function plainText(json: string): string {
   return json.startsWith('"') ? (JSON.parse(json) as string) : oneLine(json)
 }
 
 // In JSON text a line end stands between values only; inside a string it is escaped.
-function oneLine(json: string): string {
+export function oneLine(json: string): string {
   return json.replace(/[\r\n]+/g, ' ')
 }
 

@@ -3,6 +3,7 @@ import { chunkSize } from '../chunk-size.ts'
 import type { TableNames } from '../formats/row-shape.ts'
 import type { ReadInput } from '../formats/text-source.ts'
 import { parseBlobReference, signatureBlob } from '../layout.ts'
+import { ownNames } from '../output/result-lines.ts'
 import type { RowSettings } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
@@ -31,7 +32,14 @@ export async function planOptions(
   const { predictionRatio, optionalInputs } = await scorer.traits(service, stopping)
   const size = chunkSize(spec)
   const maxChunkBytes = Math.min(size.maxChunkBytes, Math.ceil(maxResultBytes / predictionRatio))
-  const files = { format, isGzip, bytes, keepsText: true, include: spec.output.include }
+  const files = {
+    format,
+    isGzip,
+    bytes,
+    keepsText: true,
+    include: spec.output.include,
+    takenNames: ownNames(spec.output.format),
+  }
   return { maxRowBytes, ...size, maxChunkBytes, maxInputBytes, ...files, ...table, optionalInputs, planParquet }
 }
 

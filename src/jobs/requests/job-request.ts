@@ -3,6 +3,7 @@ import type { TraceContext } from '../../telemetry/trace-context.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { withoutSecrets } from '../formats/encrypted-row.ts'
 import { type JobFolder, jobFolder } from '../layout.ts'
+import { outputTable } from '../output/output-table.ts'
 import { takenName } from '../output/result-lines.ts'
 import type { JobSpec } from '../spec.ts'
 import { allowInputBlob, allowOutputBlob, defaultOutput } from './allowed-blobs.ts'
@@ -51,7 +52,7 @@ export function parseJobRequest(
   const format = chooseOutputFormat(named, submission.output.format)
   const { include } = submission.output
   const output = { blob: named ?? defaultOutput(folder, format), format, ...(include && { include }) }
-  requireIncludable(output, source)
+  requireIncludable(output)
   if ('blob' in source && source.blob === output.blob) {
     throw invalidJob(`output.blob: "${output.blob}" is the input of the job; choose another name for the output`)
   }
@@ -120,12 +121,9 @@ function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
   return { ...format, ...(header === undefined ? {} : { header }), ...(columns === undefined ? {} : { columns }) }
 }
 
-/** @throws ScoringError JOB_INVALID when the input has no columns that can be copied, or the output has others of their names */
-function requireIncludable(output: JobRequest['output'], { format }: RowSource): void {
-  if (output.include && format !== 'csv') {
-    throw invalidJob(`output.include: applies to CSV only; the input is ${format}`)
-  }
-  const taken = takenName(output)
+/** @throws ScoringError JOB_INVALID when the output has columns of its own with these names */
+function requireIncludable(output: JobRequest['output']): void {
+  const taken = takenName(outputTable({ output }, undefined))
   if (taken === undefined) return
   throw invalidJob(
     `output.include: the output has a column "${taken}" of its own; rename that of the input, or set "format" of the output to "jsonl"`,

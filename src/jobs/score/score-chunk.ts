@@ -9,6 +9,7 @@ import { afterResult, type FollowingSteps } from '../output/after-result.ts'
 import { hasNextResult, headResult, writeResult } from '../output/chunk-result.ts'
 import { failJob } from '../output/end-job.ts'
 import { includeColumns } from '../output/included-columns.ts'
+import { outputTable } from '../output/output-table.ts'
 import { type ResultLines, resultLines } from '../output/result-lines.ts'
 import { listPlan, type PlanPart, readPart } from '../plan-parts.ts'
 import type { Row } from '../row-scorer.ts'
@@ -126,7 +127,7 @@ async function scoreOrRetry(tools: ScoreTools, job: OpenJob, scored: ScoredMessa
       await tools.queues.send('chunk', { ...message, isRevival: isIsolated, isContinued: true })
       return {}
     }
-    const isFirstWriter = await writeResult(tools, job.spec, { ...planned, results })
+    const isFirstWriter = await writeResult(tools, job.spec, { part, planned, results })
     const { failed } = results
     span?.addPast('score chunk', {
       from,
@@ -189,12 +190,12 @@ async function withIncluded(
   spec: JobSpec,
   { part, planned, text, results, signal }: ChunkSource & { readonly text: ChunkText; readonly results: ResultLines },
 ): Promise<ResultLines> {
-  const { format, include } = spec.output
-  if (!include) return results
+  const table = outputTable(spec, part.next)
+  if (table.include.length === 0) return results
   // A text that is not held has been read to its end.
   const { pieces } = text.content ? text : await readChunkText(tools, spec, { part, planned, signal })
-  const { columns = [], maxRowBytes } = text.reading
-  return includeColumns(results, { format, include, source: { pieces, columns, maxRowBytes } })
+  const { format, columns = [], maxRowBytes } = text.reading
+  return includeColumns(results, { ...table, source: { format, pieces, columns, maxRowBytes } })
 }
 
 interface ScoredText extends ChunkTask {

@@ -39,7 +39,7 @@ describe('encodeLines', () => {
       { prediction: 'null' },
       { code: 'ROW_NOT_JSON', message: 'line "1",\n2' },
     ]
-    const text = outputHeader({ format: 'csv' }) + encodeLines('csv', 7, results)
+    const text = outputHeader({ format: 'csv', include: [] }) + encodeLines('csv', 7, results)
     assert.deepEqual(parse(text), [
       ['index', 'prediction', 'error_code', 'error_message'],
       ['7', '0.10', '', ''],

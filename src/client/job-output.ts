@@ -1,0 +1,8 @@
+/** What a job writes, and where. */
+export interface JobOutput {
+  /** `<container>/<path>` */
+  readonly blob?: string
+  readonly format?: 'jsonl' | 'csv'
+  /** Columns of the input that are copied to the output, e.g. an id; `all`: every column. */
+  readonly include?: readonly string[] | 'all'
+}
