@@ -59,6 +59,7 @@ export interface JobDescription {
     readonly blob: string
     readonly format: string
     readonly include?: JobOutput['include']
+    readonly columns?: readonly string[]
     readonly partial?: string
   }
   readonly error?: { readonly code: string; readonly message: string }

@@ -5,4 +5,6 @@ export interface JobOutput {
   readonly format?: 'jsonl' | 'csv'
   /** Columns of the input that are copied to the output, e.g. an id; `all`: every column. */
   readonly include?: readonly string[] | 'all'
+  /** Outputs of the model, or members of what the script returns, that are written; default: all. */
+  readonly columns?: readonly string[]
 }

@@ -1,5 +1,5 @@
 import type { TensorInfo } from '../models/session/model-session.ts'
-import type { OutputFormat } from './spec.ts'
+import type { LineForm } from './output/line-form.ts'
 
 /** The outcome of one row. */
 export type RowResult =
@@ -32,7 +32,7 @@ export interface TextOfRows {
   /** Index of the first row in the whole input. */
   readonly firstRow: number
   readonly reading: RowReading
-  readonly outputFormat: OutputFormat
+  readonly form: LineForm
 }
 
 /** How the rows of a text are read. */
@@ -70,6 +70,8 @@ export interface ScoreOptions {
 export interface ServiceTraits {
   /** Names of the inputs that a row may leave out. */
   readonly optionalInputs: readonly string[]
+  /** Of the model that answers; undefined where a script does. */
+  readonly outputs: readonly TensorInfo[] | undefined
   /** How many times as long as its row a prediction may be; 1 unless it is encrypted. */
   readonly predictionRatio: number
 }

@@ -36,6 +36,8 @@ export interface JobSpec {
     readonly format: OutputFormat
     /** Columns of the input that are copied to the output. */
     readonly include?: readonly string[] | 'all'
+    /** Members of the predictions, if not all. */
+    readonly columns?: readonly string[]
   }
   /** Rows per chunk, if the submission says so. */
   readonly miniBatchSize?: number

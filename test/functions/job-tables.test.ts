@@ -208,10 +208,10 @@ describe('POST /jobs: batch jobs of CSV and Parquet', () => {
         assert.equal(error?.code, index === 7 ? 'ROW_NOT_A_NUMBER' : undefined)
       }
       const [header, first, ...others] = await ended({ include, format: 'csv' })
-      assert.equal(header, 'index,name,id,prediction,error_code,error_message')
-      assert.equal(first, '0,"Zoë, ""0""",p0,"[0.0, 2.0, 3.0]",,')
+      assert.equal(header, 'index,name,id,prediction_0,prediction_1,prediction_2,error_code,error_message')
+      assert.equal(first, '0,"Zoë, ""0""",p0,0.0,2.0,3.0,,')
       assert.equal(others.length, 299)
-      assert.match(others[6] ?? '', /^7,"Zoë, ""7""",p7,,ROW_NOT_A_NUMBER,/)
+      assert.match(others[6] ?? '', /^7,"Zoë, ""7""",p7,,,,ROW_NOT_A_NUMBER,/)
     }
   })
 
@@ -234,8 +234,8 @@ describe('POST /jobs: batch jobs of CSV and Parquet', () => {
     assert.equal(first, '{"index": 0, "columns": {"tags": ["x"], "id": 7}, "prediction": [1.0, 2.0, 3.0]}')
     assert.deepEqual(JSON.parse(second ?? '').columns, { tags: null, id: 'x' })
     const [header, line] = await ended({ input: records, output: { include: 'all', format: 'csv' } })
-    assert.equal(header, 'index,id,a,b,c,tags,prediction,error_code,error_message')
-    assert.equal(line, '0,7,1,2,3,"[""x""]","[1.0, 2.0, 3.0]",,')
+    assert.equal(header, 'index,id,a,b,c,tags,prediction_0,prediction_1,prediction_2,error_code,error_message')
+    assert.equal(line, '0,7,1,2,3,"[""x""]",1.0,2.0,3.0,,')
     const parquet = await readFile('test/fixtures/parquet/types.parquet')
     await put('typed.parquet', parquet)
     const floats = { blob: 'input/typed.parquet', columns: ['f16', 'f32', 'f64'] }
@@ -252,6 +252,37 @@ describe('POST /jobs: batch jobs of CSV and Parquet', () => {
     assert.match(error?.message ?? '', /"output.include": the first row is not an object of values by name$/)
     const none = await call('wide/jobs', { input: { rows: [] }, output: { include: ['id'] } })
     assert.equal((await endOf('wide', ((await none.json()) as Job).jobId)).status, 'Completed')
+  })
+
+  it('write chosen outputs, and a column for each of their values', async () => {
+    const records = recordsOf(titanic)
+    await put('chosen.csv', csvOf(records, Object.keys(titanic.inputs)))
+    const ended = async (output: object) => {
+      const submitted = await call('titanic/jobs', { input: { blob: 'input/chosen.csv' }, output })
+      const { jobId, message } = (await submitted.json()) as Job & { message?: string }
+      assert.equal(submitted.status, 202, message)
+      const job = await endOf('titanic', jobId)
+      const lines = job.error
+        ? []
+        : (await (await call(`titanic/jobs/${jobId}/output`)).text()).split('\n').slice(0, -1)
+      return { job, lines }
+    }
+    const { values } = titanic.python_onnxruntime
+    const [labels, probabilities] = values.map(({ values }) => values)
+    const { lines } = await ended({ format: 'csv' })
+    assert.equal(lines[0], 'index,label,probabilities_0,probabilities_1,error_code,error_message')
+    for (const [row, line] of lines.slice(1).entries()) {
+      const [index, label, ...others] = line.split(',').slice(0, 4).map(Number)
+      assert.deepEqual([index, label], [row, labels?.[row]])
+      for (const [at, value] of others.entries())
+        assert.ok(Math.abs(value - ((probabilities as number[][])[row]?.[at] as number)) < 1e-6, line)
+    }
+    const chosen = await ended({ columns: ['label'] })
+    const expected = labels?.map((label, index) => `{"index": ${index}, "prediction": {"label": ${label}}}`)
+    assert.deepEqual(chosen.lines, expected)
+    const { error } = (await ended({ columns: ['labels'] })).job
+    assert.deepEqual([error?.code], ['OUTPUT_COLUMNS_UNFIT'])
+    assert.match(error?.message ?? '', /no output "labels"; it has "label", "probabilities"$/)
   })
 
   it("accept inline NaN and infinities in Python's spelling, and refuse numbers that are too large", async () => {

@@ -59,7 +59,7 @@ export class JobBench {
       scorer: {
         modelDigest: async () => this.digest,
         inputs: async () => undefined,
-        traits: async () => ({ optionalInputs: [], predictionRatio: 1 }),
+        traits: async () => ({ optionalInputs: [], outputs: undefined, predictionRatio: 1 }),
         scoreText: async () => undefined,
         rowSettings: () => ({}),
         score,

@@ -39,6 +39,7 @@ function submitCommand(): Command {
     .option('--output <container/path>', 'blob of the results (default: jobs/<service>/<id>/predictions.jsonl)')
     .addOption(new Option('--format <format>', 'format of the results').choices(['jsonl', 'csv']))
     .option('--include <names>', 'columns of the input that are copied to the results, e.g. id; all: every column')
+    .option('--output-columns <names>', 'outputs of the model that are written, e.g. label (default: all)')
     .option('--columns <names>', 'the columns that make a row, e.g. age,income')
     .option('--no-header', 'the first line of the CSV file is a row, not the names of the columns')
     .option('--mini-batch-size <rows>', 'rows per chunk', readWhole(1))

@@ -2,12 +2,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { encodeString } from '../../tensor/python-json-elements.ts'
 import { createChunkScanner, type RowScanner } from '../formats/row-scanner.ts'
-import type { OutputFormat } from '../spec.ts'
 import { type IncludedCells, type IncludedSource, includedCells } from './included-cells.ts'
-import { oneLine, plainText, quoted, type ResultLines } from './result-lines.ts'
+import type { LineForm } from './line-form.ts'
+import { oneLine, plainText } from './prediction-cells.ts'
+import { quoted, type ResultLines } from './result-lines.ts'
 
 interface Included {
-  readonly format: OutputFormat
+  readonly form: Pick<LineForm, 'format'>
   readonly include: readonly string[]
   /** Rows of the lines; undefined: they cannot be read. */
   readonly source: IncludedSource | undefined
@@ -18,11 +19,8 @@ const rowsPerTurn = 1000
 const comma = ','.charCodeAt(0)
 
 /** Writes columns of the input into lines, behind the index of each row. */
-export async function includeColumns(
-  results: ResultLines,
-  { format, include, source }: Included,
-): Promise<ResultLines> {
-  const writer = new IncludedWriter(results, { format, include, isText: source?.format === 'csv' })
+export async function includeColumns(results: ResultLines, { form, include, source }: Included): Promise<ResultLines> {
+  const writer = new IncludedWriter(results, { form, include, isText: source?.format === 'csv' })
   if (!source) for (let row = 0; row < results.rowCount; row++) writer.add([])
   let count = 0
   for await (const cells of source ? includedCells(source, include) : []) {
@@ -33,7 +31,7 @@ export async function includeColumns(
 }
 
 interface WrittenCells {
-  readonly format: OutputFormat
+  readonly form: Pick<LineForm, 'format'>
   readonly include: readonly string[]
   /** The cells stand in a CSV; otherwise they are JSON. */
   readonly isText: boolean
@@ -49,9 +47,9 @@ class IncludedWriter {
 
   constructor(results: ResultLines, written: WrittenCells) {
     this.#results = results
-    this.#write = written.format === 'csv' ? csvWriter(written) : jsonWriter(written)
+    this.#write = written.form.format === 'csv' ? csvWriter(written) : jsonWriter(written)
     this.#text = Buffer.concat(results.lines)
-    this.#lines = createChunkScanner(written.format)
+    this.#lines = createChunkScanner(written.form.format)
     this.#lines.feed(this.#text)
   }
 

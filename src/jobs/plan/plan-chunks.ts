@@ -8,7 +8,7 @@ import type { RowScanner } from '../formats/row-scanner.ts'
 import { createScanner } from '../formats/row-scanner.ts'
 import { chooseRowShape, type IncludeOptions, includedUnfit, requireIncluded } from '../formats/row-shape.ts'
 import { openText, type ReadInput, type TextSource } from '../formats/text-source.ts'
-import { type PlanCursor, planStart } from '../plan-parts.ts'
+import type { PlanCursor } from '../plan-parts.ts'
 import type { MissingOptions } from '../row-scorer.ts'
 import type { InputFormat } from '../spec.ts'
 import { ChunkBuilder, type NextChunk } from './chunk-builder.ts'
@@ -63,7 +63,7 @@ export async function* planChunks(
     return yield* planParquet(read, options, cursor)
   }
   const source = { ...options, read }
-  const begin = cursor.row > 0 ? cursor : await firstCursor(source, options)
+  const begin = cursor.row > 0 ? cursor : await firstCursor(source, options, cursor)
   if (!begin) return
   const { pieces, offset } = await openText(source, begin.offset)
   const scanner = createScanner(format, offset, cursor.chunk > 0)
@@ -84,16 +84,20 @@ export async function* planChunks(
  *
  * @returns undefined when there are no rows
  */
-async function firstCursor(source: TextSource, options: PlanOptions): Promise<PlanCursor | undefined> {
+async function firstCursor(
+  source: TextSource,
+  options: PlanOptions,
+  start: PlanCursor,
+): Promise<PlanCursor | undefined> {
   const { format, inputs, names, include } = options
   if (format === 'csv') {
     const found = await csvColumns(source, options)
     if (!found) return undefined
     chooseRowShape(found.columns, inputs, options)
     requireIncluded(options, found.columns)
-    return { ...planStart, ...found }
+    return { ...start, ...found }
   }
-  if (format === 'parquet') return planStart
+  if (format === 'parquet') return start
   const first = await readFirstRecord(source, { ...options, format })
   if (first === 'no rows') return undefined
   if (first) {
@@ -102,7 +106,7 @@ async function firstCursor(source: TextSource, options: PlanOptions): Promise<Pl
   } else if (include) {
     throw includedUnfit('the first row is not an object of values by name')
   }
-  return { ...planStart, ...(first && { columns: first.columns }) }
+  return { ...start, ...(first && { columns: first.columns }) }
 }
 
 /**

@@ -53,7 +53,7 @@ async function giveUp(tools: JobTools, job: OpenJob, chunk: number): Promise<voi
   const rows = Array.from({ length: planned.rowCount }, () => poisonedRow)
   const { folder } = job.spec
   const table = outputTable(job.spec, part.next)
-  const lines = resultLines(rows, planned.firstRow, table.format)
+  const lines = resultLines(rows, planned.firstRow, table.form)
   const results = table.include.length > 0 ? await includeColumns(lines, { ...table, source: undefined }) : lines
   const isFirstWriter = await writeResult(tools, job.spec, { part, planned, results })
   const goesOn = isFirstWriter || !(await hasNextResult(tools, folder, chunk))

@@ -13,4 +13,11 @@ export const outputTableMembers = {
     })
     .optional()
     .describe('columns of the input that are copied to the output, e.g. an id; "all": every column'),
+  columns: z
+    .array(columnName)
+    .min(1)
+    .max(1000)
+    .refine(isEachNamedOnce, namedTwice)
+    .optional()
+    .describe('outputs of the model, or members of what the script returns, that are written; default: all'),
 }

@@ -56,9 +56,14 @@ export class ServiceRowScorer implements RowScorer {
   }
 
   async traits(service: string, signal: AbortSignal): Promise<ServiceTraits> {
-    const { encrypted, optionalInputs = [] } = await waitUntilLoaded(this.#options.find(service), signal)
+    const report = await waitUntilLoaded(this.#options.find(service), signal)
+    const { encrypted, optionalInputs = [] } = report
     const ratios = [encrypted?.original, encrypted?.fast].map(mode => (mode ? mode.replyBytes / mode.requestBytes : 1))
-    return { optionalInputs: optionalInputs.map(({ name }) => name), predictionRatio: Math.max(1, ...ratios) }
+    return {
+      optionalInputs: optionalInputs.map(({ name }) => name),
+      outputs: report.lists && report.outputs,
+      predictionRatio: Math.max(1, ...ratios),
+    }
   }
 
   rowSettings(service: string): RowSettings {

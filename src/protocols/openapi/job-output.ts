@@ -9,9 +9,14 @@ export const outputTableMembers: Readonly<Record<string, JsonSchema>> = {
     anyOf: [{ const: 'all' }, names],
     description: 'columns of the input that are copied to the output, e.g. an id; "all": every column',
   },
+  columns: {
+    ...names,
+    description: 'outputs of the model, or members of what the script returns, that are written; default: all',
+  },
 }
 
 /** What a job shows of its output. */
 export const shownOutputMembers: Readonly<Record<string, JsonSchema>> = {
   include: { anyOf: [{ const: 'all' }, names] },
+  columns: names,
 }

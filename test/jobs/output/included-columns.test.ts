@@ -15,9 +15,9 @@ const source = (text: string | Buffer, cut = 7) => {
   return { format: 'csv' as const, pieces, columns, maxRowBytes: 60 }
 }
 const write = async (results: readonly RowResult[], format: OutputFormat, text: string | Buffer | undefined) => {
-  const lines = resultLines(results, 98, format)
+  const lines = resultLines(results, 98, { format })
   const from = text === undefined ? undefined : source(text)
-  const written = await includeColumns(lines, { format, include, source: from })
+  const written = await includeColumns(lines, { form: { format }, include, source: from })
   assert.deepEqual([written.rowCount, written.failed], [lines.rowCount, lines.failed])
   return Buffer.concat(written.lines).toString()
 }
@@ -69,8 +69,8 @@ describe('includeColumns', () => {
     const records =
       '{"id": 7, "age": 1, "note": "a, \\"b\\"\\n"}\n{"note": null, "id": 1.50}\n[1]\n{"id": {"x": [1]}, "note": NaN}\n'
     const json = (format: OutputFormat) =>
-      includeColumns(resultLines(results, 98, format), {
-        format,
+      includeColumns(resultLines(results, 98, { format }), {
+        form: { format },
         include,
         source: { ...source(records), format: 'jsonl' },
       })
