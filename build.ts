@@ -177,6 +177,8 @@ await bundle({
 })
 await bundle({
   format: 'esm',
+  splitting: true,
+  chunkNames: 'client-[hash]',
   entryPoints: { 'client-node': 'src/workspace/open-workspace.ts' },
   outExtension: { '.js': '.mjs' },
   define: {},

@@ -1,157 +1,12 @@
 import * as z from 'zod'
-import { defaultMaxMemoryMb } from './default-memory.ts'
-import { ExecutionProviders } from './execution-providers.ts'
+import { Accelerator } from './accelerator.ts'
+import { Auth } from './auth.ts'
+import { Batching } from './batching.ts'
+import { Deployment } from './deployment.ts'
+import { Limits } from './limits.ts'
+import { ModelFile, modelName, relativePath } from './model-file.ts'
+import { Stage } from './stage.ts'
 import { Triggers } from './triggers.ts'
-
-// Schemas are made when the app starts; those of keys that few services have (`z.lazy`), with the first service that has them.
-
-const relativePath = z
-  .string()
-  .min(1)
-  .refine(path => !/^([a-zA-Z]:|[\\/])|(^|[\\/])\.\.([\\/]|$)/.test(path), 'must stay inside the service folder')
-
-/** One ONNX file of a service. */
-const ModelFile = z.strictObject({
-  path: relativePath.describe('the .onnx file, relative to service.json'),
-  sha256: z
-    .string()
-    .regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hexadecimal digits')
-    .optional()
-    .describe('SHA-256 of the file, checked before it is loaded'),
-})
-
-const audience = z.string().min(1)
-
-/** Access tokens of one tenant of Entra ID. */
-export const TokenAuth = z.strictObject({
-  mode: z.literal('token').describe('callers show an access token of Entra ID'),
-  tenantId: z
-    .string()
-    .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, 'must be the GUID of one tenant')
-    .describe('the tenant (directory) whose tokens are taken: a GUID'),
-  audience: z
-    .union([audience, z.array(audience).min(1)], 'must be a name, or a list of names, that tokens have as "aud"')
-    .describe(
-      '"aud" of the tokens: the application id of the service, or its URI, e.g. api://scoring; or a list of both',
-    ),
-  role: z
-    .string()
-    .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'must be the value of an app role or scope, without spaces or quotes')
-    .default('Score')
-    .describe('app role ("roles") or scope ("scp") that the token has to grant'),
-})
-export type TokenAuth = z.infer<typeof TokenAuth>
-
-const onlyForTokens = 'only mode "token" takes more than "mode"'
-
-const Auth = z.discriminatedUnion(
-  'mode',
-  [
-    z.strictObject(
-      { mode: z.literal('key').default('key').describe('callers show one of the two keys of the service') },
-      onlyForTokens,
-    ),
-    z.strictObject({ mode: z.literal('none').describe('anyone may call the service') }, onlyForTokens),
-    TokenAuth,
-  ],
-  // Zod also asks when "auth" is no object at all, and then knows better.
-  {
-    error: ({ code }: { code: string }) => (code === 'invalid_union' ? 'must be "key", "token" or "none"' : undefined),
-  },
-)
-
-const Accelerator = z.strictObject({
-  executionProviders: ExecutionProviders.default(['cpu']).describe(
-    'ONNX Runtime execution providers in order of preference; objects carry provider options',
-  ),
-  onUnavailable: z
-    .enum(['fallback', 'fail'])
-    .default('fallback')
-    .describe(
-      'fallback: where a provider is missing the next one is taken, and nodes that it cannot run go to the CPU; fail: the service does not become ready then',
-    ),
-  intraOpThreads: z.int().min(1).max(256).default(1).describe('threads that share one run'),
-  graphOptimization: z
-    .enum(['disabled', 'basic', 'extended', 'layout', 'all'])
-    .default('all')
-    .describe('how far ONNX Runtime rewrites the graph at load'),
-})
-
-const Batching = z.strictObject({
-  maxRows: z
-    .int()
-    .min(1)
-    .max(100_000)
-    .default(64)
-    .describe('rows per run; a request with more runs in slices; 1 turns micro-batching off'),
-  maxBytes: z
-    .int()
-    .min(1)
-    .default(67_108_864)
-    .describe('bytes of the inputs of one run, where its rows can be fewer; a single row may have more'),
-  maxDelayMs: z
-    .number()
-    .min(0)
-    .max(10_000)
-    .default(0)
-    .describe(
-      'milliseconds for which a free thread waits for more requests to share a run; 0: it never waits, and a run holds what gathered during the one before',
-    ),
-  rowsAreIndependent: z
-    .boolean()
-    .optional()
-    .describe(
-      'true: scripts that see rows answer each from that row alone, so that rows of several requests may come together; false: no request shares a run; absent: rows share runs of models whose graph proves it, and no script sees those of several requests',
-    ),
-  exact: z
-    .boolean()
-    .default(false)
-    .describe(
-      'true: rows share runs only where those measured at start give the same bits as each row alone; false: they may differ by rounding',
-    ),
-})
-
-const Limits = z.strictObject({
-  maxBodyBytes: z.int().min(1).max(104_857_600).default(104_857_600).describe('bytes of a request body'),
-  maxRows: z.int().min(1).default(100_000).describe('rows of one request'),
-  timeoutMs: z.int().min(1).max(3_600_000).default(60_000).describe('milliseconds from arrival to answer'),
-  maxQueued: z
-    .int()
-    .min(1)
-    .default(1000)
-    .describe('requests that may wait for a free thread; more are refused with 503'),
-  maxQueuedBytes: z
-    .int()
-    .min(1)
-    .default(268_435_456)
-    .describe('bytes of the bodies that may wait for a free thread; more are refused with 503'),
-  maxHeldBytes: z
-    .int()
-    .min(1)
-    .optional()
-    .describe(
-      'bytes that the requests of the service may hold at a time, from the first byte of a body to the last of its answer; more are refused with 503; absent: half of what the app may hold',
-    ),
-  maxQueueWaitMs: z
-    .int()
-    .min(1)
-    .max(3_600_000)
-    .optional()
-    .describe(
-      'milliseconds that a request may be expected to wait for a free thread; it is refused with 503 at once when it would be more; absent: timeoutMs',
-    ),
-  loadTimeoutMs: z
-    .int()
-    .min(1)
-    .max(3_600_000)
-    .default(120_000)
-    .describe('milliseconds that loading the models and init() may take'),
-  maxMemoryMb: z
-    .int()
-    .min(64)
-    .default(defaultMaxMemoryMb)
-    .describe('MiB of JavaScript memory that one thread of the service may hold, heap and buffers'),
-})
 
 /** Encrypted inference with what is known of the features. */
 const Encrypted = z.strictObject({
@@ -170,54 +25,10 @@ const Encrypted = z.strictObject({
 
 const Labels = z.record(z.string().min(1).max(256), z.string().max(4096))
 
-/** One stage of a pipeline: a model, or a script between models. */
-const Stage = z.lazy(() =>
-  z
-    .strictObject({
-      name: z
-        .string()
-        .regex(/^[A-Za-z0-9][-\w.]{0,254}$/, 'must be letters, digits, "-", "_", "."')
-        .optional()
-        .describe("what errors call it; default: the model's name, or the script's without its ending"),
-      model: z.string().optional().describe('a model of "models", which runs on what the stage before gave'),
-      script: relativePath.optional().describe('module with run(), which gets what the stage before gave'),
-      accelerator: Accelerator.optional().describe('where its model runs; default: as the service'),
-      maxRows: z.int().min(1).max(100_000).optional().describe('rows per run of its model; default: batching.maxRows'),
-    })
-    .refine(stage => (stage.model === undefined) !== (stage.script === undefined), 'must have a "model" or a "script"'),
-)
-type Stage = z.infer<typeof Stage>
-
-/** @returns the name of a stage in messages */
-export function nameOfStage({ name, model, script }: Stage): string {
-  return name ?? model ?? (script as string).replace(/^.*[\\/]/, '').replace(/\.[^.]+$/, '')
-}
-
-const modelName = z.string().regex(/^[A-Za-z0-9][-\w.]{0,254}$/, 'must be a model name: letters, digits, "-", "_", "."')
-const percent = z.int().min(0).max(100)
-
-/** One of several models behind one service. What it leaves out is as the service says. */
-const Deployment = z.lazy(() =>
-  z.strictObject({
-    version: z
-      .int()
-      .min(0)
-      .optional()
-      .describe('the numbered folder of its model; absent: as "models" say, or the newest one'),
-    weight: percent.describe('percent of the requests that it answers; the weights of all deployments add to 100'),
-    mirror: percent
-      .default(0)
-      .describe('percent of the requests of the others that it gets a copy of; its answers are compared, and not sent'),
-    models: z.record(modelName, ModelFile).optional().describe('in place of "models" of the service'),
-    entryScript: relativePath.optional().describe('in place of "entryScript" of the service'),
-    stages: z.array(Stage).min(1).max(16).optional().describe('in place of "stages" of the service'),
-    accelerator: Accelerator.optional().describe('in place of "accelerator" of the service'),
-    batching: Batching.optional().describe('in place of "batching" of the service'),
-  }),
-)
-
 /**
  * `service.json`: a model plus how it is deployed. Every key has a default, so `{}` beside a `model.onnx` is a service.
+ *
+ * Each start makes this schema; those of keys that few services have (`z.lazy`) are made with the first that has them.
  */
 export const ServiceDefinition = z.strictObject({
   $schema: z.string().optional().describe('where editors find the schema of this file'),

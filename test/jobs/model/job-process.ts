@@ -80,11 +80,13 @@ export class JobProcess {
       this.call(name, nameOf(reference), effect) as Promise<never>
     const call = this.call.bind(this)
     return {
+      now: () => store.now(),
       head: reference => on('head', reference, () => store.head(reference)),
       readWhole: reference => on('readWhole', reference, () => store.readWhole(reference)),
       create: (reference, content, metadata) =>
         on('create', reference, () => store.create(reference, content, metadata)),
-      replace: (reference, content, etag) => on('replace', reference, () => store.replace(reference, content, etag)),
+      replace: (reference, content, etag, metadata) =>
+        on('replace', reference, () => store.replace(reference, content, etag, metadata)),
       remove: reference => on('remove', reference, () => store.remove(reference)),
       stageBlock: (reference, id, content) =>
         on('stageBlock', reference, () => store.stageBlock(reference, id, content)),
@@ -134,7 +136,7 @@ export class JobProcess {
     return {
       modelDigest: async () => 'digest',
       inputs: async () => undefined,
-      predictionRatio: async () => 1,
+      traits: async () => ({ optionalInputs: [], outputs: undefined, predictionRatio: 1 }),
       scoreText: async () => undefined,
       rowSettings: () => ({}),
       score: async (service, rows, { signal, isTimeUp }) => {
