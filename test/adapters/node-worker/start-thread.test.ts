@@ -22,7 +22,7 @@ describe('startWorkerThread', () => {
       })`
     await promisify(execFile)(process.execPath, ['--eval', program], { env: {} })
     const files = await readdir(folder, { recursive: true })
-    // The process itself reads fewer than ten files, and the thread from source more than two hundred.
+    // The process itself reads some ten files, and the thread, from source, more than two hundred.
     assert.ok(files.length > 100, `${files.length}`)
   })
 })
