@@ -168,6 +168,11 @@ export class ScoringService {
     return [...(older === undefined ? [] : [older]), ...(this.report?.notes ?? [])]
   }
 
+  /** Whether the app had a caller within the last second, for whom jobs make room. */
+  get hasCallers(): boolean {
+    return this.scheduler?.hasCallers === true
+  }
+
   /** What its workers do; undefined where it never had any. */
   get activity(): SchedulerActivity | undefined {
     return this.scheduler?.activity

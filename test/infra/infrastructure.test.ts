@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { describe, it } from 'vitest'
-import { jobQueues } from '../../src/jobs/message-queues.ts'
+import { jobQueues } from '../../src/jobs/job-queues.ts'
 import { openKusto } from '../support/kusto.ts'
 import { type BicepFile, parseBicep, readBicep, type Value } from './bicep.ts'
 import { policies } from './policies.ts'

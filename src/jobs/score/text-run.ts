@@ -54,19 +54,19 @@ export class TextRun {
     const answer = await inferPatiently(service, () => this.#request(piece), this.#options)
     if (answer.kind !== 'bytes') {
       if (answer.kind === 'failure' && answer.code === 'SCORING_TIMEOUT')
-        size.adapt(rowCount, { ms: service.definition.limits.timeoutMs, queueMs: 0 })
+        size.adapt(rowCount, { ms: service.definition.limits.timeoutMs, queueMs: 0, hasCallers: false })
       this.failed.push(piece)
       return
     }
     const { decodeMs, runMs, encodeMs, queueMs } = answer.timings
-    size.adapt(rowCount, { ms: decodeMs + runMs + encodeMs, queueMs })
+    size.adapt(rowCount, { ms: decodeMs + runMs + encodeMs, queueMs, hasCallers: service.hasCallers })
     this.scored.push({ from, rowCount, outcome: readRowLines(answer) })
   }
 
   #request({ start, end, from, rowCount }: TextPiece): InferenceRequest {
-    const { content, firstRow, reading, outputFormat } = this.#text
+    const { content, firstRow, reading, form } = this.#text
     const text = content.subarray(start, end)
-    const details = { rows: { ...reading, text, rowCount, firstRow: firstRow + from, outputFormat } }
+    const details = { rows: { ...reading, text, rowCount, firstRow: firstRow + from, form } }
     return { codec: 'rows', body: nothing, contentType: undefined, details }
   }
 }

@@ -68,15 +68,24 @@ export function answerJobs(request: WireRequest, source: JobsSource): Promise<Wi
   return answer(request, source, { GET: list, HEAD: list, POST: submit })
 }
 
-/** `…/jobs/{jobId}`: GET shows its status, DELETE cancels it. */
+/** `…/jobs/{jobId}`: GET shows its status; DELETE deletes one that has ended, and cancels any other. */
 export function answerJobById(request: WireRequest, jobId: string, source: JobsSource): Promise<WireResponse> {
   const status: Handler = async (jobs, { name }, { headers }) => {
     const answer = answerJob(headers, name, await jobs.status(name, jobId))
     return { ...answer, status: 200 }
   }
+  const remove: Handler = async (jobs, { name }, { headers }) => {
+    const job = await jobs.delete(name, jobId)
+    return job ? answerJob(headers, name, job) : { status: 204, headers: { ...unstored, ...headers } }
+  }
+  return answer(request, source, { GET: status, HEAD: status, DELETE: remove })
+}
+
+/** `…/jobs/{jobId}/cancel`: POST cancels a job, and never deletes one that has just ended. */
+export function answerJobCancel(request: WireRequest, jobId: string, source: JobsSource): Promise<WireResponse> {
   const cancel: Handler = async (jobs, { name }, { headers }) =>
     answerJob(headers, name, await jobs.cancel(name, jobId))
-  return answer(request, source, { GET: status, HEAD: status, DELETE: cancel })
+  return answer(request, source, { POST: cancel })
 }
 
 /** `…/jobs/{jobId}/output`: GET streams the lines of a completed job, so that callers need no right on the storage. */
