@@ -1,4 +1,5 @@
 import type { CallOptions } from './caller.ts'
+import type { JobOutput } from './job-output.ts'
 import { decodeJson, encodeJson } from './json.ts'
 import { RequestError } from './request-error.ts'
 import { wait } from './wait.ts'
@@ -15,8 +16,7 @@ export interface JobSubmission {
     readonly header?: boolean
     readonly columns?: readonly string[]
   }
-  /** `include`: columns of a CSV that are copied to the output as they stand. */
-  readonly output?: { readonly blob?: string; readonly format?: 'jsonl' | 'csv'; readonly include?: readonly string[] }
+  readonly output?: JobOutput
   /** Rows per chunk. */
   readonly miniBatchSize?: number
   /** Most failed rows; -1: any number. */
@@ -58,7 +58,8 @@ export interface JobDescription {
     /** `<container>/<path>` */
     readonly blob: string
     readonly format: string
-    readonly include?: readonly string[]
+    readonly include?: JobOutput['include']
+    readonly columns?: readonly string[]
     readonly partial?: string
   }
   readonly error?: { readonly code: string; readonly message: string }
@@ -68,8 +69,8 @@ export interface JobDescription {
 export type RowResult<Prediction = unknown> = {
   /** Number of the row, from 0. */
   readonly index: number
-  /** Columns of the input that the submission includes; null where the row could not be read. */
-  readonly columns?: Readonly<Record<string, string | null>>
+  /** Columns of the input that the submission includes: texts of a CSV, values of JSON or Parquet; null where the row could not be read. */
+  readonly columns?: Readonly<Record<string, unknown>>
 } & (
   | { readonly prediction: Prediction; readonly error?: undefined }
   | { readonly prediction?: undefined; readonly error: { readonly code: string; readonly message: string } }
@@ -146,7 +147,23 @@ export class BatchJob {
 
   /** Asks the job to stop; `wait` tells when it has. @throws RequestError JOB_NOT_CANCELLABLE */
   cancel(options: CallOptions = {}): Promise<JobDescription> {
-    return this.#call('DELETE', options)
+    return this.#call('POST', options, '/cancel')
+  }
+
+  /**
+   * Deletes the job and its files, also its results if the submission named no other place for them. A job that has not ended is
+   * cancelled first. A job that does not exist counts as deleted.
+   *
+   * @throws RequestError JOB_NOT_CANCELLABLE while the results are being written
+   */
+  async delete(options: CallOptions = {}): Promise<void> {
+    const remove = () =>
+      this.service.caller.send(this.#path, { method: 'DELETE' }, options, ({ status }) => status !== 202)
+    while (!(await remove())) {
+      await this.wait(options).catch(failure => {
+        if (!(failure instanceof JobError)) throw failure
+      })
+    }
   }
 
   /**
@@ -189,7 +206,7 @@ export class BatchJob {
    * @throws JobError when the job failed or was cancelled; RequestError JOB_NOT_COMPLETED when it has not ended
    */
   async download({ signal }: Pick<CallOptions, 'signal'> = {}): Promise<ReadableStream<Uint8Array>> {
-    const path = `/jobs/${encodeURIComponent(this.jobId)}/output`
+    const path = `${this.#path}/output`
     try {
       return await this.service.caller.send(path, { method: 'GET' }, { signal }, ({ body }) => body ?? emptyStream())
     } catch (failure) {
@@ -199,8 +216,12 @@ export class BatchJob {
     }
   }
 
-  #call(method: string, options: CallOptions): Promise<JobDescription> {
-    return this.service.caller.send(`/jobs/${encodeURIComponent(this.jobId)}`, { method }, options, readJob)
+  get #path(): string {
+    return `/jobs/${encodeURIComponent(this.jobId)}`
+  }
+
+  #call(method: string, options: CallOptions, action = ''): Promise<JobDescription> {
+    return this.service.caller.send(this.#path + action, { method }, options, readJob)
   }
 }
 

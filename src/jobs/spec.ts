@@ -35,7 +35,9 @@ export interface JobSpec {
     readonly blob: string
     readonly format: OutputFormat
     /** Columns of the input that are copied to the output. */
-    readonly include?: readonly string[]
+    readonly include?: readonly string[] | 'all'
+    /** Members of the predictions, if not all. */
+    readonly columns?: readonly string[]
   }
   /** Rows per chunk, if the submission says so. */
   readonly miniBatchSize?: number

@@ -1,8 +1,9 @@
 import { ChunkTexts } from '../../src/jobs/chunk-texts.ts'
 import { JobCache } from '../../src/jobs/job-cache.ts'
+import { type JobQueue, jobQueues } from '../../src/jobs/job-queues.ts'
 import { activeBlob, jobFolder, parseBlobReference, specBlob, stateBlob } from '../../src/jobs/layout.ts'
 import { type JobLimits, jobLimits } from '../../src/jobs/limits.ts'
-import { type JobMessage, type JobQueue, jobQueues } from '../../src/jobs/message-queues.ts'
+import type { JobMessage } from '../../src/jobs/message-queues.ts'
 import { planParquet } from '../../src/jobs/plan/plan-parquet.ts'
 import { firstState } from '../../src/jobs/records.ts'
 import type { RowResult } from '../../src/jobs/row-scorer.ts'
@@ -59,7 +60,7 @@ export class JobBench {
       scorer: {
         modelDigest: async () => this.digest,
         inputs: async () => undefined,
-        predictionRatio: async () => 1,
+        traits: async () => ({ optionalInputs: [], outputs: undefined, predictionRatio: 1 }),
         scoreText: async () => undefined,
         rowSettings: () => ({}),
         score,

@@ -23,6 +23,7 @@ export function jobsCommand(): Command {
     .addCommand(ofJob('status', 'show a job', ({ showJob }) => showJob))
     .addCommand(ofJob('watch', 'show the progress of a job until it has ended', watchOne))
     .addCommand(ofJob('cancel', 'cancel a job', ({ cancelJob }) => cancelJob))
+    .addCommand(ofJob('delete', 'delete a job with its files', ({ deleteJob }) => deleteJob))
     .addCommand(ofJob('results', 'print the results of a job', ({ printResults }) => printResults))
     .addCommand(downloadCommand())
 }
@@ -38,7 +39,8 @@ function submitCommand(): Command {
     .option('--id <id>', 'id of the job: the same id with the same content is the same job (default: a new one)')
     .option('--output <container/path>', 'blob of the results (default: jobs/<service>/<id>/predictions.jsonl)')
     .addOption(new Option('--format <format>', 'format of the results').choices(['jsonl', 'csv']))
-    .option('--include <names>', 'columns of a CSV that are copied to the results, e.g. id')
+    .option('--include <names>', 'columns of the input that are copied to the results, e.g. id; all: every column')
+    .option('--output-columns <names>', 'outputs of the model that are written, e.g. label (default: all)')
     .option('--columns <names>', 'the columns that make a row, e.g. age,income')
     .option('--no-header', 'the first line of the CSV file is a row, not the names of the columns')
     .option('--mini-batch-size <rows>', 'rows per chunk', readWhole(1))

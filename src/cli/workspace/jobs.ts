@@ -18,6 +18,7 @@ export interface SubmitOptions extends WorkspaceOptions {
   readonly format?: 'jsonl' | 'csv'
   readonly columns?: string
   readonly include?: string
+  readonly outputColumns?: string
   readonly header?: boolean
   readonly miniBatchSize?: number
   readonly errorThreshold?: number
@@ -33,6 +34,7 @@ export async function submitJob(name: string, file: string | undefined, options:
   const {
     columns,
     include,
+    outputColumns,
     header,
     id: jobId,
     output: blob,
@@ -45,7 +47,8 @@ export async function submitJob(name: string, file: string | undefined, options:
   const output = {
     ...(blob !== undefined && { blob }),
     ...(format !== undefined && { format }),
-    ...(include !== undefined && { include: include.split(',') }),
+    ...(include !== undefined && { include: include === 'all' ? ('all' as const) : include.split(',') }),
+    ...(outputColumns !== undefined && { columns: outputColumns.split(',') }),
   }
   const submission: JobSubmission = {
     ...(jobId !== undefined && { jobId }),
@@ -110,6 +113,15 @@ export async function cancelJob(name: string, jobId: string, options: WorkspaceO
   const job = await new BatchJob(await openService(name, options), jobId).cancel()
   if (options.json) printJson(job)
   else console.log(job.status)
+}
+
+/** A job that has not ended is cancelled first. */
+export async function deleteJob(name: string, jobId: string, options: WorkspaceOptions): Promise<void> {
+  const job = new BatchJob(await openService(name, options), jobId)
+  await job.status() // a job that does not exist is a mistyped id here
+  await job.delete()
+  if (options.json) printJson({ jobId, isDeleted: true })
+  else console.log('Deleted')
 }
 
 /** Prints the results as they are, to be read by a program. */

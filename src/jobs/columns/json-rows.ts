@@ -1,10 +1,10 @@
 import type { Shape } from '../../tensor/shape.ts'
-import { isWhiteSpace } from '../formats/json-lines-scanner.ts'
+import { afterMissing, afterSpace } from './json-words.ts'
 import { NumberText } from './number-text.ts'
 import type { StraightRead } from './row-columns.ts'
 import type { RowTarget } from './row-target.ts'
 
-const [space, openBracket, closeBracket, comma] = [0x20, 0x5b, 0x5d, 0x2c]
+const [openBracket, closeBracket, comma] = [0x5b, 0x5d, 0x2c]
 
 /**
  * Reads lists of numbers, nested as the row of a tensor, into that tensor.
@@ -45,19 +45,19 @@ class JsonRowReader {
     for (let index = 0; index < targets.length; index++) {
       if (index > 0) at = this.#afterComma(this.#brackets[index] as number, at)
       if (at < 0) return false
-      at = this.#readElement(targets[index] as RowTarget, this.#afterSpace(at), row)
+      at = this.#readElement(targets[index] as RowTarget, afterSpace(this.#bytes, at), row)
       if (at < 0) return false
     }
     at = this.#afterBrackets(closeBracket, this.#depth, at)
     // A list that goes on in the next line is none of either.
-    return at >= 0 && at <= end && this.#afterSpace(at) >= end
+    return at >= 0 && at <= end && afterSpace(this.#bytes, at) >= end
   }
 
   /** Passes what stands between two elements. @returns where that ends; -1 where something else stands there */
   #afterComma(brackets: number, start: number): number {
     const closed = brackets > 0 ? this.#afterBrackets(closeBracket, brackets, start) : start
     if (closed < 0) return -1
-    const at = this.#afterSpace(closed)
+    const at = afterSpace(this.#bytes, closed)
     if (this.#bytes[at] !== comma) return -1
     return brackets > 0 ? this.#afterBrackets(openBracket, brackets, at + 1) : at + 1
   }
@@ -76,17 +76,10 @@ class JsonRowReader {
   #afterBrackets(bracket: number, count: number, start: number): number {
     let at = start
     for (let left = count; left > 0; left--) {
-      at = this.#afterSpace(at)
+      at = afterSpace(this.#bytes, at)
       if (this.#bytes[at] !== bracket) return -1
       at++
     }
-    return at
-  }
-
-  #afterSpace(start: number): number {
-    const bytes = this.#bytes
-    let at = start
-    while ((bytes[at] as number) <= space && isWhiteSpace(bytes[at])) at++
     return at
   }
 }
@@ -100,15 +93,4 @@ function bracketsBefore(shape: Shape): Uint8Array {
     for (let index = size; index < count; index += size) brackets[index] = (brackets[index] as number) + 1
   }
   return brackets
-}
-
-const missingWords = ['null', 'NaN'].map(word => Buffer.from(word))
-
-/** @returns where a word for a missing number ends; -1 where there is none */
-function afterMissing(bytes: Buffer, start: number): number {
-  for (const word of missingWords) {
-    const end = start + word.length
-    if (end <= bytes.length && bytes.compare(word, 0, word.length, start, end) === 0) return end
-  }
-  return -1
 }

@@ -6,6 +6,7 @@ import type { ErrorCode } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import type { JsonSchema } from './dialect.ts'
+import { outputTableMembers, shownOutputMembers } from './job-output.ts'
 import { byStatus, listAuthFailures, serviceFailures } from './operations.ts'
 
 const text = { type: 'string' }
@@ -46,7 +47,7 @@ const schemas = {
               minItems: 1,
               uniqueItems: true,
               description:
-                'names of the columns of a CSV or Parquet file that make a row, in the order of the values that the service takes; with "header": false what the columns of the file are',
+                'names of the columns of a table, or of the values of JSON records, that make a row, in the order of the values that the service takes; with "header": false what the columns of the file are',
             },
           },
           [],
@@ -56,14 +57,7 @@ const schemas = {
           {
             blob: { ...text, description: '"<container>/<path>"; default: jobs/<service>/<jobId>/predictions.jsonl' },
             format: { enum: ['jsonl', 'csv'], description: 'default: by the file extension, else jsonl' },
-            include: {
-              type: 'array',
-              items: text,
-              minItems: 1,
-              maxItems: 100,
-              uniqueItems: true,
-              description: 'columns of a CSV that are copied to the output as they stand, e.g. an id',
-            },
+            ...outputTableMembers,
           },
           [],
         ),
@@ -111,10 +105,7 @@ const schemas = {
       createdAt: time,
       startedAt: time,
       endedAt: time,
-      output: objectSchema({ blob: text, format: text, include: { type: 'array', items: text }, partial: text }, [
-        'blob',
-        'format',
-      ]),
+      output: objectSchema({ blob: text, format: text, ...shownOutputMembers, partial: text }, ['blob', 'format']),
       error: objectSchema({ code: text, message: text }, ['code', 'message']),
     },
     ['jobId', 'status', 'progress', 'createdAt'],
@@ -198,7 +189,16 @@ export function jobsDocument(
       [`${prefix}/{jobId}`]: {
         parameters: [jobId],
         get: operation('GetBatchJob', 'The status of a job.', { 200: job('The status of the job.') }, ['JOB_UNKNOWN']),
-        delete: operation('CancelBatchJob', 'Cancels a job; results so far are kept.', submitted, [
+        delete: operation(
+          'DeleteBatchJob',
+          'Deletes a job that has ended with its files, also with its output if the submission named no other place; cancels any other job.',
+          { 202: underWay, 204: { description: 'The job is gone.' } },
+          ['JOB_NOT_CANCELLABLE'],
+        ),
+      },
+      [`${prefix}/{jobId}/cancel`]: {
+        parameters: [jobId],
+        post: operation('CancelBatchJob', 'Cancels a job; results so far are kept.', submitted, [
           'JOB_UNKNOWN',
           'JOB_NOT_CANCELLABLE',
         ]),
