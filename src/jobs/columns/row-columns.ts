@@ -2,7 +2,6 @@
 import { isUtf8 } from 'node:buffer'
 import { isServerFault, ScoringError } from '../../errors.ts'
 import type { Feeds, TensorInfo } from '../../models/session/model-session.ts'
-import { Tensor } from '../../tensor/tensor.ts'
 import { type ReadOptions, rowReader, tableShape } from '../formats/read-rows.ts'
 import { type RowForm, tensorRowForm } from '../formats/row-form.ts'
 import { createChunkScanner } from '../formats/row-scanner.ts'
@@ -10,7 +9,8 @@ import type { Row, RowReading } from '../row-scorer.ts'
 import { csvRows } from './csv-rows.ts'
 import { jsonRecords } from './json-records.ts'
 import { jsonRows } from './json-rows.ts'
-import { type RowTarget, rowTargets } from './row-target.ts'
+import type { RowTarget } from './row-target.ts'
+import { NotForColumns, RowTensors } from './row-tensors.ts'
 
 /**
  * Stores the row between two offsets as row `row` of the tensors.
@@ -23,13 +23,6 @@ export type StraightRead = (start: number, end: number, row: number) => boolean
 export interface RowFault {
   readonly code: string
   readonly message: string
-}
-
-/** Rows that have to be scored in requests of their own, as over HTTP. */
-export class NotForColumns extends ScoringError {
-  constructor(why: string) {
-    super('INPUT_INVALID', `the rows cannot be scored together: ${why}`)
-  }
 }
 
 export interface ReadColumns {
@@ -88,7 +81,7 @@ class ColumnReader {
   readonly #form: RowForm
   readonly #faults = new Map<number, RowFault>()
   /** Set with the first row that could be decoded. */
-  #tensors: Tensors | undefined
+  #tensors: RowTensors | undefined
   #straight: StraightRead = () => false
   #jsonRows: JsonRow[] = []
   #slot = 0
@@ -136,7 +129,7 @@ class ColumnReader {
   #addFirst(index: number, json: string): void {
     const feeds = this.#decodeOne(index, json)
     if (!feeds) return
-    this.#tensors = new Tensors(feeds, this.#rows.rowCount)
+    this.#tensors = new RowTensors(feeds, this.#rows.rowCount)
     this.#straight = this.#straightRead(this.#tensors) ?? this.#straight
     this.#tensors.store(feeds, 0, this.#slot++)
   }
@@ -152,7 +145,7 @@ class ColumnReader {
     }
   }
 
-  #straightRead(tensors: Tensors): StraightRead | undefined {
+  #straightRead(tensors: RowTensors): StraightRead | undefined {
     const { format, columns, missing = 'nan' } = this.#rows
     const { inputs } = this.#source
     if (columns) {
@@ -180,7 +173,7 @@ class ColumnReader {
   }
 
   /** @returns whether all rows that are left were decoded by one call */
-  #decodeTogether(tensors: Tensors): boolean {
+  #decodeTogether(tensors: RowTensors): boolean {
     const rows = this.#jsonRows
     if (rows.length === 0) return true
     if (rows.length === 1 || !rows.every(({ json }) => this.#form.canShareRequest(json))) return false
@@ -196,7 +189,7 @@ class ColumnReader {
   }
 
   /** @returns the slots of rows with a fault */
-  #decodeEach(tensors: Tensors): number[] {
+  #decodeEach(tensors: RowTensors): number[] {
     const faulty: number[] = []
     for (const { index, slot, json } of this.#jsonRows) {
       const feeds = this.#decodeOne(index, json)
@@ -211,7 +204,7 @@ class ColumnReader {
 /** @returns a target for each column of the file; undefined where columns and elements do not correspond */
 function columnTargets(
   columns: readonly string[],
-  tensors: Tensors,
+  tensors: RowTensors,
   options: ReadOptions,
 ): (RowTarget | undefined)[] | undefined {
   const inputs = options.inputs ?? []
@@ -225,83 +218,4 @@ function columnTargets(
     ofColumns[column] = targets[at]
   }
   return ofColumns
-}
-
-interface ColumnTensor extends Pick<Tensor, 'dtype' | 'data'> {
-  /** Of one row. */
-  readonly shape: readonly number[]
-  readonly targets: readonly RowTarget[]
-}
-
-/** The tensors that rows are read into, with room for all of them. */
-class Tensors {
-  readonly #tensors: ReadonlyMap<string, ColumnTensor>
-
-  /** @param first  the tensors of one row */
-  constructor(first: Feeds, rowCount: number) {
-    this.#tensors = new Map(
-      Object.entries(first).map(([name, { dtype, shape, data }]) => {
-        if (shape[0] !== 1) throw new NotForColumns('a row is not one entry of each input')
-        const targets = rowTargets(dtype, rowCount, data.length)
-        const [target] = targets
-        if (!target) throw new NotForColumns('a row holds no values')
-        return [name, { dtype, shape: shape.slice(1), data: target.data, targets }]
-      }),
-    )
-  }
-
-  get count(): number {
-    return this.#tensors.size
-  }
-
-  find(name: string): ColumnTensor | undefined {
-    return this.#tensors.get(name)
-  }
-
-  /** Whether decoded rows are of the same form as these. */
-  fit(feeds: Feeds, rowCount: number): boolean {
-    const names = Object.keys(feeds)
-    return (
-      names.length === this.count &&
-      names.every(name => {
-        const [own, { dtype, shape }] = [this.find(name), feeds[name] as Tensor]
-        const sizes = own && [rowCount, ...own.shape]
-        return own?.dtype === dtype && sizes?.length === shape.length && sizes.every((size, at) => size === shape[at])
-      })
-    )
-  }
-
-  /** Copies a row of decoded ones. */
-  store(feeds: Feeds, row: number, slot: number): void {
-    for (const [name, { data, targets }] of this.#tensors) {
-      const width = targets.length
-      const source = (feeds[name] as Tensor).data
-      for (let at = 0; at < width; at++) data[slot * width + at] = source[row * width + at] as never
-    }
-  }
-
-  /** @param without  slots of rows to leave out, ascending */
-  feeds(count: number, without: readonly number[]): Feeds {
-    const left = count - without.length
-    if (left === 0) return {}
-    return Object.fromEntries(
-      [...this.#tensors].map(([name, { dtype, shape, data, targets }]) => {
-        const width = targets.length
-        closeGaps(data, { count, without, width })
-        const elements = Array.isArray(data) ? data.slice(0, left * width) : data.subarray(0, left * width)
-        return [name, new Tensor(dtype, elements, [left, ...shape])]
-      }),
-    )
-  }
-}
-
-/** Moves rows to the place of those that are left out. */
-function closeGaps(
-  data: Tensor['data'],
-  { count, without, width }: { count: number; without: readonly number[]; width: number },
-): void {
-  for (const [moved, gap] of without.entries()) {
-    const end = (without[moved + 1] ?? count) * width
-    data.copyWithin((gap - moved) * width, (gap + 1) * width, end)
-  }
 }
