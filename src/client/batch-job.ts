@@ -54,6 +54,14 @@ export interface JobDescription {
   readonly createdAt: string
   readonly startedAt?: string
   readonly endedAt?: string
+  /** When a completed job ended. */
+  readonly completedAt?: string
+  /** On average since it started. */
+  readonly rowsPerSecond?: number
+  /** At this rate, until all rows are scored. */
+  readonly remainingSeconds?: number
+  /** Why a step had to be tried again last, while the job has not ended. */
+  readonly lastError?: { readonly code: string; readonly message: string; readonly at: string }
   readonly output?: {
     /** `<container>/<path>` */
     readonly blob: string
@@ -82,6 +90,14 @@ export interface WaitOptions {
   readonly timeoutMs?: number | undefined
   /** Called with each state of the job that is seen. */
   readonly onProgress?: ((job: JobDescription) => void) | undefined
+}
+
+/** Which jobs are listed. */
+export interface JobFilter {
+  /** Absent: any status. */
+  readonly statuses?: readonly JobStatus[] | undefined
+  /** Jobs that were created then or later. */
+  readonly since?: Date | undefined
 }
 
 const ended: ReadonlySet<JobStatus> = new Set(['Completed', 'Failed', 'Canceled'])
@@ -127,10 +143,17 @@ export class BatchJob {
   }
 
   /** Lists the jobs of a service, newest first. */
-  static async *list(service: Webservice, options: CallOptions = {}): AsyncGenerator<JobDescription> {
+  static async *list(
+    service: Webservice,
+    { statuses, since, ...options }: CallOptions & JobFilter = {},
+  ): AsyncGenerator<JobDescription> {
+    const filter = {
+      ...(statuses && { status: statuses.join(',') }),
+      ...(since !== undefined && { since: since.toISOString() }),
+    }
     let marker: string | undefined
     do {
-      const query = new URLSearchParams({ limit: '100', ...(marker !== undefined && { marker }) })
+      const query = new URLSearchParams({ limit: '100', ...filter, ...(marker !== undefined && { marker }) })
       const page = await service.caller.send(`/jobs?${query}`, { method: 'GET' }, options, async response => {
         return decodeJson(await response.text()) as { jobs: JobDescription[]; nextMarker?: string }
       })

@@ -146,6 +146,12 @@ const Environment = z.object({
     .default('200')
     .transform(Number)
     .describe('maximum number of active jobs per service; beyond it messages wait and HTTP gets 429'),
+  SCORING_JOB_RETENTION_DAYS: z
+    .string()
+    .regex(/^\d{1,4}$/, 'must be a whole number of days, at most 9999; 0 keeps jobs for ever')
+    .default('30')
+    .transform(Number)
+    .describe('days after which an ended job is deleted with its files; 0: never'),
   SCORING_JOB_STALL_MS: z
     .string()
     .regex(/^[1-9]\d{2,8}$/, 'must be a whole number of milliseconds, 100 or more')
@@ -278,6 +284,7 @@ export function readSettings(
       inputHosts: values.SCORING_JOB_INPUT_HOSTS,
       maxInputBytes: values.SCORING_JOB_MAX_INPUT_BYTES,
       maxActiveJobs: values.SCORING_JOB_MAX_ACTIVE,
+      retentionDays: values.SCORING_JOB_RETENTION_DAYS,
       stallMs: values.SCORING_JOB_STALL_MS,
     },
   }

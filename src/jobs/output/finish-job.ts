@@ -21,7 +21,7 @@ export async function finishJob(tools: JobTools, message: JobMessage): Promise<v
   const job = await openJob(tools, folder)
   if (!job) return
   const { status } = job.state
-  if (hasEnded(status)) return cleanUp(tools, job.spec)
+  if (hasEnded(status)) return cleanUp(tools, job)
   if (status === 'CancelRequested') return endJob(tools, job, { from: ['CancelRequested'], to: 'Canceled' })
   const totals = await totalsWhenAllDone(tools.store, folder)
   if (!totals) return

@@ -3,6 +3,7 @@ import type { ScoringService } from '../../inference/scoring-service.ts'
 import { readTraceContext, type TraceContext } from '../../telemetry/trace-context.ts'
 import { jobFolder, messageFolder, parseBlobReference } from '../layout.ts'
 import { jobMessage, maxMessageBytes } from '../message-queues.ts'
+import { type JobView, readJobView } from '../output/job-view.ts'
 import { changeState, ensureState } from '../records.ts'
 import { deleteJob, isOfFirstVersion } from '../removal/delete-job.ts'
 import { jobIdPattern } from '../spec.ts'
@@ -10,8 +11,7 @@ import { hasEnded } from '../state.ts'
 import { findJob, isRefused, readJob, readRecord, type StoredJob } from '../stored-job.ts'
 import { chooseJobId, type JobRequest, parseJobRequest, type RequestLimits } from './job-request.ts'
 import { JobStore, type JobStoreOptions } from './job-store.ts'
-import { type JobView, readJobView } from './job-view.ts'
-import { type JobPage, listJobs } from './list-jobs.ts'
+import { type JobPage, type JobQuery, listJobs } from './list-jobs.ts'
 import { encodeWaitingMessage, readMessage, type SubmissionMessage } from './read-message.ts'
 import { messageJobId, storeRefusedJob } from './refused-job.ts'
 import { invalidJob, type JobSubmission, parseSubmission } from './submission.ts'
@@ -109,8 +109,8 @@ export class JobService {
   }
 
   /** Lists the jobs of a service, newest first. @throws ScoringError JOB_LIST_MARKER_INVALID */
-  list(service: string, limit: number, marker?: string): Promise<JobPage> {
-    return listJobs(this.#options.store, service, { limit, ...(marker === undefined ? {} : { marker }) })
+  list(service: string, query: JobQuery): Promise<JobPage> {
+    return listJobs(this.#options.store, service, query)
   }
 
   /** @throws ScoringError JOB_UNKNOWN, JOB_NOT_CANCELLABLE */

@@ -111,6 +111,14 @@ const schemas = {
       createdAt: time,
       startedAt: time,
       endedAt: time,
+      completedAt: { ...time, description: 'when a completed job ended' },
+      rowsPerSecond: { type: 'number', minimum: 0, description: 'on average since it started' },
+      remainingSeconds: { ...count, description: 'at this rate, until all rows are scored' },
+      lastError: objectSchema(
+        { code: text, message: text, at: time },
+        ['code', 'message', 'at'],
+        'why a step had to be tried again last, while the job has not ended',
+      ),
       output: objectSchema({ blob: text, format: text, include: { type: 'array', items: text }, partial: text }, [
         'blob',
         'format',
@@ -192,6 +200,8 @@ export function jobsDocument(
           parameters: [
             query('limit', { type: 'integer', minimum: 1, maximum: 100, default: 20 }),
             query('marker', text),
+            query('status', { ...text, description: 'a status, or several with commas' }),
+            query('since', { ...text, description: 'jobs that were created then or later, e.g. 2026-11-28T08:00:00Z' }),
           ],
         },
       },
