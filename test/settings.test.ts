@@ -76,6 +76,8 @@ describe('readSettings', () => {
       jobs: {
         containers: ['input', 'output'],
         inputHosts: [],
+        eventQueues: ['job-events'],
+        eventHosts: [],
         maxInputBytes: 107_374_182_400,
         maxActiveJobs: 200,
         retentionDays: 30,
@@ -154,6 +156,8 @@ describe('readSettings', () => {
     assert.deepEqual(jobs, {
       containers: ['patients', 'results-2026'],
       inputHosts: ['other.blob.core.windows.net', 'data.example:8443'],
+      eventQueues: ['job-events'],
+      eventHosts: [],
       maxInputBytes: 1_000_000,
       maxActiveJobs: 20,
       retentionDays: 0,

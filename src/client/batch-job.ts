@@ -1,4 +1,5 @@
 import type { CallOptions } from './caller.ts'
+import type { JobOutput } from './job-output.ts'
 import { decodeJson, encodeJson } from './json.ts'
 import { RequestError } from './request-error.ts'
 import { wait } from './wait.ts'
@@ -15,14 +16,15 @@ export interface JobSubmission {
     readonly header?: boolean
     readonly columns?: readonly string[]
   }
-  /** `include`: columns of a CSV that are copied to the output as they stand. */
-  readonly output?: { readonly blob?: string; readonly format?: 'jsonl' | 'csv'; readonly include?: readonly string[] }
+  readonly output?: JobOutput
   /** Rows per chunk. */
   readonly miniBatchSize?: number
   /** Most failed rows; -1: any number. */
   readonly errorThreshold?: number
   /** Retries of a row after failures that it did not cause. */
   readonly maxRetries?: number
+  /** Where a CloudEvent is sent when the job has ended. */
+  readonly onCompleted?: { readonly queue: string } | { readonly url: string }
 }
 
 /** As Azure ML calls them. */
@@ -62,11 +64,19 @@ export interface JobDescription {
   readonly remainingSeconds?: number
   /** Why a step had to be tried again last, while the job has not ended. */
   readonly lastError?: { readonly code: string; readonly message: string; readonly at: string }
+  /** Whether the event of its end was sent. */
+  readonly event?: {
+    readonly attempts: number
+    readonly deliveredAt?: string
+    readonly isGivenUp?: boolean
+    readonly lastError?: string
+  }
   readonly output?: {
     /** `<container>/<path>` */
     readonly blob: string
     readonly format: string
-    readonly include?: readonly string[]
+    readonly include?: JobOutput['include']
+    readonly columns?: readonly string[]
     readonly partial?: string
   }
   readonly error?: { readonly code: string; readonly message: string }
@@ -76,8 +86,8 @@ export interface JobDescription {
 export type RowResult<Prediction = unknown> = {
   /** Number of the row, from 0. */
   readonly index: number
-  /** Columns of the input that the submission includes; null where the row could not be read. */
-  readonly columns?: Readonly<Record<string, string | null>>
+  /** Columns of the input that the submission includes: texts of a CSV, values of JSON or Parquet; null where the row could not be read. */
+  readonly columns?: Readonly<Record<string, unknown>>
 } & (
   | { readonly prediction: Prediction; readonly error?: undefined }
   | { readonly prediction?: undefined; readonly error: { readonly code: string; readonly message: string } }

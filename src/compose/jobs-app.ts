@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Storage } from '../adapters/azure/open-storage.ts'
 import { planParquetInProcess } from '../adapters/child-process/plan-parquet-in-process.ts'
 import { FolderServiceFiles } from '../adapters/local/folder-service-files.ts'
+import { httpsEvents } from '../adapters/local/https-events.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
 import { ChunkTexts } from '../jobs/chunk-texts.ts'
 import { JobCache } from '../jobs/job-cache.ts'
@@ -51,6 +52,7 @@ export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
     store: blobs,
     queues,
     scorer,
+    events: httpsEvents,
     planParquet: planParquetInProcess(),
     clock: systemClock,
     limits: limitsFor(settings.jobs),

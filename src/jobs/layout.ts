@@ -12,10 +12,13 @@
  *     <folder>/careful/<part>/<chunk>/… attempt log of a chunk: results of its first rows, and attempts that may have ended a process
  *     <folder>/joined/<from>-<to>       results that were staged as one block of the output; written once
  *     <folder>/sweep.json               messages that the sweeper has re-enqueued, and when
+ *     <folder>/event.json               whether the event of the job's end was sent
+ *     <folder>/event-signature          query of the address of that event, a secret; removed once it was sent
  *     <folder>/last-error.json          last failure of a step that is tried again
  *     <folder>/result.json              final counts; written once
  *     <folder>/predictions.jsonl        the output, unless the request names another blob
  *     _active/<folder>                  exists while the job has not ended; read by the sweeper
+ *     _events/<folder>                  exists while the event of the job's end is to be sent; read by the sweeper
  *     _deleting/<folder>                exists while the blobs of a deleted job are removed; read by the sweeper
  *     _deleted/<folder>                 a deleted job, whose id is not free yet: `spec.json` says so, and its state still shows an end
  *     _services/<service>/<time>_<jobId>  list entry; newest first; shows the job in its metadata once it has ended
@@ -63,6 +66,8 @@ export const joinedPrefix = (folder: JobFolder) => `${folder}/joined/`
 export const joinedBlob = (folder: JobFolder, from: number, to: number) =>
   inJobs(`${joinedPrefix(folder)}${numbered(from)}-${numbered(to)}`)
 export const sweepBlob = (folder: JobFolder) => inJobs(`${folder}/sweep.json`)
+export const eventBlob = (folder: JobFolder) => inJobs(`${folder}/event.json`)
+export const eventSignatureBlob = (folder: JobFolder) => inJobs(`${folder}/event-signature`)
 export const lastErrorBlob = (folder: JobFolder) => inJobs(`${folder}/last-error.json`)
 export const finalCountsBlob = (folder: JobFolder) => inJobs(`${folder}/result.json`)
 export const activePrefix = '_active/'
@@ -79,7 +84,7 @@ const latestTime = 9_999_999_999_999
 export const listEntryTime = (name: string): number => latestTime - Number(name.slice(0, name.indexOf('_')))
 
 /** Prefixes of entries that the sweeper reads; an entry is named by the folder of its job. */
-export const entryPrefixes = { deleting: '_deleting/', deleted: '_deleted/' } as const
+export const entryPrefixes = { events: '_events/', deleting: '_deleting/', deleted: '_deleted/' } as const
 export type EntryKind = keyof typeof entryPrefixes
 export const entryBlob = (kind: EntryKind, folder: JobFolder) => inJobs(entryPrefixes[kind] + folder)
 /** @param path  of an entry */

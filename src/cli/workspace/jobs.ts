@@ -18,6 +18,7 @@ export interface SubmitOptions extends WorkspaceOptions {
   readonly format?: 'jsonl' | 'csv'
   readonly columns?: string
   readonly include?: string
+  readonly outputColumns?: string
   readonly header?: boolean
   readonly miniBatchSize?: number
   readonly errorThreshold?: number
@@ -33,6 +34,7 @@ export async function submitJob(name: string, file: string | undefined, options:
   const {
     columns,
     include,
+    outputColumns,
     header,
     id: jobId,
     output: blob,
@@ -45,7 +47,8 @@ export async function submitJob(name: string, file: string | undefined, options:
   const output = {
     ...(blob !== undefined && { blob }),
     ...(format !== undefined && { format }),
-    ...(include !== undefined && { include: include.split(',') }),
+    ...(include !== undefined && { include: include === 'all' ? ('all' as const) : include.split(',') }),
+    ...(outputColumns !== undefined && { columns: outputColumns.split(',') }),
   }
   const submission: JobSubmission = {
     ...(jobId !== undefined && { jobId }),

@@ -5,6 +5,7 @@ import { readState } from '../records.ts'
 import type { JobSpec } from '../spec.ts'
 import { hasEnded, type JobProgress, type JobState, type JobStatus } from '../state.ts'
 import { isRefused, type RefusedJob, type StoredJob } from '../stored-job.ts'
+import { type EventDelivery, readDelivery } from './event-delivery.ts'
 import { readProgress } from './progress.ts'
 
 /** A job as its owner sees it. */
@@ -25,6 +26,8 @@ export interface JobView {
   readonly remainingSeconds?: number
   /** Why a step had to be tried again last; absent when it has ended. */
   readonly lastError?: LastError
+  /** Whether the event of its end was sent; absent when none is asked for, or the job has not ended. */
+  readonly event?: EventDelivery
   /** Absent when the submission was invalid. */
   readonly output?: {
     /** `<container>/<path>`; exists once the status is Completed. */
@@ -40,7 +43,10 @@ export async function readJobView(store: BlobStore, job: StoredJob): Promise<Job
   if (isRefused(job)) return refusedView(job)
   const state: JobState = (await readState(store, job.folder)) ?? { status: 'NotStarted', createdAt: job.createdAt }
   const { status } = state
-  if (hasEnded(status) && state.progress) return endedView(job, state)
+  if (hasEnded(status) && state.progress) {
+    const event = job.onCompleted && (await readDelivery(store, job.folder))
+    return { ...endedView(job, state), ...(event && { event }) }
+  }
   const progress = status === 'NotStarted' ? nothing : await readProgress(store, job, state)
   const lastError = hasEnded(status) ? undefined : await readLastError(store, job.folder)
   return { ...describeJob(job, state, progress, await store.now()), ...(lastError && { lastError }) }

@@ -1,5 +1,6 @@
 import { activeBlob, activeJobFolder, activePrefix, type JobFolder, jobsContainer, stateBlob } from '../layout.ts'
 import { cleanUp } from '../output/end-job.ts'
+import { sweepEvents } from '../output/job-event.ts'
 import { ensureState, readSpec } from '../records.ts'
 import { sweepDeleted } from '../removal/delete-job.ts'
 import type { Retention } from '../removal/retention.ts'
@@ -9,7 +10,7 @@ import { findLostWork } from './lost-work.ts'
 import { chooseDue } from './sweep-memory.ts'
 
 /**
- * Re-enqueues lost messages of all jobs that have not ended, completes steps and deletions whose process died, and deletes jobs that
+ * Re-enqueues lost messages of all jobs that have not ended, sends events that were not accepted yet, completes steps and deletions whose process died, and deletes jobs that
  * ended long ago.
  */
 export async function sweepJobs(tools: JobTools, retention: Retention): Promise<void> {
@@ -23,6 +24,7 @@ export async function sweepJobs(tools: JobTools, retention: Retention): Promise<
       log(`job ${folder}: the sweep failed: ${failure instanceof Error ? failure.message : failure}`)
     }
   }
+  await sweepEvents(tools)
   await sweepDeleted(store, limits)
   await retention.sweep()
 }

@@ -1,8 +1,9 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { readTraceContext, type TraceContext } from '../../telemetry/trace-context.ts'
+import { maxMessageBytes } from '../job-queues.ts'
 import { jobFolder, messageFolder, parseBlobReference } from '../layout.ts'
-import { jobMessage, maxMessageBytes } from '../message-queues.ts'
+import { jobMessage } from '../message-queues.ts'
 import { type JobView, readJobView } from '../output/job-view.ts'
 import { changeState, ensureState } from '../records.ts'
 import { deleteJob, isOfFirstVersion } from '../removal/delete-job.ts'
@@ -158,9 +159,10 @@ export class JobService {
   async #createFromMessage({ submission }: SubmissionMessage, messageId: string): Promise<void> {
     const { service, ...parsed } = parseSubmission(submission)
     if (service === undefined) throw invalidJob('service: is missing; name the service that scores')
-    if (parsed.input.url?.includes('?')) {
+    const member = parsed.input.url?.includes('?') ? 'input.url' : 'onCompleted.url'
+    if (parsed.input.url?.includes('?') || parsed.onCompleted?.url?.includes('?')) {
       const why = 'has a query; queues store messages in plain text, so a signature must not be sent in one'
-      throw invalidJob(`input.url: ${why}; submit this job over HTTP`)
+      throw invalidJob(`${member}: ${why}; submit this job over HTTP`)
     }
     // A message that is delivered twice creates one job.
     const jobId = parsed.jobId ?? messageJobId(messageId)

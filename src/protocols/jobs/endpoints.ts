@@ -16,7 +16,7 @@ import { decodeJsonBody } from '../http/json-body.ts'
 import { readBody } from '../http/read-body.ts'
 import { readRequestIds } from '../http/request-ids.ts'
 import { endRequestSpan, readRequestTrace, startRequestSpan } from '../http/request-span.ts'
-import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
+import { unstored, type WireRequest, type WireResponse } from '../http/wire.ts'
 import { readJobQuery } from './job-query.ts'
 
 /** Finds what a request needs, once it is needed. */
@@ -74,7 +74,7 @@ export function answerJobById(request: WireRequest, jobId: string, source: JobsS
   }
   const remove: Handler = async (jobs, { name }, { headers }) => {
     const job = await jobs.delete(name, jobId)
-    return job ? answerJob(headers, name, job) : { status: 204, headers: { ...noSniff, ...headers } }
+    return job ? answerJob(headers, name, job) : { status: 204, headers: { ...unstored, ...headers } }
   }
   return answer(request, source, { GET: status, HEAD: status, DELETE: remove })
 }
@@ -96,7 +96,7 @@ export function answerJobOutput(request: WireRequest, jobId: string, source: Job
       status: 200,
       headers: {
         ...{ 'content-type': type, 'content-length': String(output.bytes), 'content-disposition': file },
-        ...noSniff,
+        ...unstored,
         ...headers,
       },
       ...(request.method === 'GET' && { body: ReadableStream.from(output.read()) as ReadableStream<Uint8Array> }),
@@ -171,5 +171,5 @@ function answerJob(headers: Headers, service: string, job: JobView): WireRespons
 }
 
 function answerJson(status: number, headers: Headers, content: object): WireResponse {
-  return { status, headers: { 'content-type': 'application/json', ...noSniff, ...headers }, body: encode(content) }
+  return { status, headers: { 'content-type': 'application/json', ...unstored, ...headers }, body: encode(content) }
 }
