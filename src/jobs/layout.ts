@@ -11,6 +11,7 @@
  *     <folder>/done/<part>              totals of a part whose chunks are all done; written once
  *     <folder>/careful/<part>/<chunk>/… attempt log of a chunk: results of its first rows, and attempts that may have ended a process
  *     <folder>/joined/<from>-<to>       results that were staged as one block of the output; written once
+ *     <folder>/rescored/<chunk>         a chunk whose result was removed; how often it was scored again
  *     <folder>/sweep.json               messages that the sweeper has re-enqueued, and when
  *     <folder>/event.json               whether the event of the job's end was sent
  *     <folder>/event-signature          query of the address of that event, a secret; removed once it was sent
@@ -65,6 +66,7 @@ export const attemptBlob = (folder: JobFolder, part: number, chunk: number, name
 export const joinedPrefix = (folder: JobFolder) => `${folder}/joined/`
 export const joinedBlob = (folder: JobFolder, from: number, to: number) =>
   inJobs(`${joinedPrefix(folder)}${numbered(from)}-${numbered(to)}`)
+export const rescoredBlob = (folder: JobFolder, chunk: number) => inJobs(`${folder}/rescored/${numbered(chunk)}`)
 export const sweepBlob = (folder: JobFolder) => inJobs(`${folder}/sweep.json`)
 export const eventBlob = (folder: JobFolder) => inJobs(`${folder}/event.json`)
 export const eventSignatureBlob = (folder: JobFolder) => inJobs(`${folder}/event-signature`)
