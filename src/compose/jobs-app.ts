@@ -23,6 +23,8 @@ export interface JobsParts {
   readonly catalogue: ServiceCatalogue
   /** undefined: jobs are not traced. */
   readonly tracing: Tracing | undefined
+  /** Names of the requests that earlier processes were running when they ended. */
+  readonly lostRequests: readonly string[]
   /** Aborted when the app stops. */
   readonly stopping: AbortSignal
   /** Work on jobs that no invocation waits for. */
@@ -34,8 +36,8 @@ export interface Jobs {
   readonly steps: JobSteps
 }
 
-export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
-  const { settings, catalogue, tracing, stopping, background } = parts
+export async function createJobs(parts: JobsParts, { blobs, queues }: Storage): Promise<Jobs> {
+  const { settings, catalogue, tracing, lostRequests, stopping, background } = parts
   const log = (line: string) => console.error(`[jobs] ${line}`)
   const digests = new ModelDigests(new FolderServiceFiles(), randomUUID)
   const find = (service: string) => catalogue.find(service)
@@ -74,6 +76,9 @@ export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
     scorer,
     newId: randomUUID,
     log,
+  })
+  await steps.reportDeaths(lostRequests).catch(failure => {
+    log(`what an earlier process was scoring when it ended could not be recorded: ${(failure as Error).message}`)
   })
   return { service, steps }
 }

@@ -5,6 +5,7 @@ import { finishJob } from './output/finish-job.ts'
 import type { PlanTools } from './plan/job-input.ts'
 import { splitInput } from './plan/split-job.ts'
 import { poisonedChunk, poisonedFinish, poisonedSplit } from './recovery/poison.ts'
+import { reportDeaths } from './recovery/report-deaths.ts'
 import { sweepJobs } from './recovery/sweep.ts'
 import { Retention } from './removal/retention.ts'
 import { RunOn, type RunOnTools, type StepRunner } from './run-on.ts'
@@ -22,6 +23,8 @@ export interface JobSteps {
   finish(message: unknown, hostTrace?: TraceContext): Promise<void>
   /** Handles a message on the poison queue of `step`. */
   poisoned(step: 'split' | 'chunk' | 'finish', message: unknown): Promise<void>
+  /** To be called before other steps. @param requests  names of those that an earlier process was running when it ended */
+  reportDeaths(requests: readonly string[]): Promise<void>
   /** Re-enqueues the messages of steps that stand still. */
   sweep(): Promise<void>
   /** For those who submit and cancel jobs. */
@@ -77,6 +80,7 @@ export function createJobSteps(tools: StepTools): JobSteps {
     chunk: onChunk(async (message, delivery) => runner.run(await perform({ queue: 'chunk', message }, delivery))),
     finish: on((message, delivery) => perform({ queue: 'finish', message }, delivery)),
     poisoned: (step, message) => poisoned[step](message),
+    reportDeaths: requests => reportDeaths(tools, requests),
     sweep: () => sweepJobs(tools, retention),
     runner,
   }

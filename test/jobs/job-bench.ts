@@ -36,6 +36,8 @@ export class JobBench {
   readonly log: string[] = []
   /** Rows of each call, as JSON. */
   readonly scored: string[][] = []
+  /** Name of the last request, as a worker records it. */
+  running: string | undefined
   digest = 'digest'
   /** The answer of the service; throws as the service would. */
   answer: (json: string) => RowResult | Promise<RowResult> = json =>
@@ -46,7 +48,8 @@ export class JobBench {
   readonly steps: JobSteps
 
   constructor(limits: Partial<JobLimits> = {}) {
-    const score: StepTools['scorer']['score'] = async (_, rows, { signal, isTimeUp }) => {
+    const score: StepTools['scorer']['score'] = async (_, rows, { signal, isTimeUp, nameRequest }) => {
+      this.running = nameRequest?.(0, rows.length)
       this.scored.push(rows.map(row => ('json' in row ? row.json : row.code)))
       const results: (RowResult | undefined)[] = []
       for (const [index, row] of rows.entries()) {
