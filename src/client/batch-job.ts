@@ -27,6 +27,8 @@ export interface JobSubmission {
   readonly errorThreshold?: number
   /** Retries of a row after failures that it did not cause. */
   readonly maxRetries?: number
+  /** Where a CloudEvent is sent when the job has ended. */
+  readonly onCompleted?: { readonly queue: string } | { readonly url: string }
 }
 
 /** As Azure ML calls them. */
@@ -68,6 +70,21 @@ export interface JobDescription {
   readonly startedAt?: string
   /** When it completed, failed or was cancelled. */
   readonly endedAt?: string
+  /** When a completed job ended. */
+  readonly completedAt?: string
+  /** On average since it started. */
+  readonly rowsPerSecond?: number
+  /** At this rate, until all rows are scored. */
+  readonly remainingSeconds?: number
+  /** Why a step had to be tried again last, while the job has not ended. */
+  readonly lastError?: { readonly code: string; readonly message: string; readonly at: string }
+  /** Whether the event of its end was sent. */
+  readonly event?: {
+    readonly attempts: number
+    readonly deliveredAt?: string
+    readonly isGivenUp?: boolean
+    readonly lastError?: string
+  }
   /** Where its results are, once it has completed. */
   readonly output?: {
     /** `<container>/<path>` */
@@ -104,6 +121,14 @@ export interface WaitOptions {
   readonly timeoutMs?: number | undefined
   /** Called with each state of the job that is seen. */
   readonly onProgress?: ((job: JobDescription) => void) | undefined
+}
+
+/** Which jobs are listed. */
+export interface JobFilter {
+  /** Absent: any status. */
+  readonly statuses?: readonly JobStatus[] | undefined
+  /** Jobs that were created then or later. */
+  readonly since?: Date | undefined
 }
 
 const ended: ReadonlySet<JobStatus> = new Set(['Completed', 'Failed', 'Canceled'])
@@ -152,10 +177,17 @@ export class BatchJob {
   }
 
   /** Lists the jobs of a service, newest first. */
-  static async *list(service: Webservice, options: CallOptions = {}): AsyncGenerator<JobDescription> {
+  static async *list(
+    service: Webservice,
+    { statuses, since, ...options }: CallOptions & JobFilter = {},
+  ): AsyncGenerator<JobDescription> {
+    const filter = {
+      ...(statuses && { status: statuses.join(',') }),
+      ...(since !== undefined && { since: since.toISOString() }),
+    }
     let marker: string | undefined
     do {
-      const query = new URLSearchParams({ limit: '100', ...(marker !== undefined && { marker }) })
+      const query = new URLSearchParams({ limit: '100', ...filter, ...(marker !== undefined && { marker }) })
       const page = await service.caller.send(`/jobs?${query}`, { method: 'GET' }, options, async response => {
         return decodeJson(await response.text()) as { jobs: JobDescription[]; nextMarker?: string }
       })
