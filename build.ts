@@ -1,8 +1,9 @@
 /**
  * Bundles what runs into `dist/`:
  *
- * - `functions.cjs`    every trigger; `main` in package.json, loaded by Azure's Node worker, Core Tools and the embedded host.
- *                      CommonJS, because the worker hands out `@azure/functions-core` by wrapping `require`.
+ * - `functions.cjs`    `main` in package.json, loaded by Azure's Node worker, Core Tools and the embedded host: starts a scoring thread
+ *                      and reads `app.cjs`. CommonJS, because the worker hands out `@azure/functions-core` by wrapping `require`.
+ * - `app.cjs`          every trigger, and what each start of the app needs
  * - `scoring-thread.cjs` what one scoring worker thread runs (ONNX Runtime lives only there)
  * - `encrypted-scorer.cjs` what scores encrypted requests in a worker thread; read only for services that take them
  * - `encrypted-requests.cjs` how they and public keys are read; read only with the first of them
@@ -93,8 +94,9 @@ await bundle({
   ...deployed,
   entryPoints: { functions: 'functions/main.ts' },
 })
+await bundle({ ...deployed, entryPoints: { app: 'functions/app.ts' } })
 await bundle({ ...deployed, entryPoints: { 'scoring-thread': 'src/compose/scoring-thread.ts' } })
-await bundle({ entryPoints: { 'host-process': 'src/host/host-process.ts' } })
+await bundle({ ...deployed, entryPoints: { 'host-process': 'src/host/host-process.ts' } })
 // Almost all of it is others' code, and less than half as long when minified.
 await bundle({
   minify: true,
