@@ -44,6 +44,7 @@ import { type LocalSettings, readLocalSettings } from './local-settings.ts'
 import { LogFile } from './log-file.ts'
 import { describeSkipped, listRunning, planBackgroundTriggers } from './plan-background-triggers.ts'
 import { endCrashed, endOnUncaughtErrors, endUnstarted, explain, stopOnSignals } from './process-end.ts'
+import { type HandBack, HeldMessages } from './queue/held-messages.ts'
 import { HostBus } from './service-bus/host-bus.ts'
 import { whenIdle } from './when-idle.ts'
 
@@ -115,6 +116,9 @@ async function main(): Promise<void> {
   // With --verbose the list of functions says it.
   if (!log.isVerbose) for (const sentence of describeSkipped(plan)) log.system('warning', sentence)
   const background = new BackgroundTriggers()
+  process.on('message', (message: HandBack) => {
+    if (message.type === 'hand back') void background.takeBack(message.messages)
+  })
   const outputs = new OutputBindings({
     environment: process.env,
     messageEncoding: hostJson.queues.messageEncoding,
@@ -155,7 +159,14 @@ async function main(): Promise<void> {
   flushCompileCache() // also when the process is killed later
   const { maxPollingIntervalMs } = hostJson.queues
   const queues = { ...hostJson.queues, maxPollingIntervalMs: maxPollingMs ?? maxPollingIntervalMs }
-  await background.start({ ...hostJson, plan, host, bus, queues, invisibleMs })
+  await background.start({ ...hostJson, plan, host, bus, queues, invisibleMs, held: openHeldMessages() })
+}
+
+/** @returns undefined without a supervisor */
+function openHeldMessages(): HeldMessages | undefined {
+  if (!process.send) return undefined
+  // Between the end of the supervisor and that of this process nobody listens.
+  return new HeldMessages(holding => process.connected && process.send?.(holding, undefined, undefined, () => {}))
 }
 
 /** Sends what is printed to the log file too, and holds it back until the supervisor asks for it. */
