@@ -22,7 +22,8 @@
  * - `types/`           the declarations of what the package exports
  * - `scoring.mjs`      the command `scoring`, and `cli-….mjs`, its parts: each command reads only what it runs
  * - `host-process.cjs` the embedded host, which `scoring start` restarts when it crashes
- * - `templates/`       the files of a new project
+ * - `templates/`       the files of a new project, and those that `scoring infra` writes
+ * - `hooks/`           what azd runs in a project that has those
  * - `testing.mjs`      `scoring-functions/testing`, which scores a service in a user's tests
  * - `client.mjs`       `scoring-functions/client`, which browsers can load as well
  * - `client-node.mjs`  workspaces, for which that needs Node.js; read only when one is opened. Bundlers for browsers take
@@ -194,6 +195,15 @@ await bundle({
   banner: { js: requireInModule },
 })
 for (const folder of ['dist', 'create/dist']) await cp('templates', join(folder, 'templates'), { recursive: true })
+await bundle({
+  format: 'esm',
+  entryPoints: ['infra/hooks/create-keys.ts', 'infra/hooks/subscribe-events.ts'],
+  outdir: 'dist/hooks',
+  outExtension: { '.js': '.mjs' },
+  define: {},
+  banner: { js: requireInModule },
+})
+await writeInfraTemplate('dist/templates/azure')
 await declareTypes(['src/scripts/api.ts', 'src/testing/load-service.ts', 'src/client/index.ts'])
 await writeFile('models/service.schema.json', serviceJsonSchema())
 await copyFile('models/service.schema.json', 'dist/service.schema.json')
@@ -222,6 +232,26 @@ async function writeDocs(): Promise<void> {
   })
   const copied = ['LICENSE', 'NOTICE'].map(name => copyFile(join(swaggerUi, name), `dist/docs/swagger-ui.${name}.txt`))
   await Promise.all([...compressed, ...copied])
+}
+
+/** Copies what `azd up` needs in a project: `infra/main.bicep` with the files that it names, directly or not, and azd's own. */
+async function writeInfraTemplate(folder: string): Promise<void> {
+  const files = new Set(['infra/main.bicep', 'infra/main.parameters.json'])
+  for (const file of files) {
+    const text = await readFile(file, 'utf8')
+    for (const [, path = ''] of text.matchAll(/'([\w./-]+\.(?:bicep|json|kql))'/g)) files.add(join(dirname(file), path))
+  }
+  const write = async (path: string, text: string) => {
+    await mkdir(dirname(join(folder, path)), { recursive: true })
+    await writeFile(join(folder, path), text)
+  }
+  for (const file of files) await write(file, await readFile(file, 'utf8'))
+  const workflow = await readFile('.github/workflows/deploy.yml', 'utf8')
+  await write('_github/workflows/deploy.yml', workflow)
+  const azureYaml = (await readFile('azure.yaml', 'utf8'))
+    .replace(/ Azure Container Apps are in .*$/m, '')
+    .replaceAll(/node infra\/hooks\/([\w-]+)\.ts/g, 'node node_modules/scoring-functions/dist/hooks/$1.mjs')
+  await write('azure.yaml', azureYaml)
 }
 
 /** Writes the declarations of entry points, and of the files that those mention, to `dist/types/`. */

@@ -108,15 +108,19 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     ),
   ]
   openTelemetry?.forwardMetrics(metrics)
+  const lostRequests = runRecords?.lost.flatMap(({ requests }) => requests) ?? []
   const stopping = new AbortController()
   const background = new Set<Promise<void>>()
   const jobs = openJobs({
     settings,
     catalogue,
     tracing: openTelemetry?.tracing,
+    lostRequests,
     stopping: stopping.signal,
     background,
   })
+  // Otherwise nothing else may make this process open them before the sweeper does.
+  if (lostRequests.some(name => name.startsWith('job:'))) void jobs?.().catch(() => {})
   const stop = async () => {
     stopping.abort()
     authorizers.stop()

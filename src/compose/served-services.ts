@@ -1,4 +1,6 @@
 /** The services of the app: those that it starts with and, in Development, what becomes of them while it runs. */
+import { memoryBytes } from '../adapters/local/memory.ts'
+import { isMemoryShort } from '../adapters/local/model-memory.ts'
 import { describeLoad } from '../inference/load-report-line.ts'
 import type { ScoringService } from '../inference/scoring-service.ts'
 import { LoadedServices } from '../models/catalogue/loaded-services.ts'
@@ -47,9 +49,7 @@ const noTriggers = JSON.stringify({ http: { authLevel: 'anonymous' } } satisfies
 /** Starts the services; models load in their threads meanwhile. */
 export async function serveServices(read: readonly ReadService[], options: ServeOptions): Promise<ServedServices> {
   const { store, settings, authorizers, files } = options
-  const loaded = new LoadedServices(settings.maxLoaded, ({ name }) =>
-    console.log(`[${name}] unloaded: ${settings.maxLoaded} others were used later (SCORING_MAX_LOADED)`),
-  )
+  const loaded = openLoadedServices(settings, options.parts.metrics)
   const elsewhere = store.isElsewhere ? (store as Required<ModelStore>) : undefined
   const onLoading = (service: ScoringService) => void announceLoad(service)
   const parts: ServiceParts = { ...options.parts, load: settings.load, loaded, elsewhere, onLoading }
@@ -116,6 +116,22 @@ export async function serveServices(read: readonly ReadService[], options: Serve
       await Promise.all([swaps.stop(), ...catalogue.all.map(service => service.stop())])
     },
   }
+}
+
+function openLoadedServices(settings: Settings, metrics: ServiceParts['metrics']): LoadedServices {
+  const maxBytes = settings.maxLoadedBytes ?? memoryBytes() / 2
+  const reasons = {
+    count: `${settings.maxLoaded} others were used later (SCORING_MAX_LOADED)`,
+    bytes: `others were used later, and need ${maxBytes} bytes (SCORING_MAX_LOADED_BYTES)`,
+    memory: 'another one is loaded, and the process has little memory left',
+  }
+  return new LoadedServices({
+    ...{ maxCount: settings.maxLoaded, maxBytes, isMemoryShort },
+    onUnloaded: ({ name }, reason) => {
+      metrics?.unloaded(name, reason)
+      console.log(`[${name}] unloaded: ${reasons[reason]}`)
+    },
+  })
 }
 
 function watchOpened({ name, definition }: ReadService, versions: FileVersions, store: ModelStore): OpenedFiles {
