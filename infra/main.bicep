@@ -44,16 +44,26 @@ param maximumInstanceCount int
 @minValue(0)
 param alwaysReadyInstances int
 
+@description('Deployments replace instances in groups, and each completes its requests first. A preview of Azure.')
+param hasRollingUpdates bool
+
 @description('Requests that an instance takes at once for each thread that scores: one runs while others are read and can join the next batch.')
 @minValue(1)
 @maxValue(500)
 param requestsPerThread int = 8
 
-@description('Queues of Service Bus that services name as triggers: input.')
-param serviceBusInputQueues string[] = []
+@description('Days after which jobs and their results are deleted; 0: never.')
+@minValue(0)
+param jobRetentionDays int
 
-@description('Queues of Service Bus that services name as triggers: output.')
-param serviceBusOutputQueues string[] = []
+@description('Queues of Service Bus from which services take requests (triggers.serviceBus.input), with commas; empty: no namespace.')
+param serviceBusInputQueues string
+
+@description('Queues of Service Bus to which services send answers (triggers.serviceBus.output), with commas.')
+param serviceBusOutputQueues string
+
+@description('Queues of the storage account from which services take requests (triggers.queue.input), with commas.')
+param storageInputQueues string
 
 @description('Further settings of guide/settings.md, e.g. { "SCORING_METRICS": "on" }.')
 param appSettings object = {}
@@ -65,7 +75,10 @@ var token = toLower(uniqueString(subscription().id, environmentName, location))
 var packageContainer = 'app-package'
 var jobContainers = ['input', 'output']
 var encryptedKeysContainer = 'encrypted-keys'
-var hasServiceBus = !empty(serviceBusInputQueues) || !empty(serviceBusOutputQueues)
+var busInputs = filter(map(split(serviceBusInputQueues, ','), each => trim(each)), each => !empty(each))
+var busOutputs = filter(map(split(serviceBusOutputQueues, ','), each => trim(each)), each => !empty(each))
+var storageInputs = filter(map(split(storageInputQueues, ','), each => trim(each)), each => !empty(each))
+var hasServiceBus = !empty(busInputs) || !empty(busOutputs)
 
 resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
   name: 'rg-${environmentName}'
@@ -113,8 +126,10 @@ module storage 'modules/storage.bicep' = {
     jobContainers: jobContainers
     encryptedKeysContainer: encryptedKeysContainer
     packageContainer: packageContainer
+    triggerQueues: storageInputs
     principalId: identity.outputs.principalId
     hasFunctionsHost: true
+    jobRetentionDays: jobRetentionDays
     isZoneRedundant: isZoneRedundant
     isPrivate: isPrivate
   }
@@ -159,8 +174,10 @@ module serviceBus 'modules/service-bus.bicep' = if (hasServiceBus) {
     location: location
     tags: tags
     principalId: identity.outputs.principalId
-    inputQueues: serviceBusInputQueues
-    outputQueues: serviceBusOutputQueues
+    inputQueues: busInputs
+    outputQueues: busOutputs
+    scalerPrincipalId: ''
+    actionGroups: alerts.outputs.actionGroups
     isPrivate: isPrivate
   }
 }
@@ -188,6 +205,7 @@ module app 'modules/function-app.bicep' = {
     maximumInstanceCount: maximumInstanceCount
     alwaysReadyInstances: alwaysReadyInstances
     requestsPerThread: requestsPerThread
+    hasRollingUpdates: hasRollingUpdates
     moreSettings: union(
       hasServiceBus
         ? {

@@ -9,10 +9,15 @@ param jobContainers string[]
 param encryptedKeysContainer string
 @description('Container from which Flex Consumption takes the package; empty: none.')
 param packageContainer string = ''
+@description('Queues from which services take requests.')
+param triggerQueues string[]
 @description('Principal of the app\'s identity.')
 param principalId string
 @description('Whether the Functions host runs the app: it needs to own the blobs of its locks.')
 param hasFunctionsHost bool
+@description('Days after which jobs and what they wrote to the container jobs are deleted; 0: never.')
+@minValue(0)
+param jobRetentionDays int
 @description('Keeps everything in three zones, in regions that have them.')
 param isZoneRedundant bool
 @description('Closes the account to the internet; private endpoints lead to it.')
@@ -23,8 +28,9 @@ var blobRole = hasFunctionsHost ? roles.storageBlobDataOwner : roles.storageBlob
 // The app makes these itself when it needs them; made here, the first job does not wait, and an operator sees them.
 var containers = concat(jobContainers, ['jobs', encryptedKeysContainer], empty(packageContainer) ? [] : [packageContainer])
 var jobQueues = ['scoring-jobs', 'scoring-job-split', 'scoring-job-chunk', 'scoring-job-finish']
-// To these the host moves messages that failed too often, and the app ends their jobs.
-var poisonQueues = map(jobQueues, each => '${each}-poison')
+var inputQueues = concat(jobQueues, triggerQueues)
+// To these the host moves messages that failed too often. The app ends their jobs; those of triggers are for an operator.
+var poisonQueues = map(inputQueues, each => '${each}-poison')
 
 resource account 'Microsoft.Storage/storageAccounts@2026-04-01' = {
   name: name
@@ -70,13 +76,33 @@ resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@20
   }
 ]
 
+resource retention 'Microsoft.Storage/storageAccounts/managementPolicies@2026-04-01' = if (jobRetentionDays > 0) {
+  parent: account
+  name: 'default'
+  properties: {
+    policy: {
+      rules: [
+        {
+          name: 'jobs'
+          enabled: true
+          type: 'Lifecycle'
+          definition: {
+            filters: { blobTypes: ['blockBlob'], prefixMatch: ['jobs/'] }
+            actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: jobRetentionDays } } }
+          }
+        }
+      ]
+    }
+  }
+}
+
 resource queues 'Microsoft.Storage/storageAccounts/queueServices@2026-04-01' = {
   parent: account
   name: 'default'
 }
 
 resource queue 'Microsoft.Storage/storageAccounts/queueServices/queues@2026-04-01' = [
-  for queueName in concat(jobQueues, poisonQueues): {
+  for queueName in concat(inputQueues, poisonQueues): {
     parent: queues
     name: queueName
   }

@@ -1,4 +1,5 @@
 import type { CallOptions } from './caller.ts'
+import type { JobOutput } from './job-output.ts'
 import { decodeJson, encodeJson } from './json.ts'
 import { RequestError } from './request-error.ts'
 import { wait } from './wait.ts'
@@ -19,14 +20,16 @@ export interface JobSubmission {
     /** Columns of a table in the order of the model's input; with `header: false`, the names of all columns from left to right. */
     readonly columns?: readonly string[]
   }
-  /** `include`: columns of a CSV that are copied to the output as they stand. */
-  readonly output?: { readonly blob?: string; readonly format?: 'jsonl' | 'csv'; readonly include?: readonly string[] }
+  /** Where the results go, and in which form. */
+  readonly output?: JobOutput
   /** Rows per chunk. */
   readonly miniBatchSize?: number
   /** Most failed rows; -1: any number. */
   readonly errorThreshold?: number
   /** Retries of a row after failures that it did not cause. */
   readonly maxRetries?: number
+  /** Where a CloudEvent is sent when the job has ended. */
+  readonly onCompleted?: { readonly queue: string } | { readonly url: string }
 }
 
 /** As Azure ML calls them. */
@@ -68,6 +71,21 @@ export interface JobDescription {
   readonly startedAt?: string
   /** When it completed, failed or was cancelled. */
   readonly endedAt?: string
+  /** When a completed job ended. */
+  readonly completedAt?: string
+  /** On average since it started. */
+  readonly rowsPerSecond?: number
+  /** At this rate, until all rows are scored. */
+  readonly remainingSeconds?: number
+  /** Why a step had to be tried again last, while the job has not ended. */
+  readonly lastError?: { readonly code: string; readonly message: string; readonly at: string }
+  /** Whether the event of its end was sent. */
+  readonly event?: {
+    readonly attempts: number
+    readonly deliveredAt?: string
+    readonly isGivenUp?: boolean
+    readonly lastError?: string
+  }
   /** Where its results are, once it has completed. */
   readonly output?: {
     /** `<container>/<path>` */
@@ -75,7 +93,9 @@ export interface JobDescription {
     /** `jsonl` or `csv`. */
     readonly format: string
     /** Columns of the input that were copied. */
-    readonly include?: readonly string[]
+    readonly include?: JobOutput['include']
+    /** Outputs of the model, or members of what its script returns, that were written. */
+    readonly columns?: readonly string[]
     /** The results so far of a job that failed or was cancelled: `<container>/<path>`. */
     readonly partial?: string
   }
@@ -87,8 +107,8 @@ export interface JobDescription {
 export type RowResult<Prediction = unknown> = {
   /** Number of the row, from 0. */
   readonly index: number
-  /** Columns of the input that the submission includes; null where the row could not be read. */
-  readonly columns?: Readonly<Record<string, string | null>>
+  /** Columns of the input that the submission includes: texts of a CSV, values of JSON or Parquet; null where the row could not be read. */
+  readonly columns?: Readonly<Record<string, unknown>>
 } & (
   | { readonly prediction: Prediction; readonly error?: undefined }
   | { readonly prediction?: undefined; readonly error: { readonly code: string; readonly message: string } }
@@ -102,6 +122,14 @@ export interface WaitOptions {
   readonly timeoutMs?: number | undefined
   /** Called with each state of the job that is seen. */
   readonly onProgress?: ((job: JobDescription) => void) | undefined
+}
+
+/** Which jobs are listed. */
+export interface JobFilter {
+  /** Absent: any status. */
+  readonly statuses?: readonly JobStatus[] | undefined
+  /** Jobs that were created then or later. */
+  readonly since?: Date | undefined
 }
 
 const ended: ReadonlySet<JobStatus> = new Set(['Completed', 'Failed', 'Canceled'])
@@ -150,10 +178,17 @@ export class BatchJob {
   }
 
   /** Lists the jobs of a service, newest first. */
-  static async *list(service: Webservice, options: CallOptions = {}): AsyncGenerator<JobDescription> {
+  static async *list(
+    service: Webservice,
+    { statuses, since, ...options }: CallOptions & JobFilter = {},
+  ): AsyncGenerator<JobDescription> {
+    const filter = {
+      ...(statuses && { status: statuses.join(',') }),
+      ...(since !== undefined && { since: since.toISOString() }),
+    }
     let marker: string | undefined
     do {
-      const query = new URLSearchParams({ limit: '100', ...(marker !== undefined && { marker }) })
+      const query = new URLSearchParams({ limit: '100', ...filter, ...(marker !== undefined && { marker }) })
       const page = await service.caller.send(`/jobs?${query}`, { method: 'GET' }, options, async response => {
         return decodeJson(await response.text()) as { jobs: JobDescription[]; nextMarker?: string }
       })
@@ -169,7 +204,23 @@ export class BatchJob {
 
   /** Asks the job to stop; `wait` tells when it has. @throws RequestError JOB_NOT_CANCELLABLE */
   cancel(options: CallOptions = {}): Promise<JobDescription> {
-    return this.#call('DELETE', options)
+    return this.#call('POST', options, '/cancel')
+  }
+
+  /**
+   * Deletes the job and its files, also its results if the submission named no other place for them. A job that has not ended is
+   * cancelled first. A job that does not exist counts as deleted.
+   *
+   * @throws RequestError JOB_NOT_CANCELLABLE while the results are being written
+   */
+  async delete(options: CallOptions = {}): Promise<void> {
+    const remove = () =>
+      this.service.caller.send(this.#path, { method: 'DELETE' }, options, ({ status }) => status !== 202)
+    while (!(await remove())) {
+      await this.wait(options).catch(failure => {
+        if (!(failure instanceof JobError)) throw failure
+      })
+    }
   }
 
   /**
@@ -212,7 +263,7 @@ export class BatchJob {
    * @throws JobError when the job failed or was cancelled; RequestError JOB_NOT_COMPLETED when it has not ended
    */
   async download({ signal }: Pick<CallOptions, 'signal'> = {}): Promise<ReadableStream<Uint8Array>> {
-    const path = `/jobs/${encodeURIComponent(this.jobId)}/output`
+    const path = `${this.#path}/output`
     try {
       return await this.service.caller.send(path, { method: 'GET' }, { signal }, ({ body }) => body ?? emptyStream())
     } catch (failure) {
@@ -222,8 +273,12 @@ export class BatchJob {
     }
   }
 
-  #call(method: string, options: CallOptions): Promise<JobDescription> {
-    return this.service.caller.send(`/jobs/${encodeURIComponent(this.jobId)}`, { method }, options, readJob)
+  get #path(): string {
+    return `/jobs/${encodeURIComponent(this.jobId)}`
+  }
+
+  #call(method: string, options: CallOptions, action = ''): Promise<JobDescription> {
+    return this.service.caller.send(this.#path + action, { method }, options, readJob)
   }
 }
 

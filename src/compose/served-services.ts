@@ -1,4 +1,6 @@
 /** The services of the app: those that it starts with and, in Development, what becomes of them while it runs. */
+import { memoryBytes } from '../adapters/local/memory.ts'
+import { isMemoryShort } from '../adapters/local/model-memory.ts'
 import { describeLoad } from '../inference/load-report-line.ts'
 import type { ScoringService } from '../inference/scoring-service.ts'
 import { LoadedServices } from '../models/catalogue/loaded-services.ts'
@@ -12,7 +14,14 @@ import { versionPattern } from '../models/repository/repository-layout.ts'
 import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
 import type { FileVersions, StoreFiles } from '../models/repository/store-changes.ts'
 import { requireRoomForBody } from './byte-budgets.ts'
-import { type ReadService, readService, type ServiceParts, startService, unreadable } from './open-service.ts'
+import {
+  type FindServed,
+  type ReadService,
+  readService,
+  type ServiceParts,
+  startService,
+  unreadable,
+} from './open-service.ts'
 import type { ServiceAuthorizers } from './service-authorizers.ts'
 import { ServiceWatch } from './service-watch.ts'
 import type { Settings } from './settings.ts'
@@ -40,16 +49,14 @@ const noTriggers = JSON.stringify({ http: { authLevel: 'anonymous' } } satisfies
 /** Starts the services; models load in their threads meanwhile. */
 export async function serveServices(read: readonly ReadService[], options: ServeOptions): Promise<ServedServices> {
   const { store, settings, authorizers, files } = options
-  const loaded = new LoadedServices(settings.maxLoaded, ({ name }) =>
-    console.log(`[${name}] unloaded: ${settings.maxLoaded} others were used later (SCORING_MAX_LOADED)`),
-  )
+  const loaded = openLoadedServices(settings, options.parts.metrics)
   const elsewhere = store.isElsewhere ? (store as Required<ModelStore>) : undefined
   const onLoading = (service: ScoringService) => void announceLoad(service)
   const parts: ServiceParts = { ...options.parts, load: settings.load, loaded, elsewhere, onLoading }
-  const start = async (service: ReadService, versions: FileVersions | undefined, reuse?: ServiceParts['reuse']) => {
+  const start = async (service: ReadService, versions: FileVersions | undefined, findServed?: FindServed) => {
     const opened = store.isElsewhere ? undefined : versions && watchOpened(service, versions, store)
     try {
-      return startService(service, await authorizers.authorizerFor(service), { ...parts, files: opened, reuse })
+      return startService(service, await authorizers.authorizerFor(service), { ...parts, files: opened }, findServed)
     } finally {
       if (service.kind === 'readable') await elsewhere?.release(service.spec)
     }
@@ -109,6 +116,22 @@ export async function serveServices(read: readonly ReadService[], options: Serve
       await Promise.all([swaps.stop(), ...catalogue.all.map(service => service.stop())])
     },
   }
+}
+
+function openLoadedServices(settings: Settings, metrics: ServiceParts['metrics']): LoadedServices {
+  const maxBytes = settings.maxLoadedBytes ?? memoryBytes() / 2
+  const reasons = {
+    count: `${settings.maxLoaded} others were used later (SCORING_MAX_LOADED)`,
+    bytes: `others were used later, and need ${maxBytes} bytes (SCORING_MAX_LOADED_BYTES)`,
+    memory: 'another one is loaded, and the process has little memory left',
+  }
+  return new LoadedServices({
+    ...{ maxCount: settings.maxLoaded, maxBytes, isMemoryShort },
+    onUnloaded: ({ name }, reason) => {
+      metrics?.unloaded(name, reason)
+      console.log(`[${name}] unloaded: ${reasons[reason]}`)
+    },
+  })
 }
 
 function watchOpened({ name, definition }: ReadService, versions: FileVersions, store: ModelStore): OpenedFiles {

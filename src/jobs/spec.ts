@@ -35,13 +35,17 @@ export interface JobSpec {
     readonly blob: string
     readonly format: OutputFormat
     /** Columns of the input that are copied to the output. */
-    readonly include?: readonly string[]
+    readonly include?: readonly string[] | 'all'
+    /** Members of the predictions, if not all. */
+    readonly columns?: readonly string[]
   }
   /** Rows per chunk, if the submission says so. */
   readonly miniBatchSize?: number
   /** Otherwise the bytes of a chunk's text. Pinned, because another version of the app may choose otherwise. */
   readonly chunkBytes?: number
   readonly errorThreshold: number
+  /** Where the event of its end is sent. A URL's query is in `event-signature`. */
+  readonly onCompleted?: { readonly queue: string } | { readonly url: string }
   readonly maxRetries: number
   /** ISO 8601 */
   readonly createdAt: string

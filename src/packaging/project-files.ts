@@ -42,9 +42,11 @@ export interface ListedFile {
   readonly source: string
 }
 
-/** All files of services, without what begins with a dot. */
+/** All files of services, without what begins with a dot, and the schema for editors. */
 export function listServices({ folder, path }: ServicesFolder): ListedFile[] {
-  const files = listFiles(folder, file => /(?:^|\/)(?:\.[^/]*|node_modules)\/?$/.test(file))
+  const isLeftOut = (file: string) =>
+    /(?:^|\/)(?:\.[^/]*|node_modules)\/?$/.test(file) || file === 'service.schema.json'
+  const files = listFiles(folder, isLeftOut)
   return files.map(file => ({ path: `${path}/${file}`, source: join(folder, file) }))
 }
 

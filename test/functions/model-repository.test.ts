@@ -314,6 +314,9 @@ describe('services in Blob storage', () => {
       assert.deepEqual(await score(name), { status: 200, answer: scaled(2), version: '1', deployment: null })
     assert.equal((await readReady(app)).services['lazy-two']?.status, 'idle')
     assert.match(app.output(), /\[lazy-one\] unloaded: 1 others were used later \(SCORING_MAX_LOADED\)/)
+    const metrics = new PrometheusPage(await (await fetch(`${app.url}/metrics`)).text())
+    const unloads = { scoring_service: 'lazy-one', scoring_reason: 'count' }
+    assert.equal(metrics.valueOf('scoring_service_unloads_total', unloads), 1)
   })
 
   it('have no triggers, and are not served where they ask for keys of Azure Functions', async () => {

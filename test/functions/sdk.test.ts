@@ -170,6 +170,12 @@ describe('scoring-functions/client, in a folder', () => {
     const failed = await BatchJob.submit(service, { input: { rows: [[1], [1]] }, errorThreshold: 0 })
     await assert.rejects(failed.wait(), (error: JobError) => error.job.error?.code === 'ERROR_THRESHOLD_EXCEEDED')
     await assert.rejects(failed.download(), JobError)
+    await failed.delete()
+    await failed.delete()
+    await assert.rejects(failed.status(), { status: 404, code: 'JOB_UNKNOWN' })
+    const stopped = await BatchJob.submit(service, { input: { blob } })
+    await stopped.delete()
+    await assert.rejects(stopped.status(), { status: 404, code: 'JOB_UNKNOWN' })
   })
 
   it('says what cannot be deployed before anything is written', async () => {

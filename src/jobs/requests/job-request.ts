@@ -3,19 +3,23 @@ import type { TraceContext } from '../../telemetry/trace-context.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { withoutSecrets } from '../formats/encrypted-row.ts'
 import { type JobFolder, jobFolder } from '../layout.ts'
-import { takenName } from '../output/result-lines.ts'
+import { fixedColumns } from '../output/line-form.ts'
 import type { JobSpec } from '../spec.ts'
 import { allowInputBlob, allowOutputBlob, defaultOutput } from './allowed-blobs.ts'
 import { allowedUrl } from './allowed-url.ts'
 import { chooseInputFormat, chooseOutputFormat } from './file-formats.ts'
+import { allowEvent, type EventLimits } from './on-completed.ts'
 import { invalidJob, type JobSubmission } from './submission.ts'
 
 /** A valid submission with its defaults. Nothing in it has been looked up in the storage yet. */
-export interface JobRequest extends Pick<JobSpec, 'miniBatchSize' | 'errorThreshold' | 'maxRetries' | 'output'> {
+export interface JobRequest
+  extends Pick<JobSpec, 'miniBatchSize' | 'errorThreshold' | 'maxRetries' | 'output' | 'onCompleted'> {
   readonly jobId: string
   readonly folder: JobFolder
   readonly service: string
   readonly source: RowSource
+  /** Query of the URL in `onCompleted`, a secret; absent: it has none. */
+  readonly eventSignature?: string
   /** Id of the queue message; absent when the request came over HTTP. */
   readonly messageId?: string
   readonly trace?: TraceContext
@@ -31,14 +35,14 @@ type RowSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'column
     | { readonly rows: string; readonly hash: string }
   )
 
-export interface RequestLimits {
+export interface RequestLimits extends EventLimits {
   /** Containers that jobs may read from and write to. */
   readonly containers: readonly string[]
   /** Hosts that jobs may read from by URL. */
   readonly inputHosts: readonly string[]
 }
 
-/** @throws ScoringError JOB_INVALID, JOB_INPUT_NOT_ALLOWED, JOB_OUTPUT_NOT_ALLOWED */
+/** @throws ScoringError JOB_INVALID, JOB_INPUT_NOT_ALLOWED, JOB_OUTPUT_NOT_ALLOWED, JOB_EVENT_NOT_ALLOWED */
 export function parseJobRequest(
   { service, jobId, takesEncrypted = false }: Pick<JobRequest, 'service' | 'jobId'> & { takesEncrypted?: boolean },
   submission: JobSubmission,
@@ -49,17 +53,28 @@ export function parseJobRequest(
   const source = parseSource(takesEncrypted ? keepNoSecrets(submission.input) : submission.input, limits)
   const named = submission.output.blob && allowOutputBlob(submission.output.blob, folder, limits.containers)
   const format = chooseOutputFormat(named, submission.output.format)
-  const { include } = submission.output
-  const output = { blob: named ?? defaultOutput(folder, format), format, ...(include && { include }) }
-  requireIncludable(output, source)
+  const { include, columns } = submission.output
+  const blob = named ?? defaultOutput(folder, format)
+  const output = { blob, format, ...(include && { include }), ...(columns && { columns }) }
+  requireIncludable(output)
   if ('blob' in source && source.blob === output.blob) {
     throw invalidJob(`output.blob: "${output.blob}" is the input of the job; choose another name for the output`)
   }
-  const options = { service, output, errorThreshold, maxRetries }
+  const event = submission.onCompleted && allowEvent(submission.onCompleted, limits)
+  const onCompleted = event && { onCompleted: event.target }
+  const options = { service, output, errorThreshold, maxRetries, ...onCompleted }
   // Chunks had 1000 rows by default once, and a repeated submission of such a job is still recognised.
   const content = { ...options, miniBatchSize: miniBatchSize ?? 1000, input: identifySource(source) }
   const fingerprint = sha256(canonicalJson(content))
-  return { ...options, ...(miniBatchSize !== undefined && { miniBatchSize }), jobId, folder, source, fingerprint }
+  return {
+    ...options,
+    ...(miniBatchSize !== undefined && { miniBatchSize }),
+    jobId,
+    folder,
+    source,
+    fingerprint,
+    ...(event?.signature && { eventSignature: event.signature }),
+  }
 }
 
 /**
@@ -117,18 +132,13 @@ function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
   if (header !== undefined && format.format !== 'csv') {
     throw invalidJob(`input.header: applies to CSV only; the input is ${format.format}`)
   }
-  if (columns !== undefined && format.format !== 'csv' && format.format !== 'parquet') {
-    throw invalidJob(`input.columns: applies to CSV and Parquet only; the input is ${format.format}`)
-  }
   return { ...format, ...(header === undefined ? {} : { header }), ...(columns === undefined ? {} : { columns }) }
 }
 
-/** @throws ScoringError JOB_INVALID when the input has no columns that can be copied, or the output has others of their names */
-function requireIncludable(output: JobRequest['output'], { format }: RowSource): void {
-  if (output.include && format !== 'csv') {
-    throw invalidJob(`output.include: applies to CSV only; the input is ${format}`)
-  }
-  const taken = takenName(output)
+/** @throws ScoringError JOB_INVALID when the output has columns of its own with these names, whatever the service answers */
+function requireIncludable({ format, include = [], columns = [] }: JobRequest['output']): void {
+  const own: readonly string[] = format === 'jsonl' ? [] : [...fixedColumns, ...columns]
+  const taken = include === 'all' ? undefined : include.find(name => own.includes(name))
   if (taken === undefined) return
   throw invalidJob(
     `output.include: the output has a column "${taken}" of its own; rename that of the input, or set "format" of the output to "jsonl"`,

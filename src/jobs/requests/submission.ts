@@ -3,6 +3,8 @@ import { ScoringError } from '../../errors.ts'
 import { serviceNamePattern } from '../../models/definition/service-name.ts'
 import { inputFormats, jobIdPattern, outputFormats } from '../spec.ts'
 import { blobNameFault } from './blob-name.ts'
+import { OnCompleted } from './on-completed.ts'
+import { outputTableMembers } from './table-members.ts'
 
 const blobPath = z.string().superRefine((name, context) => {
   const fault = blobNameFault(name)
@@ -39,7 +41,7 @@ const JobInput = z
       .refine(names => new Set(names).size === names.length, 'must not name a column twice')
       .optional()
       .describe(
-        'names of the columns of a CSV or Parquet file that make a row, in the order of the model input; with "header": false the names of the file\'s columns, from left to right',
+        'names of the columns of a table, or of the values of JSON records, that make a row, in the order of the model input; with "header": false the names of the file\'s columns, from left to right',
       ),
   })
   .refine(
@@ -50,13 +52,7 @@ const JobInput = z
 const JobOutput = z.strictObject({
   blob: blobPath.optional().describe('blob for the predictions; default: jobs/<service>/<jobId>/predictions.jsonl'),
   format: z.enum(outputFormats).optional().describe('default: by the extension of the name, otherwise jsonl'),
-  include: z
-    .array(z.string().min(1).max(1000))
-    .min(1)
-    .max(100)
-    .refine(names => new Set(names).size === names.length, 'must not name a column twice')
-    .optional()
-    .describe('columns of a CSV that are copied to the output as they stand, e.g. an id'),
+  ...outputTableMembers,
 })
 
 /** The body of `POST …/jobs`, and a message on `scoring-jobs`. */
@@ -93,6 +89,7 @@ export const JobSubmission = z.strictObject({
     .max(10)
     .default(3)
     .describe('retries of a row after failures that the row did not cause; after the last one the row has failed'),
+  onCompleted: OnCompleted.optional(),
   traceparent: z
     .string()
     .max(200)
@@ -131,7 +128,7 @@ function describe(issue: z.core.$ZodIssue): string {
 
 /** Quotes the value that came, if it is short and not a URL, whose query may be a secret. */
 function describeInput(where: string, input: unknown): string {
-  if (where === 'input.url' || typeof input === 'object') return ''
+  if (where.endsWith('.url') || typeof input === 'object') return ''
   const text = JSON.stringify(input) ?? ''
   return text !== '' && text.length <= 60 ? `, came ${text}` : ''
 }

@@ -9,6 +9,7 @@ import { afterResult, type FollowingSteps } from '../output/after-result.ts'
 import { hasNextResult, headResult, writeResult } from '../output/chunk-result.ts'
 import { failJob } from '../output/end-job.ts'
 import { includeColumns } from '../output/included-columns.ts'
+import { outputTable } from '../output/output-table.ts'
 import { type ResultLines, resultLines } from '../output/result-lines.ts'
 import { listPlan, type PlanPart, readPart } from '../plan-parts.ts'
 import type { Row } from '../row-scorer.ts'
@@ -16,9 +17,12 @@ import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { AttemptLog } from './attempt-log.ts'
 import { type ChunkSource, type ChunkText, readChunkRows, readChunkText, type TextTools } from './chunk-rows.ts'
+import { ChunkSpan } from './chunk-span.ts'
 import { RowInProgress, scoreInIsolation, scorePendingRows } from './isolation.ts'
+import { nameRequest } from './request-name.ts'
 import { joinPieces, pieceResults } from './scored-pieces.ts'
 import type { ScoringLock } from './scoring-lock.ts'
+import { namedByIndexes } from './service-row-scorer.ts'
 
 export interface ScoreTools extends TextTools {
   /** One for the process. */
@@ -109,9 +113,8 @@ interface ScoredMessage extends Pick<ChunkDelivery, 'message' | 'budgetMs' | 'sp
 
 /** @returns what follows; nothing if another message takes over. @throws failures after which a retry may succeed */
 async function scoreOrRetry(tools: ScoreTools, job: OpenJob, scored: ScoredMessage): Promise<FollowingSteps> {
-  const { message, isRedelivered, isIsolated, budgetMs, span } = scored
+  const { message, isRedelivered, isIsolated, budgetMs } = scored
   const { chunk } = message
-  const from = performance.now()
   const part = await findPart(tools, job.spec, chunk)
   const planned = part?.chunks.find(each => each.chunk === chunk)
   try {
@@ -120,29 +123,39 @@ async function scoreOrRetry(tools: ScoreTools, job: OpenJob, scored: ScoredMessa
       return {}
     }
     const isContinued = message.isContinued === true
-    const results = await scoreRows(tools, job.spec, { part, planned, isIsolated, isContinued, budgetMs })
+    const task = { part, planned, isIsolated, isContinued, budgetMs }
+    const results = await traceRows(tools, scored, span => scoreRows(tools, job.spec, { ...task, span }))
     if (!results) {
       // A new message, because nothing has failed.
       await tools.queues.send('chunk', { ...message, isRevival: isIsolated, isContinued: true })
       return {}
     }
-    const isFirstWriter = await writeResult(tools, job.spec, { ...planned, results })
+    const isFirstWriter = await writeResult(tools, job.spec, { part, planned, results })
     const { failed } = results
-    span?.addPast('score chunk', {
-      from,
-      to: performance.now(),
-      attributes: {
-        [spanAttribute.chunk]: chunk,
-        [spanAttribute.rows]: results.rowCount,
-        [spanAttribute.failedRows]: failed,
-      },
-    })
     // The previous receiver may have died between its result and the next chunk.
     const goesOn = isFirstWriter || (isRedelivered && !(await hasNextResult(tools, job.spec.folder, chunk)))
     return await afterResult(tools, job, { chunk, failed, part, goesOn })
   } catch (failure) {
     await endOrRetry(tools, job, { message, failure })
     return {}
+  }
+}
+
+/** Scores rows within a span, if the step has one. */
+async function traceRows(
+  { tracing }: ScoreTools,
+  { message, span: step }: ScoredMessage,
+  score: (span: Span | undefined) => Promise<ResultLines | undefined>,
+): Promise<ResultLines | undefined> {
+  const span = ChunkSpan.start(tracing, step, message.chunk)
+  try {
+    const results = await score(span)
+    if (results) span?.set({ [spanAttribute.rows]: results.rowCount, [spanAttribute.failedRows]: results.failed })
+    span?.end()
+    return results
+  } catch (failure) {
+    span?.end((failure as { code?: string }).code ?? (failure as Error).name)
+    throw failure
   }
 }
 
@@ -157,6 +170,7 @@ interface ChunkTask extends Omit<ChunkSource, 'signal'> {
   /** Some rows have results from an earlier run. */
   readonly isContinued: boolean
   readonly budgetMs: number
+  readonly span: Span | undefined
 }
 
 /** @returns undefined when the time was up; the results so far are stored for the next run */
@@ -189,12 +203,12 @@ async function withIncluded(
   spec: JobSpec,
   { part, planned, text, results, signal }: ChunkSource & { readonly text: ChunkText; readonly results: ResultLines },
 ): Promise<ResultLines> {
-  const { format, include } = spec.output
-  if (!include) return results
+  const table = outputTable(spec, part.next)
+  if (table.include.length === 0) return results
   // A text that is not held has been read to its end.
   const { pieces } = text.content ? text : await readChunkText(tools, spec, { part, planned, signal })
-  const { columns = [], maxRowBytes } = text.reading
-  return includeColumns(results, { format, include, source: { pieces, columns, maxRowBytes } })
+  const { format, columns = [], maxRowBytes } = text.reading
+  return includeColumns(results, { ...table, source: { format, pieces, columns, maxRowBytes } })
 }
 
 interface ScoredText extends ChunkTask {
@@ -206,19 +220,24 @@ interface ScoredText extends ChunkTask {
 /** Scores a chunk from text to text. @returns undefined when the service takes no such rows */
 async function scoreText(
   { scorer, store }: ScoreTools,
-  { folder, service, maxRetries, modelDigest, output }: JobSpec,
-  { part, planned, text, signal, isTimeUp }: ScoredText,
+  spec: JobSpec,
+  { part, planned, text, signal, isTimeUp, span }: ScoredText,
 ): Promise<ResultLines | 'time is up' | undefined> {
+  const { folder, service, maxRetries, modelDigest } = spec
+  const { form } = outputTable(spec, part.next)
   const { rowCount, firstRow, chunk } = planned
   const { content, reading } = text
   if (!content) return undefined
-  const rows = { content, reading, rowCount, firstRow, outputFormat: output.format }
-  const pieces = await scorer.scoreText(service, rows, { maxRetries, modelDigest, signal, isTimeUp })
+  const rows = { content, reading, rowCount, firstRow, form }
+  const pieces = await scorer.scoreText(service, rows, {
+    ...{ maxRetries, modelDigest, signal, isTimeUp, span },
+    nameRequest: (from, to) => nameRequest({ folder, chunk, from, to }),
+  })
   if (!pieces) return undefined
   const lines = joinPieces(pieces, rows)
   if (lines) return lines
   const attempts = new AttemptLog(store, { folder, part: part.part, chunk })
-  for (const { from, results } of pieces.map(piece => ({ ...piece, results: pieceResults(piece, output.format) }))) {
+  for (const { from, results } of pieces.map(piece => ({ ...piece, results: pieceResults(piece, form) }))) {
     for (const [index, result] of results.entries()) if (result) attempts.setResult(from + index, result)
   }
   await attempts.storeResults({ from: 0, to: rowCount })
@@ -228,22 +247,23 @@ async function scoreText(
 /** Scores the rows of a chunk that have no result yet: one of them may have ended a process, or the time was up before. */
 async function scoreEach(tools: ScoreTools, spec: JobSpec, task: ScoredText): Promise<ResultLines | undefined> {
   const { scorer, store } = tools
-  const { folder, service, maxRetries, modelDigest, output } = spec
-  const { part, planned, text, isIsolated, isContinued, signal, isTimeUp } = task
+  const { folder, service, maxRetries, modelDigest } = spec
+  const { part, planned, text, isIsolated, isContinued, signal, isTimeUp, span } = task
   const rows = await readChunkRows(text, planned)
   const attempts = new AttemptLog(store, { folder, part: part.part, chunk: planned.chunk })
   if (isIsolated || isContinued) await attempts.read()
   const range = { from: 0, to: rows.length }
-  const score = (indexes: readonly number[]) =>
+  const name = (from: number, to: number) => nameRequest({ folder, chunk: planned.chunk, from, to })
+  const score = (indexes: readonly number[], isOneByOne = false) =>
     scorer.score(
       service,
       indexes.map(index => rows[index] as Row),
-      { maxRetries, modelDigest, signal, isTimeUp },
+      namedByIndexes({ maxRetries, modelDigest, signal, isTimeUp, span, isOneByOne, nameRequest: name }, indexes),
     )
   const isScored = isIsolated
     ? await scoreInIsolation(tools, { attempts, range, score, isTimeUp })
     : await scorePendingRows(attempts, range, score)
-  if (isScored) return resultLines(attempts.results(range), planned.firstRow, output.format)
+  if (isScored) return resultLines(attempts.results(range), planned.firstRow, outputTable(spec, part.next).form)
   if (!isIsolated) await attempts.storeResults(range)
   return undefined
 }

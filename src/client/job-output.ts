@@ -1,0 +1,10 @@
+/** What a job writes, and where. */
+export interface JobOutput {
+  /** `<container>/<path>` */
+  readonly blob?: string
+  readonly format?: 'jsonl' | 'csv'
+  /** Columns of the input that are copied to the output, e.g. an id; `all`: every column. */
+  readonly include?: readonly string[] | 'all'
+  /** Outputs of the model, or members of what the script returns, that are written; default: all. */
+  readonly columns?: readonly string[]
+}
