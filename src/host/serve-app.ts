@@ -34,6 +34,7 @@ import { openOutputStorage } from './load-host-storage.ts'
 import type { LocalSettings } from './local-settings.ts'
 import { describeSkipped, listRunning, planBackgroundTriggers } from './plan-background-triggers.ts'
 import { endCrashed } from './process-end.ts'
+import { type HandBack, HeldMessages } from './queue/held-messages.ts'
 import type { HostBus } from './service-bus/host-bus.ts'
 import { whenIdle } from './when-idle.ts'
 
@@ -92,6 +93,9 @@ export async function serveApp({ options, appRoot, local, log, bus, core, onServ
   // With --verbose the list of functions says it.
   if (!log.isVerbose) for (const sentence of describeSkipped(plan)) log.system('warning', sentence)
   const background = new BackgroundTriggers()
+  process.on('message', (message: HandBack) => {
+    if (message.type === 'hand back') void background.takeBack(message.messages)
+  })
   const outputs = new OutputBindings({
     environment: process.env,
     messageEncoding: hostJson.queues.messageEncoding,
@@ -132,7 +136,14 @@ export async function serveApp({ options, appRoot, local, log, bus, core, onServ
   flushCompileCache() // also when the process is killed later
   const { maxPollingIntervalMs } = hostJson.queues
   const queues = { ...hostJson.queues, maxPollingIntervalMs: maxPollingMs ?? maxPollingIntervalMs }
-  await background.start({ ...hostJson, plan, host, bus, queues, invisibleMs })
+  await background.start({ ...hostJson, plan, host, bus, queues, invisibleMs, held: openHeldMessages() })
+}
+
+/** @returns undefined without a supervisor */
+function openHeldMessages(): HeldMessages | undefined {
+  if (!process.send) return undefined
+  // Between the end of the supervisor and that of this process nobody listens.
+  return new HeldMessages(holding => process.connected && process.send?.(holding, undefined, undefined, () => {}))
 }
 
 /** Requests that come before the receiver is started wait for it. */

@@ -48,12 +48,13 @@ export class JobBench {
   readonly steps: JobSteps
 
   constructor(limits: Partial<JobLimits> = {}) {
-    const score: StepTools['scorer']['score'] = async (_, rows, { signal, isTimeUp, nameRequest }) => {
+    const score: StepTools['scorer']['score'] = async (_, rows, { signal, isTimeUp, isOneByOne, nameRequest }) => {
       this.running = nameRequest?.(0, rows.length)
       this.scored.push(rows.map(row => ('json' in row ? row.json : row.code)))
       const results: (RowResult | undefined)[] = []
       for (const [index, row] of rows.entries()) {
         if (index > 0 && isTimeUp()) return [...results, ...rows.slice(index).map(() => undefined)]
+        if (isOneByOne) this.running = nameRequest?.(index, index + 1)
         results.push('json' in row ? await this.answer(row.json) : row)
         signal.throwIfAborted()
       }

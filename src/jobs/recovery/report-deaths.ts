@@ -8,7 +8,7 @@ import { jobIdPattern } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 
 /** The messages of the dead process may come back first: a host that restarts it hands them over. */
-const delaySeconds = 10
+const delaySeconds = 3
 
 /**
  * Writes into the attempt logs which rows were in the model when an earlier process of this machine ended, so that the search for the

@@ -4,7 +4,7 @@ import type { JobTools } from '../tools.ts'
 import type { Attempt, AttemptLog, RowRange } from './attempt-log.ts'
 
 /** Scores rows, given by their indexes in the chunk. The result is undefined for rows that were not scored in time. */
-type ScoreRows = (rows: readonly number[]) => Promise<(RowResult | undefined)[]>
+type ScoreRows = (rows: readonly number[], isOneByOne?: boolean) => Promise<(RowResult | undefined)[]>
 
 /** Another process is probably scoring the same row at this moment, so it cannot be judged now. */
 export class RowInProgress extends Error {
@@ -91,28 +91,16 @@ function divide({ from, to }: RowRange): RowRange[] {
   })
 }
 
-/** If the process ends, its record of what was in the model names the row. */
-function scoreOneByOne(score: ScoreRows, isTimeUp: () => boolean): ScoreRows {
-  return async rows => {
-    const results: (RowResult | undefined)[] = []
-    for (const row of rows) {
-      if (results.length > 0 && isTimeUp()) return [...results, ...rows.slice(results.length).map(() => undefined)]
-      results.push(...(await score([row])))
-    }
-    return results
-  }
-}
-
 /** @returns whether there was time for all rows */
 async function scoreOnce(
   { log }: JobTools,
-  { attempts, score, isTimeUp }: IsolationTask,
+  { attempts, score }: IsolationTask,
   { isOneByOne, ...attempt }: Attempt & { readonly isOneByOne: boolean },
 ): Promise<boolean> {
   try {
     if (!(await attempts.begin(attempt))) throw new RowInProgress()
-    const scoreRows = isOneByOne ? scoreOneByOne(score, isTimeUp) : score
-    const isScored = await scorePendingRows(attempts, attempt, scoreRows)
+    // If the process ends, its record of what was in the model names the row.
+    const isScored = await scorePendingRows(attempts, attempt, rows => score(rows, isOneByOne))
     await attempts.storeResults(attempt)
     if (!isScored) await attempts.withdraw(attempt)
     return isScored

@@ -254,11 +254,11 @@ async function scoreEach(tools: ScoreTools, spec: JobSpec, task: ScoredText): Pr
   if (isIsolated || isContinued) await attempts.read()
   const range = { from: 0, to: rows.length }
   const name = (from: number, to: number) => nameRequest({ folder, chunk: planned.chunk, from, to })
-  const score = (indexes: readonly number[]) =>
+  const score = (indexes: readonly number[], isOneByOne = false) =>
     scorer.score(
       service,
       indexes.map(index => rows[index] as Row),
-      namedByIndexes({ maxRetries, modelDigest, signal, isTimeUp, span, nameRequest: name }, indexes),
+      namedByIndexes({ maxRetries, modelDigest, signal, isTimeUp, span, isOneByOne, nameRequest: name }, indexes),
     )
   const isScored = isIsolated
     ? await scoreInIsolation(tools, { attempts, range, score, isTimeUp })

@@ -83,7 +83,9 @@ export class ScoringRun {
   /** Takes the rows of the next request; none when all are taken. */
   #take(): readonly IndexedRow[] {
     const start = this.#next
-    const count = start < this.#rows.length ? this.#options.size.take(this.#rows, start) : 0
+    const { size, isOneByOne } = this.#options
+    const mostRows = isOneByOne ? 1 : Number.POSITIVE_INFINITY
+    const count = start < this.#rows.length ? Math.min(mostRows, size.take(this.#rows, start)) : 0
     const rows = this.#rows.slice(start, start + count)
     const firstOther = rows.findIndex(row => !this.#chooseForm(row).canShareRequest(row.json))
     const taken = firstOther < 0 ? rows : rows.slice(0, Math.max(1, firstOther))

@@ -137,7 +137,8 @@ export class ServiceRowScorer implements RowScorer {
     const failed = new AbortController()
     const run = create(AbortSignal.any([options.signal, failed.signal]))
     try {
-      await Promise.all(Array.from({ length: this.#options.concurrency }, () => run.work()))
+      const concurrency = options.isOneByOne ? 1 : this.#options.concurrency
+      await Promise.all(Array.from({ length: concurrency }, () => run.work()))
     } catch (failure) {
       failed.abort() // the other requests have no use any more
       throw failure
