@@ -11,9 +11,13 @@ export interface JobSubmission {
   readonly jobId?: string
   /** A blob, `<container>/<path>`; a URL with a shared access signature; or the rows themselves, up to 1 MiB. */
   readonly input: ({ readonly blob: string } | { readonly url: string } | { readonly rows: readonly unknown[] }) & {
+    /** Default: by the extension of the blob, else JSON Lines. */
     readonly format?: 'csv' | 'jsonl' | 'json' | 'parquet'
+    /** Whether it is compressed; default: by the extension `.gz`. */
     readonly isGzip?: boolean
+    /** Whether the first line of a CSV holds names; default: yes, and a first line that looks like a row is refused. */
     readonly header?: boolean
+    /** Columns of a table in the order of the model's input; with `header: false`, the names of all columns from left to right. */
     readonly columns?: readonly string[]
   }
   readonly output?: JobOutput
@@ -39,22 +43,32 @@ export type JobStatus =
 
 /** A job as the service shows it. */
 export interface JobDescription {
+  /** The id of the submission, or the one that was made for it. */
   readonly jobId: string
+  /** Its service. */
   readonly service?: string
+  /** Where it stands. */
   readonly status: JobStatus
+  /** How far it is. */
   readonly progress: {
     /** Rows of the input that are known so far. */
     readonly rows: number
+    /** Rows that have a prediction. */
     readonly succeeded: number
+    /** Rows that have an error. */
     readonly failed: number
+    /** Parts into which the input was split so far. */
     readonly chunks: number
+    /** Those whose rows are all scored. */
     readonly chunksDone: number
     /** 0 to 100, of the whole input. */
     readonly percent: number
   }
   /** ISO 8601, as the other times. */
   readonly createdAt: string
+  /** When the input was first read. */
   readonly startedAt?: string
+  /** When it completed, failed or was cancelled. */
   readonly endedAt?: string
   /** When a completed job ended. */
   readonly completedAt?: string
@@ -71,14 +85,20 @@ export interface JobDescription {
     readonly isGivenUp?: boolean
     readonly lastError?: string
   }
+  /** Where its results are, once it has completed. */
   readonly output?: {
     /** `<container>/<path>` */
     readonly blob: string
+    /** `jsonl` or `csv`. */
     readonly format: string
+    /** Columns of the input that were copied. */
     readonly include?: JobOutput['include']
+    /** Outputs of the model, or members of what its script returns, that were written. */
     readonly columns?: readonly string[]
+    /** The results so far of a job that failed or was cancelled: `<container>/<path>`. */
     readonly partial?: string
   }
+  /** Why it failed, with a stable code. */
   readonly error?: { readonly code: string; readonly message: string }
 }
 
@@ -95,6 +115,7 @@ export type RowResult<Prediction = unknown> = {
 
 /** How a job is waited for. */
 export interface WaitOptions {
+  /** Ends the waiting, not the job. */
   readonly signal?: AbortSignal | undefined
   /** Most milliseconds to wait; absent: until the job has ended. */
   readonly timeoutMs?: number | undefined
@@ -118,6 +139,7 @@ const maxPollMs = 5000
 /** A job that did not end as `Completed`. */
 export class JobError extends Error {
   override readonly name = 'JobError'
+  /** The job as it ended. */
   readonly job: JobDescription
 
   constructor(job: JobDescription) {
@@ -129,7 +151,9 @@ export class JobError extends Error {
 
 /** A batch job of a service: a file of any size is scored, and each row appears once and in order in the output. */
 export class BatchJob {
+  /** The service that scores its rows. */
   readonly service: Webservice
+  /** Its id within the service. */
   readonly jobId: string
 
   /** A job that was submitted before. */
@@ -172,7 +196,7 @@ export class BatchJob {
     } while (marker !== undefined)
   }
 
-  /** @throws RequestError JOB_UNKNOWN */
+  /** Reads where the job stands. @throws RequestError JOB_UNKNOWN */
   status(options: CallOptions = {}): Promise<JobDescription> {
     return this.#call('GET', options)
   }

@@ -13,12 +13,14 @@ export {
   ContainerAppsWebservice,
   type DeploymentConfiguration,
   type DeploymentParameters,
+  type DeploymentTarget,
   FlexWebservice,
   LocalWebservice,
 } from './deployment-configuration.ts'
 export { type EncryptedClientOptions, EncryptedLinearClient, type EncryptedModel } from './encrypted-linear-client.ts'
 export { InferenceConfig, type InferenceConfigParameters } from './inference-config.ts'
 export {
+  type Labels,
   Model,
   type ModelChange,
   type ModelFilters,

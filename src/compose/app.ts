@@ -155,8 +155,8 @@ function readKeyStorage({ encryptedKeys, storage, azureClientId, isDevelopment }
  * @param isWatching  whether services may come while the app runs
  */
 async function readServices(store: ModelStore, settings: Settings, isWatching: boolean): Promise<ReadService[]> {
-  const names = await store.listServices()
-  for (const name of await store.listUndefined()) console.error(describeUndefined(name))
+  const [names, withoutDefinition] = await Promise.all([store.listServices(), store.listUndefined()])
+  for (const name of withoutDefinition) console.error(describeUndefined(name))
   if (names.length === 0 && !isWatching)
     throw new StartupError(`no service in ${store.location}: a service is a folder with a service.json`)
   if (names.length === 0)
@@ -231,4 +231,5 @@ export async function stopApp(): Promise<void> {
     app => app.stop(),
     () => {},
   )
+  await endPrewarmedWorker() // of an app that was read and not started
 }

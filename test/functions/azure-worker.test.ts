@@ -97,7 +97,7 @@ describe("the bundle in Azure's Node worker", () => {
     assert.deepEqual([status, body], [200, '[217.67978776218715, 224.78937091757172]'])
     assert.equal(headers['content-type'], 'application/json')
     assert.equal(headers['x-ms-run-function-failed'], 'False')
-    assert.deepEqual(loadedBundles(), ['functions.cjs']) // what jobs need would make the first score wait
+    assert.deepEqual(loadedBundles(), ['app.cjs', 'functions.cjs']) // what jobs need would make the first score wait
   })
 
   it('scores tensors of the Open Inference Protocol, below every path that the host gives', async () => {
@@ -216,7 +216,7 @@ describe("the bundle in Azure's Node worker", () => {
       percent: 100,
     })
     await worker.deliver('sweep', { isPastDue: false })
-    assert.deepEqual(loadedBundles(), ['functions.cjs', 'jobs.cjs', 'storage.cjs'])
+    assert.deepEqual(loadedBundles(), ['app.cjs', 'functions.cjs', 'jobs.cjs', 'storage.cjs'])
   })
 
   it('passes over events while the keys are in no vault', async () => {
