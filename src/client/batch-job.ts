@@ -15,6 +15,12 @@ export interface JobSubmission {
     readonly isGzip?: boolean
     readonly header?: boolean
     readonly columns?: readonly string[]
+    /** What separates the cells of a CSV; default: a comma. */
+    readonly delimiter?: string
+    /** What stands around cells of a CSV; default: a double quote; '': nothing. */
+    readonly quote?: string
+    /** Texts of missing values in a CSV, besides those of pandas. */
+    readonly na?: readonly string[]
   }
   readonly output?: JobOutput
   /** Rows per chunk. */

@@ -1,4 +1,5 @@
 import type { TraceContext } from '../telemetry/trace-context.ts'
+import type { CsvDialect } from './formats/csv-dialect.ts'
 import type { JobFolder } from './layout.ts'
 
 /** An id is also the name of a folder, see `layout.ts`. */
@@ -29,6 +30,8 @@ export interface JobSpec {
     readonly isGzip: boolean
     readonly header?: boolean
     readonly columns?: readonly string[]
+    /** Of a CSV. */
+    readonly dialect?: CsvDialect
   }
   readonly output: {
     /** `<container>/<path>` */

@@ -17,6 +17,9 @@ export interface SubmitOptions extends WorkspaceOptions {
   readonly output?: string
   readonly format?: 'jsonl' | 'csv'
   readonly columns?: string
+  readonly delimiter?: string
+  readonly quote?: string
+  readonly na?: string
   readonly include?: string
   readonly outputColumns?: string
   readonly header?: boolean
@@ -33,6 +36,9 @@ export async function submitJob(name: string, file: string | undefined, options:
   const service = await openService(name, options)
   const {
     columns,
+    delimiter,
+    quote,
+    na,
     include,
     outputColumns,
     header,
@@ -43,7 +49,13 @@ export async function submitJob(name: string, file: string | undefined, options:
     errorThreshold,
     maxRetries,
   } = options
-  const form = { ...(columns !== undefined && { columns: columns.split(',') }), ...(header === false && { header }) }
+  const form = {
+    ...(columns !== undefined && { columns: columns.split(',') }),
+    ...(header === false && { header }),
+    ...(delimiter !== undefined && { delimiter: delimiter === '\\t' ? '\t' : delimiter }),
+    ...(quote !== undefined && { quote }),
+    ...(na !== undefined && { na: na.split(',') }),
+  }
   const output = {
     ...(blob !== undefined && { blob }),
     ...(format !== undefined && { format }),

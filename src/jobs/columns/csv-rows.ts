@@ -1,9 +1,10 @@
 import { isAscii } from 'node:buffer'
+import { type CsvDialect, dialectBytes, MissingTexts, usualMissing } from '../formats/csv-dialect.ts'
 import { NumberText } from './number-text.ts'
 import type { StraightRead } from './row-columns.ts'
 import type { RowTarget } from './row-target.ts'
 
-const [space, quote, comma, carriageReturn] = [0x20, 0x22, 0x2c, 0x0d]
+const [space, carriageReturn] = [0x20, 0x0d]
 
 /**
  * Reads records of a CSV into tensors.
@@ -13,8 +14,12 @@ const [space, quote, comma, carriageReturn] = [0x20, 0x22, 0x2c, 0x0d]
 export function csvRows(
   bytes: Buffer,
   targets: readonly (RowTarget | undefined)[],
-  missing: 'nan' | 'error',
+  { missing, dialect = {} }: { missing: 'nan' | 'error'; dialect?: CsvDialect | undefined },
 ): StraightRead {
+  const { delimiter, quote } = dialectBytes(dialect)
+  const na = dialect.na ? new MissingTexts(dialect.na) : usualMissing
+  const reading = { missing, na }
+  const mayBeMissing = na.hasNumbers
   const number = new NumberText(bytes)
   const hasOnlyAscii = isAscii(bytes)
   const last = targets.length - 1
@@ -23,20 +28,20 @@ export function csvRows(
   /** @returns the end of the cell */
   const cellEnd = (start: number, end: number): number => {
     let at = start
-    while (at < end && bytes[at] !== comma) at++
+    while (at < end && bytes[at] !== delimiter) at++
     return at
   }
   /** @returns the end of a cell that was stored; -1 where it was not */
   const readText = (target: RowTarget | undefined, start: number, end: number, row: number): number => {
     if (bytes[start] !== quote || start === end) {
       const at = cellEnd(start, end)
-      return !target || target.storeText(row, text(start, at), missing) ? at : -1
+      return !target || target.storeText(row, text(start, at), reading) ? at : -1
     }
     const closing = bytes.indexOf(quote, start + 1)
     const next = closing + 1
     // Doubled quotes, and what is no CSV.
-    if (closing < 0 || closing >= end || (next < end && bytes[next] !== comma)) return -1
-    return !target || target.storeText(row, text(start + 1, closing), missing) ? next : -1
+    if (closing < 0 || closing >= end || (next < end && bytes[next] !== delimiter)) return -1
+    return !target || target.storeText(row, text(start + 1, closing), reading) ? next : -1
   }
   const readCell = (target: RowTarget | undefined, start: number, end: number, row: number): number => {
     if (!target || target.kind === 'string' || target.kind === 'bool') return readText(target, start, end, row)
@@ -45,7 +50,8 @@ export function csvRows(
     at = number.read(at)
     if (at < 0) return readText(target, start, end, row)
     while (bytes[at] === space) at++
-    if (at !== end && bytes[at] !== comma) return readText(target, start, end, row)
+    if (at !== end && bytes[at] !== delimiter) return readText(target, start, end, row)
+    if (mayBeMissing && na.hasNumber(number.value)) return readText(target, start, end, row)
     return target.storeNumber(row, number.value) ? at : -1
   }
   return (start, recordEnd, row) => {

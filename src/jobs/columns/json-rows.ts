@@ -75,7 +75,7 @@ export function jsonRecords(
     const end = endOfPlainString(bytes, start)
     if (end < 0 || !target) return end
     if (target.kind !== 'string') return -1
-    return target.storeText(row, bytes.toString('utf8', start + 1, end - 1), missing) ? end : -1
+    return target.storeText(row, bytes.toString('utf8', start + 1, end - 1), {}) ? end : -1
   }
   const readWord = (target: RowTarget | undefined, start: number, row: number): number => {
     const flag = bytes[start] === letterT ? 1 : bytes[start] === letterF ? 0 : -1

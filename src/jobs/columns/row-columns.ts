@@ -87,9 +87,9 @@ class ColumnReader {
   }
 
   read(): ReadColumns {
-    const { format, rowCount, maxRowBytes } = this.#rows
+    const { rowCount, maxRowBytes } = this.#rows
     const bytes = this.#bytes
-    const scanner = createChunkScanner(format)
+    const scanner = createChunkScanner(this.#rows)
     const readRow = rowReader(this.#options)
     const isText = isUtf8(bytes)
     let index = 0
@@ -137,13 +137,13 @@ class ColumnReader {
   }
 
   #straightRead(tensors: Tensors): StraightRead | undefined {
-    const { format, columns, missing = 'nan' } = this.#rows
+    const { format, columns, missing = 'nan', dialect } = this.#rows
     const { inputs } = this.#source
     if (columns) {
       const targets = columnTargets(columns, tensors, this.#options)
       if (!targets) return undefined
       return format === 'csv'
-        ? csvRows(this.#bytes, targets, missing)
+        ? csvRows(this.#bytes, targets, { missing, dialect })
         : jsonRecords(this.#bytes, { columns, targets, missing })
     }
     const [only] = inputs

@@ -52,7 +52,9 @@ export function chooseRowShape(
     const separator = options.isList ? undefined : separatorIn(columns)
     if (separator === undefined) throw failure
     const found = separator === '\t' ? 'tabs' : `"${separator}"`
-    throw unfit(`the header names one column; separate columns by commas, not by ${found}`)
+    throw unfit(
+      `the header names one column; if ${found} separate them, set "delimiter": ${JSON.stringify(separator)} in the input of the job`,
+    )
   }
 }
 

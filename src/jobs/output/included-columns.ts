@@ -49,7 +49,7 @@ class IncludedWriter {
     this.#results = results
     this.#write = written.form.format === 'csv' ? csvWriter(written) : jsonWriter(written)
     this.#text = Buffer.concat(results.lines)
-    this.#lines = createChunkScanner(written.form.format)
+    this.#lines = createChunkScanner(written.form)
     this.#lines.feed(this.#text)
   }
 

@@ -6,7 +6,7 @@ import { parseBlobReference, signatureBlob } from '../layout.ts'
 import { predictionParts } from '../output/line-form.ts'
 import { ownNames } from '../output/result-lines.ts'
 import type { PlanCursor } from '../plan-parts.ts'
-import type { RowSettings } from '../row-scorer.ts'
+import type { RowReading, RowSettings } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { maxRowBytes, type PlanOptions, type PlanParquet } from './plan-chunks.ts'
@@ -58,8 +58,9 @@ const maxResultBytes = 16 * 1024 ** 2
 export function rowOptions(
   scorer: JobTools['scorer'],
   { service, input }: JobSpec,
-): TableNames & Omit<RowSettings, 'columns'> {
-  const { columns, ...settings } = scorer.rowSettings(service)
+): TableNames & Omit<RowSettings, 'columns'> & Pick<RowReading, 'dialect'> {
+  const { columns, ...others } = scorer.rowSettings(service)
+  const settings = { ...others, ...(input.dialect && { dialect: input.dialect }) }
   if (input.header === false) return { names: columns, fileColumns: input.columns, ...settings }
   return { names: input.columns ?? columns, ...settings }
 }

@@ -23,7 +23,7 @@ export interface JobRequest extends Pick<JobSpec, 'miniBatchSize' | 'errorThresh
   readonly fingerprint: string
 }
 
-type RowSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'columns'> &
+type RowSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'columns' | 'dialect'> &
   (
     | { readonly blob: string }
     | { readonly url: string; readonly signature: string }
@@ -110,15 +110,27 @@ function keepNoSecrets(input: JobSubmission['input']): JobSubmission['input'] {
   return input.rows ? { ...input, rows: input.rows.map(withoutSecrets) } : input
 }
 
-/** @throws ScoringError JOB_INVALID when the input has no columns */
+/** @throws ScoringError JOB_INVALID when a member applies to another format */
 function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
-  { header, columns }: JobSubmission['input'],
+  input: JobSubmission['input'],
   format: Format,
-): Format & Pick<RowSource, 'header' | 'columns'> {
-  if (header !== undefined && format.format !== 'csv') {
-    throw invalidJob(`input.header: applies to CSV only; the input is ${format.format}`)
+): Format & Pick<RowSource, 'header' | 'columns' | 'dialect'> {
+  const { header, columns, delimiter, quote, na } = input
+  for (const member of ['header', 'delimiter', 'quote', 'na'] as const) {
+    if (input[member] !== undefined && format.format !== 'csv')
+      throw invalidJob(`input.${member}: applies to CSV only; the input is ${format.format}`)
   }
-  return { ...format, ...(header === undefined ? {} : { header }), ...(columns === undefined ? {} : { columns }) }
+  if (quote !== undefined && quote === (delimiter ?? ','))
+    throw invalidJob(
+      `input.quote: is ${JSON.stringify(quote)}, which separates the columns; set another "delimiter" or "quote"`,
+    )
+  const dialect = { ...(delimiter && { delimiter }), ...(quote !== undefined && { quote }), ...(na && { na }) }
+  return {
+    ...format,
+    ...(header === undefined ? {} : { header }),
+    ...(columns === undefined ? {} : { columns }),
+    ...(Object.keys(dialect).length > 0 && { dialect }),
+  }
 }
 
 /** @throws ScoringError JOB_INVALID when the output has columns of its own with these names, whatever the service answers */

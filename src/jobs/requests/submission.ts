@@ -3,7 +3,7 @@ import { ScoringError } from '../../errors.ts'
 import { serviceNamePattern } from '../../models/definition/service-name.ts'
 import { inputFormats, jobIdPattern, outputFormats } from '../spec.ts'
 import { blobNameFault } from './blob-name.ts'
-import { outputTableMembers } from './table-members.ts'
+import { inputTableMembers, outputTableMembers } from './table-members.ts'
 
 const blobPath = z.string().superRefine((name, context) => {
   const fault = blobNameFault(name)
@@ -42,6 +42,7 @@ const JobInput = z
       .describe(
         'names of the columns of a table, or of the values of JSON records, that make a row, in the order of the model input; with "header": false the names of the file\'s columns, from left to right',
       ),
+    ...inputTableMembers,
   })
   .refine(
     ({ blob, url, rows }) => [blob, url, rows].filter(each => each !== undefined).length === 1,

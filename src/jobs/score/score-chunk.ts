@@ -194,8 +194,8 @@ async function withIncluded(
   if (table.include.length === 0) return results
   // A text that is not held has been read to its end.
   const { pieces } = text.content ? text : await readChunkText(tools, spec, { part, planned, signal })
-  const { format, columns = [], maxRowBytes } = text.reading
-  return includeColumns(results, { ...table, source: { format, pieces, columns, maxRowBytes } })
+  const { format, dialect, columns = [], maxRowBytes } = text.reading
+  return includeColumns(results, { ...table, source: { format, dialect, pieces, columns, maxRowBytes } })
 }
 
 interface ScoredText extends ChunkTask {

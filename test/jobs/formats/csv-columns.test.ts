@@ -105,14 +105,14 @@ describe('csvColumns, for named columns', () => {
     })
   })
 
-  it('says that commas separate columns, where only other separators are found', async () => {
+  it('says what to set where only other separators than commas are found', async () => {
     for (const [separator, named] of [
       [';', '";"'],
       ['\t', 'tabs'],
       ['|', '"|"'],
     ] as const) {
       const message = new RegExp(
-        `the header names one column; separate columns by commas, not by ${named.replace('|', '\\|')}$`,
+        `the header names one column; if ${named.replace('|', '\\|')} separate them, set "delimiter": ".+" in the input of the job$`,
       )
       // Rows for scripts without declared inputs are objects of all columns, and a name may have a bar.
       for (const inputs of separator === '|' ? [wide, titanic] : [wide, titanic, undefined])
