@@ -64,6 +64,7 @@ export interface JobDescription {
     /** `<container>/<path>` */
     readonly blob: string
     readonly format: string
+    readonly isGzip?: boolean
     readonly include?: JobOutput['include']
     readonly columns?: readonly string[]
     readonly partial?: string
@@ -184,8 +185,10 @@ export class BatchJob {
     options: Pick<CallOptions, 'signal'> = {},
   ): AsyncGenerator<RowResult<Prediction>> {
     const { output } = await this.status(options)
-    if (output !== undefined && output.format !== 'jsonl')
-      throw new TypeError(`the results of job ${this.jobId} are ${output.format}; read them with download()`)
+    if (output && (output.format !== 'jsonl' || output.isGzip)) {
+      const what = `${output.format}${output.isGzip ? ', gzipped' : ''}`
+      throw new TypeError(`the results of job ${this.jobId} are ${what}; read them with download()`)
+    }
     for await (const line of linesOf(await this.download(options)))
       if (line !== '') yield decodeJson(line) as RowResult<Prediction>
   }

@@ -1,6 +1,6 @@
 import type { TensorInfo } from '../models/session/model-session.ts'
-import type { CsvDialect } from './formats/csv-dialect.ts'
-import type { LineForm } from './output/line-form.ts'
+import type { CsvDialect } from './csv-dialect.ts'
+import type { LineForm } from './line-form.ts'
 
 /** The outcome of one row. */
 export type RowResult =

@@ -331,7 +331,8 @@ describe('POST /jobs: batch jobs of CSV and Parquet', () => {
       {},
       /^input\.blob: must be .*: a segment of its path is "\.\."|U\+2029/,
     ],
-    [{ blob: 'input/a.csv' }, { blob: 'output/a.parquet' }, /^output\.blob: ends with "\.parquet"/],
+    [{ blob: 'input/a.csv' }, { blob: 'output/a.xlsx' }, /^output\.blob: ends with "\.xlsx", .*\.parquet or \.pq$/],
+    [{ blob: 'input/a.csv' }, { blob: 'output/a.parquet.gz' }, /^output\.blob: ends with "\.gz"/],
   ] as const)('refuse contradictory options of the input: %j', async (input, output, message) => {
     const response = await call('wide/jobs', { input, output })
     const answer = (await response.json()) as { code: string; message: string }

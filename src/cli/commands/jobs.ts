@@ -37,7 +37,7 @@ function submitCommand(): Command {
     .option('--input-url <url>', 'a blob elsewhere, with a shared access signature')
     .option('--id <id>', 'id of the job: the same id with the same content is the same job (default: a new one)')
     .option('--output <container/path>', 'blob of the results (default: jobs/<service>/<id>/predictions.jsonl)')
-    .addOption(new Option('--format <format>', 'format of the results').choices(['jsonl', 'csv']))
+    .addOption(new Option('--format <format>', 'format of the results').choices(['jsonl', 'csv', 'parquet']))
     .option('--include <names>', 'columns of the input that are copied to the results, e.g. id; all: every column')
     .option('--output-columns <names>', 'outputs of the model that are written, e.g. label (default: all)')
     .option('--columns <names>', 'the columns that make a row, e.g. age,income')
@@ -75,7 +75,7 @@ function listCommand(): Command {
 
 function downloadCommand(): Command {
   return ofJob('download', 'write the results of a job to a file', ({ downloadResults }) => downloadResults)
-    .option('-o, --out <file>', 'file to write (default: <job>.jsonl or .csv)')
+    .option('-o, --out <file>', 'file to write (default: <job>.jsonl, .csv or .parquet)')
     .option('--force', 'overwrite the file')
 }
 

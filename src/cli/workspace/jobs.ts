@@ -15,7 +15,7 @@ export interface SubmitOptions extends WorkspaceOptions {
   readonly inputUrl?: string
   readonly id?: string
   readonly output?: string
-  readonly format?: 'jsonl' | 'csv'
+  readonly format?: 'jsonl' | 'csv' | 'parquet'
   readonly columns?: string
   readonly delimiter?: string
   readonly quote?: string
@@ -147,7 +147,7 @@ export interface DownloadOptions extends WorkspaceOptions {
 export async function downloadResults(name: string, jobId: string, options: DownloadOptions): Promise<void> {
   const job = new BatchJob(await openService(name, options), jobId)
   const { output } = await job.status()
-  const out = options.out ?? `${jobId}.${output?.format ?? 'jsonl'}`
+  const out = options.out ?? `${jobId}.${output?.format ?? 'jsonl'}${output?.isGzip ? '.gz' : ''}`
   if (existsSync(out) && !options.force)
     throw new StartupError(`${out} exists; name another file with --out, or give --force`)
   const stream = await job.download()

@@ -1,5 +1,5 @@
 import { isAscii } from 'node:buffer'
-import { type CsvDialect, dialectBytes, MissingTexts, usualMissing } from '../formats/csv-dialect.ts'
+import { type CsvDialect, dialectBytes, MissingTexts, usualMissing } from '../csv-dialect.ts'
 import { NumberText } from './number-text.ts'
 import type { StraightRead } from './row-columns.ts'
 import type { RowTarget } from './row-target.ts'

@@ -1,5 +1,5 @@
 import type { Dtype } from '../../tensor/dtype.ts'
-import { type MissingTexts, usualMissing } from './csv-dialect.ts'
+import { type MissingTexts, usualMissing } from '../csv-dialect.ts'
 
 export interface CellReading {
   readonly missing?: 'nan' | 'error'

@@ -1,4 +1,4 @@
-import type { CsvDialect } from './csv-dialect.ts'
+import type { CsvDialect } from '../csv-dialect.ts'
 
 /**
  * Splits a record of a CSV, without its line end, into cells.

@@ -1,5 +1,5 @@
+import { type CsvDialect, dialectBytes } from '../csv-dialect.ts'
 import { InputUnreadable } from '../failure.ts'
-import { type CsvDialect, dialectBytes } from './csv-dialect.ts'
 import type { RowScanner } from './row-scanner.ts'
 
 const [lineFeed, carriageReturn] = [0x0a, 0x0d]

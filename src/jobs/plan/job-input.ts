@@ -3,7 +3,7 @@ import { chunkSize } from '../chunk-size.ts'
 import type { TableNames } from '../formats/row-shape.ts'
 import type { ReadInput } from '../formats/text-source.ts'
 import { parseBlobReference, signatureBlob } from '../layout.ts'
-import { predictionParts } from '../output/line-form.ts'
+import { predictionParts } from '../line-form.ts'
 import { ownNames } from '../output/result-lines.ts'
 import type { PlanCursor } from '../plan-parts.ts'
 import type { RowReading, RowSettings } from '../row-scorer.ts'
@@ -35,8 +35,9 @@ export async function planOptions(
   const size = chunkSize(spec)
   const maxChunkBytes = Math.min(size.maxChunkBytes, Math.ceil(maxResultBytes / predictionRatio))
   const { include, columns, format: outputFormat } = spec.output
-  const predictions = predictionParts(outputs, columns)
-  const output = { include, takenNames: ownNames({ format: outputFormat, parts: predictions }), predictions }
+  const predictions = predictionParts(outputs, columns, outputFormat === 'parquet')
+  const takenNames = outputFormat === 'jsonl' ? [] : ownNames(predictions)
+  const output = { include, takenNames, predictions }
   const files = { format, isGzip, bytes, keepsText: true }
   return {
     maxRowBytes,

@@ -3,7 +3,7 @@ import type { TraceContext } from '../../telemetry/trace-context.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { withoutSecrets } from '../formats/encrypted-row.ts'
 import { type JobFolder, jobFolder } from '../layout.ts'
-import { fixedColumns } from '../output/line-form.ts'
+import { fixedColumns } from '../line-form.ts'
 import type { JobSpec } from '../spec.ts'
 import { allowInputBlob, allowOutputBlob, defaultOutput } from './allowed-blobs.ts'
 import { allowedUrl } from './allowed-url.ts'
@@ -48,10 +48,11 @@ export function parseJobRequest(
   const folder = jobFolder(service, jobId)
   const source = parseSource(takesEncrypted ? keepNoSecrets(submission.input) : submission.input, limits)
   const named = submission.output.blob && allowOutputBlob(submission.output.blob, folder, limits.containers)
-  const format = chooseOutputFormat(named, submission.output.format)
+  const { format, isGzip } = chooseOutputFormat(named, submission.output)
   const { include, columns } = submission.output
-  const blob = named ?? defaultOutput(folder, format)
-  const output = { blob, format, ...(include && { include }), ...(columns && { columns }) }
+  const blob = named ?? defaultOutput(folder, `${format}${isGzip ? '.gz' : ''}`)
+  const packed = isGzip && { isGzip }
+  const output = { blob, format, ...packed, ...(include && { include }), ...(columns && { columns }) }
   requireIncludable(output)
   if ('blob' in source && source.blob === output.blob) {
     throw invalidJob(`output.blob: "${output.blob}" is the input of the job; choose another name for the output`)

@@ -51,7 +51,10 @@ const JobInput = z
 
 const JobOutput = z.strictObject({
   blob: blobPath.optional().describe('blob for the predictions; default: jobs/<service>/<jobId>/predictions.jsonl'),
-  format: z.enum(outputFormats).optional().describe('default: by the extension of the name, otherwise jsonl'),
+  format: z
+    .enum(outputFormats)
+    .optional()
+    .describe('default: by the extension of the name (.jsonl .ndjson .csv .parquet), otherwise jsonl'),
   ...outputTableMembers,
 })
 

@@ -32,6 +32,7 @@ export const inputTableMembers = {
 
 /** Members of `output`. */
 export const outputTableMembers = {
+  isGzip: z.boolean().optional().describe('whether the file is compressed; default: by the extension .gz'),
   include: z
     .union([z.literal('all'), z.array(columnName).min(1).max(1000).refine(isEachNamedOnce, namedTwice)], {
       error: issue => (issue.code === 'invalid_union' ? 'must be a list of names, each once, or "all"' : undefined),

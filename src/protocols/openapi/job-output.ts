@@ -24,6 +24,7 @@ export const inputTableMembers: Readonly<Record<string, JsonSchema>> = {
 
 /** Members of the `output` of a submission that say what is written. */
 export const outputTableMembers: Readonly<Record<string, JsonSchema>> = {
+  isGzip: { type: 'boolean', description: 'default: by the ending .gz' },
   include: {
     anyOf: [{ const: 'all' }, names],
     description: 'columns of the input that are copied to the output, e.g. an id; "all": every column',
@@ -36,6 +37,7 @@ export const outputTableMembers: Readonly<Record<string, JsonSchema>> = {
 
 /** What a job shows of its output. */
 export const shownOutputMembers: Readonly<Record<string, JsonSchema>> = {
+  isGzip: { type: 'boolean' },
   include: { anyOf: [{ const: 'all' }, names] },
   columns: names,
 }

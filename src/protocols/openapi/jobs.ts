@@ -57,7 +57,7 @@ const schemas = {
         output: objectSchema(
           {
             blob: { ...text, description: '"<container>/<path>"; default: jobs/<service>/<jobId>/predictions.jsonl' },
-            format: { enum: ['jsonl', 'csv'], description: 'default: by the file extension, else jsonl' },
+            format: { enum: ['jsonl', 'csv', 'parquet'], description: 'default: by the file extension, else jsonl' },
             ...outputTableMembers,
           },
           [],

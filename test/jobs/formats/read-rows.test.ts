@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import type { CsvDialect } from '../../../src/jobs/formats/csv-dialect.ts'
+import type { CsvDialect } from '../../../src/jobs/csv-dialect.ts'
 import { readRows } from '../../../src/jobs/formats/read-rows.ts'
 import { maxRowBytes } from '../../../src/jobs/plan/plan-chunks.ts'
 import type { TensorInfo } from '../../../src/models/session/model-session.ts'
