@@ -132,6 +132,19 @@ describe('csvColumns, for named columns', () => {
     assert.deepEqual(await rowsOf(table, { names, include: ['bp'] }), ['[1,2,3]'])
   })
 
+  it('finds columns that a converter to ONNX has renamed', async () => {
+    // skl2onnx 1.20, _generate_unique_name: re.sub("[^\\w+]", "_", seed), and "_" before a digit
+    const renamed = ['sepal_length__cm_', '_2nd', 'größe_']
+    const table = '2nd,größe%,sepal length (cm)\n1,2,3\n'
+    assert.deepEqual(await rowsOf(table, { names: renamed }), ['[3,1,2]'])
+    const inputs = renamed.map(name => input(name, 'float32', ['n', 1]))
+    assert.deepEqual(await rowsOf(table, { inputs }), ['{"sepal_length__cm_":[3],"_2nd":[1],"größe_":[2]}'])
+    const both = { names: ['a_b', 'c', 'd'] }
+    assert.deepEqual(await rowsOf('a b,a_b,c,d\n1,2,3,4\n', both), ['[2,3,4]'], 'the same name comes first')
+    await refuses('a b,a-b,c,d\n1,2,3,4\n', 'INPUT_COLUMNS_UNFIT', /missing: "a_b" \(did you mean "a b"\?\)/, both)
+    await refuses('a b,a b,c,d\n1,2,3,4\n', 'INPUT_COLUMNS_UNFIT', /missing: "a_b"/, both)
+  })
+
   it('requires as many names as a row has values', async () => {
     await refuses('age,bmi,bp\n1,2,3\n', 'INPUT_COLUMNS_UNFIT', /2 column\(s\) fill/, { names: ['age', 'bmi'] })
     await refuses('a\n1\n', 'INPUT_COLUMNS_UNFIT', /applies to services with one input/, {
