@@ -4,6 +4,8 @@ import { gunzip } from './gunzip.ts'
 
 /** First bytes of files that are not UTF-8 text. Without this check, each of their lines would be a failed row. */
 const otherFiles: readonly { readonly begins: readonly Buffer[]; readonly what: string }[] = [
+  // First, because one of its marks begins as one of UTF-16 does.
+  { begins: [Buffer.from([0xff, 0xfe, 0, 0]), Buffer.from([0, 0, 0xfe, 0xff])], what: 'UTF-32; save it as UTF-8' },
   // Excel calls it "Unicode text".
   { begins: [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])], what: 'UTF-16; save it as UTF-8' },
   // RFC 1952, section 2.3.1
@@ -58,12 +60,20 @@ export async function openText(
     head = Buffer.concat(first)
   }
   const found = otherFiles.find(({ begins }) => begins.some(each => head.subarray(0, each.length).equals(each)))
-  if (found) {
+  const what = found?.what ?? (isUtf16(head) ? 'UTF-16 without a mark; save it as UTF-8' : undefined)
+  if (what !== undefined) {
     await iterator.return?.()
-    throw new InputUnreadable('INPUT_NOT_UTF8', `the input is ${found.what}`)
+    throw new InputUnreadable('INPUT_NOT_UTF8', `the input is ${what}`)
   }
   const begin = head.subarray(0, byteOrderMark.length).equals(byteOrderMark) ? byteOrderMark.length : 0
   return { pieces: joined(head.subarray(begin), iterator), offset: begin }
+}
+
+/** Text of ASCII in UTF-16 has a zero in every other byte, and other text has none. */
+function isUtf16(head: Uint8Array): boolean {
+  if (head.length < 4) return false
+  const [even, odd] = [0, 1].map(first => [head[first], head[first + 2]].every(byte => byte === 0))
+  return even !== odd
 }
 
 async function* piecesFrom({ read, bytes, isGzip, maxInputBytes }: TextSource, offset: number) {
