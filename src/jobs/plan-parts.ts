@@ -25,6 +25,8 @@ export interface PlanCursor {
   readonly row: number
   /** Bytes from the start of the (decompressed) text. */
   readonly offset: number
+  /** The text was UTF-16, so offsets are not those of the input, and chunks have a text of their own. */
+  readonly isDecoded?: true
   /** Names of the columns of a CSV, or of the values of the first record of JSON. */
   readonly columns?: readonly string[]
   /** Types of columns of a Parquet file that are copied to the output, by name. */

@@ -285,6 +285,18 @@ describe('POST /jobs: batch jobs of CSV and Parquet', () => {
     assert.match(error?.message ?? '', /no output "labels"; it has "label", "probabilities"$/)
   })
 
+  it('read UTF-16, which spreadsheets call Unicode text', async () => {
+    const text = `\ufeffname\ta\tb\tc\r\n${'Zoë\t1\t2\t3\r\n'.repeat(2500)}`
+    await put('unicode.csv', Buffer.from(text, 'utf16le'))
+    const input = { blob: 'input/unicode.csv', delimiter: '\t' }
+    const submission = { input, output: { include: ['name'] }, miniBatchSize: 1000 }
+    const { jobId } = (await (await call('named/jobs', submission)).json()) as Job
+    assert.equal((await endOf('named', jobId)).status, 'Completed')
+    const lines = (await (await call(`named/jobs/${jobId}/output`)).text()).split('\n').slice(0, -1)
+    assert.equal(lines.length, 2500)
+    assert.equal(lines[2499], '{"index": 2499, "columns": {"name": "Zo\\u00eb"}, "prediction": [1.0, 2.0, 3.0]}')
+  })
+
   it('read other delimiters, quotes and texts of missing values', async () => {
     const csv = "c|'the id'|a|b\n3|'x|y'|?|2\n4|z|'1'|NA\n"
     const dialect = { delimiter: '|', quote: "'", na: ['?'] }

@@ -7,7 +7,7 @@ import { splitRecord } from './csv-record.ts'
 import { CsvScanner } from './csv-scanner.ts'
 import { RowReader } from './row-reader.ts'
 import { namedValues, namesByPosition, type TableNames } from './row-shape.ts'
-import { openText, type TextSource } from './text-source.ts'
+import { type OpenText, openText, type TextSource } from './text-source.ts'
 
 export interface CsvOptions extends TableNames {
   /** Inputs of the service, which the columns must fit; undefined when rows are objects by column name. */
@@ -17,16 +17,18 @@ export interface CsvOptions extends TableNames {
   readonly dialect?: CsvDialect | undefined
 }
 
+/** The columns, and where the rows begin. */
+export interface CsvHeader extends Pick<OpenText, 'offset' | 'isDecoded'> {
+  readonly columns: readonly string[]
+}
+
 /**
  * Reads the column names of a CSV, and the offset at which its rows begin.
  *
  * @returns undefined when the input is empty
  * @throws InputUnreadable INPUT_HAS_NO_HEADER, INPUT_COLUMNS_UNFIT, INPUT_NOT_CSV, …
  */
-export async function csvColumns(
-  source: TextSource,
-  options: CsvOptions,
-): Promise<{ columns: readonly string[]; offset: number } | undefined> {
+export async function csvColumns(source: TextSource, options: CsvOptions): Promise<CsvHeader | undefined> {
   const first = await readHeader(source, options.dialect)
   if (!first) return undefined
   const { header, inputs, fileColumns } = options
@@ -66,18 +68,16 @@ const maxHeaderBytes = 1024 ** 2
  * @returns undefined when the input is empty
  * @throws InputUnreadable
  */
-export async function readHeader(
-  source: TextSource,
-  dialect?: CsvDialect,
-): Promise<{ columns: string[]; offset: number } | undefined> {
-  const { pieces, offset } = await openText(source, 0)
+export async function readHeader(source: TextSource, dialect?: CsvDialect): Promise<CsvHeader | undefined> {
+  const { pieces, offset, isDecoded } = await openText(source, 0)
   const rows = new RowReader(new CsvScanner(offset, dialect), offset, maxHeaderBytes)
+  const found = () => ({ columns: parseHeader(rows.row, dialect), offset: rows.end, ...(isDecoded && { isDecoded }) })
   for await (const piece of pieces) {
     rows.feed(piece)
-    if (rows.next()) return { columns: parseHeader(rows.row, dialect), offset: rows.end }
+    if (rows.next()) return found()
     if (rows.isOpen && !rows.holdsRow) throw headerFault(`is longer than ${maxHeaderBytes} bytes`)
   }
-  return rows.finish() ? { columns: parseHeader(rows.row, dialect), offset: rows.end } : undefined
+  return rows.finish() ? found() : undefined
 }
 
 function parseHeader(header: Uint8Array | undefined, dialect?: CsvDialect): string[] {
