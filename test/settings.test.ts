@@ -76,8 +76,11 @@ describe('readSettings', () => {
       jobs: {
         containers: ['input', 'output'],
         inputHosts: [],
+        eventQueues: ['job-events'],
+        eventHosts: [],
         maxInputBytes: 107_374_182_400,
         maxActiveJobs: 200,
+        retentionDays: 30,
         stallMs: 90_000,
       },
     })
@@ -148,12 +151,16 @@ describe('readSettings', () => {
       SCORING_JOB_INPUT_HOSTS: 'other.blob.core.windows.net,data.example:8443',
       SCORING_JOB_MAX_INPUT_BYTES: '1000000',
       SCORING_JOB_MAX_ACTIVE: '20',
+      SCORING_JOB_RETENTION_DAYS: '0',
     })
     assert.deepEqual(jobs, {
       containers: ['patients', 'results-2026'],
       inputHosts: ['other.blob.core.windows.net', 'data.example:8443'],
+      eventQueues: ['job-events'],
+      eventHosts: [],
       maxInputBytes: 1_000_000,
       maxActiveJobs: 20,
+      retentionDays: 0,
       stallMs: 90_000,
     })
     for (const wrong of ['Input', 'in', 'a--b', 'input/data', '*', 'jobs', 'azure-webjobs-secrets'])

@@ -13,12 +13,14 @@ export {
   ContainerAppsWebservice,
   type DeploymentConfiguration,
   type DeploymentParameters,
+  type DeploymentTarget,
   FlexWebservice,
   LocalWebservice,
 } from './deployment-configuration.ts'
 export { type EncryptedClientOptions, EncryptedLinearClient, type EncryptedModel } from './encrypted-linear-client.ts'
 export { InferenceConfig, type InferenceConfigParameters } from './inference-config.ts'
 export {
+  type Labels,
   Model,
   type ModelChange,
   type ModelFilters,
@@ -26,6 +28,7 @@ export {
   type ModelRecord,
   type ModelRegistration,
 } from './model.ts'
+export { ModelPackage, type PackageFile, type PackageParameters, type PackageState } from './model-package.ts'
 export { RequestError } from './request-error.ts'
 export type { InputOptions, ScoringInput, TensorElements } from './scoring-input.ts'
 export type { DeploymentRecord, NewDeployment, ServiceChange, ServiceRecord, Traffic } from './service-record.ts'

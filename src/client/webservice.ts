@@ -29,6 +29,7 @@ export interface RunOptions extends CallOptions, InputOptions {
 
 /** How a deployment is waited for. */
 export interface WaitForDeploymentOptions {
+  /** Ends the waiting. */
   readonly signal?: AbortSignal | undefined
   /** Milliseconds (300,000). */
   readonly timeoutMs?: number | undefined
@@ -38,6 +39,7 @@ export interface WaitForDeploymentOptions {
 
 /** Which services are listed. */
 export interface ServiceFilters {
+  /** Only services that run this model. */
   readonly modelName?: string | undefined
   /** Tags that a service has: a name, or a name with its value. */
   readonly tags?: TagFilters | undefined
@@ -53,6 +55,7 @@ export class WebserviceError extends WorkspaceError {
 
 /** A scoring service: scores, shows its keys and its state, and is changed or deleted where its workspace is known. */
 export class Webservice {
+  /** Of the service. */
   readonly name: string
   /** Sends requests to the routes of the service, with its key. */
   readonly caller: ServiceCaller
@@ -192,14 +195,17 @@ export class Webservice {
     return this.#known().auth === 'token'
   }
 
+  /** One sentence for people. */
   get description(): string {
     return this.#known().description
   }
 
+  /** Labels, which `update` replaces. */
   get tags(): Readonly<Record<string, string>> {
     return this.#known().tags
   }
 
+  /** Labels, to which `update` can add. */
   get properties(): Readonly<Record<string, string>> {
     return this.#known().properties
   }

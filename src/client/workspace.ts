@@ -2,18 +2,23 @@ import type { Fetch } from './caller.ts'
 import type { DeploymentConfiguration } from './deployment-configuration.ts'
 import type { InferenceConfig } from './inference-config.ts'
 import type { Model, ModelChange, ModelFilters, ModelRecord, ModelRegistration } from './model.ts'
+import type { PackageFile, PackageRequest } from './model-package.ts'
 import type { NewDeployment, ServiceChange, ServiceRecord, Traffic } from './service-record.ts'
 
+/** Either is accepted. */
 export type KeyType = 'primary' | 'secondary'
 
 /** Both keys of a service; undefined where one is absent or disabled. */
 export interface ServiceKeys {
+  /** The first key, which `run` uses. */
   readonly primary: string | undefined
+  /** The other key: it works while the first one is replaced. */
   readonly secondary: string | undefined
 }
 
 /** An access token for a service. */
 export interface AccessToken {
+  /** Goes into the header `Authorization`, after `Bearer`. */
   readonly token: string
   /** When to ask for the next one. */
   readonly refreshBy: Date
@@ -23,6 +28,7 @@ export interface AccessToken {
 
 /** What Azure's SDKs call `TokenCredential`, e.g. of `new DefaultAzureCredential()` of the package `@azure/identity`. */
 export interface TokenCredential {
+  /** Gets a token for a scope, such as `api://scoring/.default`. */
   getToken(
     scopes: string | string[],
     options?: { abortSignal?: AbortSignal },
@@ -77,6 +83,7 @@ export interface WorkspaceStore {
   listServices(): Promise<ServiceRecord[]>
   readService(name: string): Promise<ServiceRecord | undefined>
   deploy(deployment: Deployment): Promise<void>
+  packageModels(request: PackageRequest): Promise<PackageFile>
   updateService(name: string, change: ServiceChange): Promise<void>
   putDeployment(service: string, name: string, deployment: NewDeployment): Promise<void>
   deleteDeployment(service: string, name: string): Promise<void>

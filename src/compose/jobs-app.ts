@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Storage } from '../adapters/azure/open-storage.ts'
 import { planParquetInProcess } from '../adapters/child-process/plan-parquet-in-process.ts'
 import { FolderServiceFiles } from '../adapters/local/folder-service-files.ts'
+import { httpsEvents } from '../adapters/local/https-events.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
 import { ChunkTexts } from '../jobs/chunk-texts.ts'
 import { JobCache } from '../jobs/job-cache.ts'
@@ -22,6 +23,8 @@ export interface JobsParts {
   readonly catalogue: ServiceCatalogue
   /** undefined: jobs are not traced. */
   readonly tracing: Tracing | undefined
+  /** Names of the requests that earlier processes were running when they ended. */
+  readonly lostRequests: readonly string[]
   /** Aborted when the app stops. */
   readonly stopping: AbortSignal
   /** Work on jobs that no invocation waits for. */
@@ -33,8 +36,8 @@ export interface Jobs {
   readonly steps: JobSteps
 }
 
-export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
-  const { settings, catalogue, tracing, stopping, background } = parts
+export async function createJobs(parts: JobsParts, { blobs, queues }: Storage): Promise<Jobs> {
+  const { settings, catalogue, tracing, lostRequests, stopping, background } = parts
   const log = (line: string) => console.error(`[jobs] ${line}`)
   const digests = new ModelDigests(new FolderServiceFiles(), randomUUID)
   const find = (service: string) => catalogue.find(service)
@@ -51,6 +54,7 @@ export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
     store: blobs,
     queues,
     scorer,
+    events: httpsEvents,
     planParquet: planParquetInProcess(),
     clock: systemClock,
     limits: limitsFor(settings.jobs),
@@ -70,9 +74,11 @@ export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
     runner: steps.runner,
     find,
     scorer,
-    now: Date.now,
     newId: randomUUID,
     log,
+  })
+  await steps.reportDeaths(lostRequests).catch(failure => {
+    log(`what an earlier process was scoring when it ended could not be recorded: ${(failure as Error).message}`)
   })
   return { service, steps }
 }

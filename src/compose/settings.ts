@@ -10,6 +10,8 @@ export const appVersion = manifest.version
 
 /** Containers with the state of jobs and of the host. */
 const ownContainers = /^(jobs$|azure-webjobs-)/
+/** Queues that drive jobs, and of the host. */
+const ownQueues = /^(scoring-job|azure-webjobs-)/
 /** A full host name in lower case, with an optional port; no IP address, no wildcard; localhost with a port for tests. */
 const hostPattern =
   /^(?=.{1,253}(:|$))(([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?|localhost(?=:))(:\d{1,5})?$/
@@ -134,6 +136,16 @@ const Environment = z.object({
     .default('')
     .transform((text, context) => readNames(text, 'host', hostPattern, context))
     .describe('other hosts that jobs may read from, e.g. other.blob.core.windows.net; default: none'),
+  SCORING_JOB_EVENT_QUEUES: z
+    .string()
+    .default('job-events')
+    .transform((text, context) => readNames(text, 'queue', storageName, context))
+    .describe('queues of the storage account to which jobs may send that they have ended'),
+  SCORING_JOB_EVENT_HOSTS: z
+    .string()
+    .default('')
+    .transform((text, context) => readNames(text, 'host', hostPattern, context))
+    .describe('hosts to which jobs may send that they have ended, over HTTPS; default: none'),
   SCORING_JOB_MAX_INPUT_BYTES: z
     .string()
     .regex(/^[1-9]\d{0,14}$/, 'must be a whole number of bytes')
@@ -146,6 +158,12 @@ const Environment = z.object({
     .default('200')
     .transform(Number)
     .describe('maximum number of active jobs per service; beyond it messages wait and HTTP gets 429'),
+  SCORING_JOB_RETENTION_DAYS: z
+    .string()
+    .regex(/^\d{1,4}$/, 'must be a whole number of days, at most 9999; 0 keeps jobs for ever')
+    .default('30')
+    .transform(Number)
+    .describe('days after which an ended job is deleted with its files; 0: never'),
   SCORING_JOB_STALL_MS: z
     .string()
     .regex(/^[1-9]\d{2,8}$/, 'must be a whole number of milliseconds, 100 or more')
@@ -276,8 +294,11 @@ export function readSettings(
     jobs: {
       containers: values.SCORING_JOB_CONTAINERS,
       inputHosts: values.SCORING_JOB_INPUT_HOSTS,
+      eventQueues: values.SCORING_JOB_EVENT_QUEUES,
+      eventHosts: values.SCORING_JOB_EVENT_HOSTS,
       maxInputBytes: values.SCORING_JOB_MAX_INPUT_BYTES,
       maxActiveJobs: values.SCORING_JOB_MAX_ACTIVE,
+      retentionDays: values.SCORING_JOB_RETENTION_DAYS,
       stallMs: values.SCORING_JOB_STALL_MS,
     },
   }
@@ -286,12 +307,18 @@ export function readSettings(
 export type Settings = ReturnType<typeof readSettings>
 
 /** Reads a list such as `input,output`. The app's own containers are rejected, because they hold the signatures of jobs. */
-function readNames(text: string, kind: 'container' | 'host', pattern: RegExp, context: z.RefinementCtx): string[] {
+function readNames(
+  text: string,
+  kind: 'container' | 'queue' | 'host',
+  pattern: RegExp,
+  context: z.RefinementCtx,
+): string[] {
   const names = text
     .split(',')
     .map(name => name.trim())
     .filter(name => name !== '')
-  const isOwn = (name: string) => kind === 'container' && ownContainers.test(name)
+  const own = { container: ownContainers, queue: ownQueues, host: undefined }[kind]
+  const isOwn = (name: string) => own?.test(name) === true
   const wrong = names.find(name => !pattern.test(name) || isOwn(name))
   if (wrong !== undefined) {
     const why = isOwn(wrong) ? 'belongs to the app' : `is not a valid ${kind} name`

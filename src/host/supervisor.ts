@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { ReleaseOutput } from './held-output.ts'
-import type { Listening } from './host-process.ts'
 import type { CannotStart, Ending } from './process-end.ts'
+import type { Listening } from './serve-app.ts'
 
 export interface SupervisorOptions {
   /** Script of the host process. */

@@ -1,4 +1,5 @@
 import type { TensorInfo } from '../models/session/model-session.ts'
+import type { Span } from '../telemetry/tracing.ts'
 import type { CsvDialect } from './csv-dialect.ts'
 import type { LineForm } from './line-form.ts'
 
@@ -65,6 +66,10 @@ export interface ScoreOptions {
   /** The digest that the service must have; absent: any. */
   readonly modelDigest?: string
   readonly signal: AbortSignal
+  /** Gets each run as a part; absent: runs are not traced. */
+  readonly span?: Span | undefined
+  /** Names the request of some of the rows, from the first up to but not including `to`, for what is told of a crash. */
+  nameRequest?(from: number, to: number): string
   /** Once it is true, no more rows are started. */
   isTimeUp(): boolean
 }

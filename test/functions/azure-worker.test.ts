@@ -97,7 +97,7 @@ describe("the bundle in Azure's Node worker", () => {
     assert.deepEqual([status, body], [200, '[217.67978776218715, 224.78937091757172]'])
     assert.equal(headers['content-type'], 'application/json')
     assert.equal(headers['x-ms-run-function-failed'], 'False')
-    assert.deepEqual(loadedBundles(), ['functions.cjs']) // what jobs need would make the first score wait
+    assert.deepEqual(loadedBundles(), ['app.cjs', 'functions.cjs']) // what jobs need would make the first score wait
   })
 
   it('scores tensors of the Open Inference Protocol, below every path that the host gives', async () => {
@@ -152,6 +152,8 @@ describe("the bundle in Azure's Node worker", () => {
       })
     for (let n = 0; n < 20; n++) assert.equal((await tryKey('wrong', `192.0.2.${n}, 203.0.113.7:${n}`)).status, 401)
     const { status, headers } = await tryKey('wrong', '192.0.2.21, 203.0.113.7:61598')
+    assert.equal(headers['strict-transport-security'], 'max-age=31536000; includeSubDomains')
+    assert.equal(headers['cache-control'], 'no-store')
     assert.deepEqual([status, Number(headers['retry-after']) > 0], [429, true])
     assert.equal((await tryKey('wrong', '203.0.113.7:1, 203.0.113.8:1')).status, 401)
     assert.equal((await tryKey('a, Bearer b', '203.0.113.7:1')).status, 401) // how its host joins two headers
@@ -214,7 +216,7 @@ describe("the bundle in Azure's Node worker", () => {
       percent: 100,
     })
     await worker.deliver('sweep', { isPastDue: false })
-    assert.deepEqual(loadedBundles(), ['functions.cjs', 'jobs.cjs', 'storage.cjs'])
+    assert.deepEqual(loadedBundles(), ['app.cjs', 'functions.cjs', 'jobs.cjs', 'storage.cjs'])
   })
 
   it('passes over events while the keys are in no vault', async () => {

@@ -25,9 +25,12 @@ const leftAtDefault: Readonly<Record<string, string>> = {
   ORT_DISABLE_TELEMETRY: 'the app sets it; the image does so for tools in it',
   SCORING_DEFAULT_SERVICE: 'a matter of the services',
   SCORING_EXECUTION_PROVIDERS: 'the image with CUDA sets it',
+  SCORING_JOB_EVENT_HOSTS: 'none: jobs send events to the storage account only',
+  SCORING_JOB_EVENT_QUEUES: 'the default',
   SCORING_JOB_INPUT_HOSTS: 'none: jobs read from the storage account only',
   SCORING_JOB_MAX_ACTIVE: 'the default',
   SCORING_JOB_MAX_INPUT_BYTES: 'the default',
+  SCORING_JOB_RETENTION_DAYS: 'the default',
   SCORING_JOB_STALL_MS: 'for tests',
   SCORING_JOB_SWEEP: 'for tests',
   SCORING_KEY: 'of the command line',
@@ -53,6 +56,7 @@ const leftAtDefault: Readonly<Record<string, string>> = {
 /** What the host of the functions reads, Azure's and the embedded one. */
 const ofTheHost: Readonly<Record<string, RegExp>> = {
   'function app': /^APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING$/,
+  'container app': /^AzureWebJobsServiceBus__(fullyQualifiedNamespace|credential|clientId)$/,
   Kubernetes: /^AzureWebJobs\.[\w-]+\.Disabled$/,
 }
 

@@ -1,8 +1,9 @@
 import { ChunkTexts } from '../../src/jobs/chunk-texts.ts'
 import { JobCache } from '../../src/jobs/job-cache.ts'
+import { type JobQueue, jobQueues } from '../../src/jobs/job-queues.ts'
 import { activeBlob, jobFolder, parseBlobReference, specBlob, stateBlob } from '../../src/jobs/layout.ts'
 import { type JobLimits, jobLimits } from '../../src/jobs/limits.ts'
-import { type JobMessage, type JobQueue, jobQueues } from '../../src/jobs/message-queues.ts'
+import type { JobMessage } from '../../src/jobs/message-queues.ts'
 import { planParquet } from '../../src/jobs/plan/plan-parquet.ts'
 import { firstState } from '../../src/jobs/records.ts'
 import type { RowResult } from '../../src/jobs/row-scorer.ts'
@@ -35,15 +36,20 @@ export class JobBench {
   readonly log: string[] = []
   /** Rows of each call, as JSON. */
   readonly scored: string[][] = []
+  /** Name of the last request, as a worker records it. */
+  running: string | undefined
   digest = 'digest'
   /** The answer of the service; throws as the service would. */
   answer: (json: string) => RowResult | Promise<RowResult> = json =>
     json === '"fails"' ? { code: 'MODEL_RUN_FAILED', message: 'no' } : { prediction: `[${json}]` }
+  /** The receiver of events. */
+  receive: (url: string, event: string) => Promise<void> = async () => {}
   readonly tools: StepTools
   readonly steps: JobSteps
 
   constructor(limits: Partial<JobLimits> = {}) {
-    const score: StepTools['scorer']['score'] = async (_, rows, { signal, isTimeUp }) => {
+    const score: StepTools['scorer']['score'] = async (_, rows, { signal, isTimeUp, nameRequest }) => {
+      this.running = nameRequest?.(0, rows.length)
       this.scored.push(rows.map(row => ('json' in row ? row.json : row.code)))
       const results: (RowResult | undefined)[] = []
       for (const [index, row] of rows.entries()) {
@@ -64,6 +70,7 @@ export class JobBench {
         rowSettings: () => ({}),
         score,
       },
+      events: { post: (url, event) => this.receive(url, event) },
       planParquet,
       clock: this.clock,
       // Each step is left to a message, unless a test sets other times.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { type JobMessage, type JobQueue, jobQueues, type MessageQueues } from '../../src/jobs/message-queues.ts'
+import { type JobQueue, jobQueues } from '../../src/jobs/job-queues.ts'
+import type { JobMessage, MessageQueues } from '../../src/jobs/message-queues.ts'
 import { StorageHooks } from './storage-hooks.ts'
 
 interface StoredMessage {
@@ -52,6 +53,10 @@ export class MemoryQueues implements MessageQueues {
     await this.hooks.around('sendBack', jobQueues.submit, () =>
       this.put(jobQueues.submit, text, Math.ceil(delaySeconds)),
     )
+  }
+
+  async sendEvent(queueName: string, text: string): Promise<void> {
+    await this.hooks.around('sendEvent', queueName, () => this.put(queueName, text))
   }
 
   /** @param queueName  e.g. `scoring-job-chunk-poison` */

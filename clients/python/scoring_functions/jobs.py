@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -33,9 +34,18 @@ class BatchJob:
         return cls(service, job["jobId"])
 
     @staticmethod
-    def list(service: Webservice) -> Iterator[dict[str, Any]]:
-        """The jobs of a service, newest first."""
+    def list(
+        service: Webservice, status: str | None = None, since: datetime | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The jobs of a service, newest first.
+
+        ``status`` is one such as ``"Failed"``, or several with commas; ``since`` is the earliest creation.
+        """
         query: dict[str, str] = {"limit": "100"}
+        if status is not None:
+            query["status"] = status
+        if since is not None:
+            query["since"] = since.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         while True:
             page = service.request("GET", f"/jobs?{urlencode(query)}").json()
             yield from page["jobs"]
@@ -49,7 +59,18 @@ class BatchJob:
 
     def cancel(self) -> dict[str, Any]:
         """Asks the job to stop; ``wait`` tells when it has."""
-        return self._call("DELETE")
+        return self._call("POST", "/cancel")
+
+    def delete(self) -> None:
+        """Deletes the job and its files, also its results if the submission named no other place for them.
+
+        A job that has not ended is cancelled first. A job that does not exist counts as deleted.
+        """
+        while self.service.request("DELETE", self._path()).status_code == 202:
+            try:
+                self.wait()
+            except JobException:
+                pass
 
     def wait(
         self, timeout: float | None = None, on_progress: Callable[[dict[str, Any]], None] | None = None
@@ -92,6 +113,6 @@ class BatchJob:
     def _path(self) -> str:
         return f"/jobs/{quote(self.job_id, safe='')}"
 
-    def _call(self, method: str) -> dict[str, Any]:
-        job: dict[str, Any] = self.service.request(method, self._path()).json()
+    def _call(self, method: str, action: str = "") -> dict[str, Any]:
+        job: dict[str, Any] = self.service.request(method, self._path() + action).json()
         return job

@@ -3,7 +3,7 @@ import { rename, rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
-import { BatchJob, type JobDescription, JobError, type JobSubmission } from '../../client/index.ts'
+import { BatchJob, type JobDescription, JobError, type JobStatus, type JobSubmission } from '../../client/index.ts'
 import { StartupError } from '../../errors.ts'
 import { formatTable, onOneLine, openTerminal } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
@@ -88,14 +88,25 @@ async function findInput(
   return { blob: await workspace.store.uploadInput(file) }
 }
 
-export async function listJobs(name: string, options: WorkspaceOptions & { readonly limit: number }): Promise<void> {
+export interface ListOptions extends WorkspaceOptions {
+  readonly limit: number
+  readonly status?: string
+  readonly since?: string
+}
+
+export async function listJobs(name: string, options: ListOptions): Promise<void> {
+  const { status, since: time } = options
+  const since = time === undefined ? undefined : new Date(time)
+  if (since && Number.isNaN(since.getTime())) throw new UsageError(`--since is no time: ${time}; write e.g. 2026-11-28`)
+  // The service refuses names that it does not know.
+  const statuses = status?.split(',') as JobStatus[] | undefined
   const jobs: JobDescription[] = []
-  for await (const job of BatchJob.list(await openService(name, options))) {
+  for await (const job of BatchJob.list(await openService(name, options), { statuses, since })) {
     jobs.push(job)
     if (jobs.length === options.limit) break
   }
   if (options.json) return printJson(jobs)
-  if (jobs.length === 0) return console.error(`${name} has no jobs`)
+  if (jobs.length === 0) return console.error(`${name} has no ${(status ?? since) ? 'such ' : ''}jobs`)
   const rows = jobs.map(job => [
     job.jobId,
     job.status,
@@ -125,6 +136,15 @@ export async function cancelJob(name: string, jobId: string, options: WorkspaceO
   const job = await new BatchJob(await openService(name, options), jobId).cancel()
   if (options.json) printJson(job)
   else console.log(job.status)
+}
+
+/** A job that has not ended is cancelled first. */
+export async function deleteJob(name: string, jobId: string, options: WorkspaceOptions): Promise<void> {
+  const job = new BatchJob(await openService(name, options), jobId)
+  await job.status() // a job that does not exist is a mistyped id here
+  await job.delete()
+  if (options.json) printJson({ jobId, isDeleted: true })
+  else console.log('Deleted')
 }
 
 /** Prints the results as they are, to be read by a program. */
@@ -197,8 +217,20 @@ function printJob(job: JobDescription, { json }: WorkspaceOptions): void {
     ['rows', `${rows}: ${succeeded} succeeded, ${failed} failed`],
     ['submitted', job.createdAt],
     ['ended', job.endedAt ?? ''],
+    ['speed', describeSpeed(job)],
     ['output', job.output?.blob ?? ''],
-    ['error', job.error ? `${onOneLine(job.error.message)} (${job.error.code})` : ''],
+    ['error', describeError(job.error)],
+    ['last error', describeError(job.lastError)],
   ].filter(([, value]) => value)
   console.log(formatTable(lines as string[][], terminal, { columns: [{}, { overflow: 'wrap' }] }))
+}
+
+function describeSpeed({ rowsPerSecond, remainingSeconds }: JobDescription): string {
+  if (rowsPerSecond === undefined) return ''
+  const left = remainingSeconds === undefined ? '' : `, about ${remainingSeconds} s left`
+  return `${rowsPerSecond} rows/s${left}`
+}
+
+function describeError(error: JobDescription['error']): string {
+  return error ? `${onOneLine(error.message)} (${error.code})` : ''
 }

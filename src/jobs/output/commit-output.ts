@@ -5,7 +5,7 @@ import { readPart } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { encodeEmpty } from './chunk-output.ts'
-import { type ListedResult, listResults, type ResultTotals } from './done-parts.ts'
+import type { ListedResult, ResultTotals } from './done-parts.ts'
 import { joinResults, removeJoined } from './join-results.ts'
 import { blockId, isOwnOutput, outputExists, outputMetadata, resultsMissing, stageForOutput } from './output-blocks.ts'
 import { type OutputTable, outputTable } from './output-table.ts'
@@ -18,9 +18,11 @@ import { type JoinedRowGroup, writeParquetFooter } from './parquet-chunk.ts'
  * @returns false when another run has to continue
  * @throws JobFailure OUTPUT_EXISTS, RESULTS_MISSING
  */
-export async function commitOutput(tools: JobTools, spec: JobSpec, totals: ResultTotals): Promise<boolean> {
-  const results: ListedResult[] = []
-  for await (const result of listResults(tools.store, spec.folder)) results.push(result)
+export async function commitOutput(
+  tools: JobTools,
+  spec: JobSpec,
+  { results, totals }: { readonly results: readonly ListedResult[]; readonly totals: ResultTotals },
+): Promise<boolean> {
   requireEveryRowOnce(results, totals)
   const part = await readPart(tools.store, spec.folder, 0)
   const ends = await stageEnds(tools, spec, { results, table: outputTable(spec, part?.next) })

@@ -1,34 +1,32 @@
-import type { BlobStore } from '../blob-store.ts'
-import {
-  activeBlob,
-  activeJobFolder,
-  activePrefix,
-  type JobFolder,
-  jobsContainer,
-  stateBlob,
-  sweepClockBlob,
-} from '../layout.ts'
+import { activeBlob, activeJobFolder, activePrefix, type JobFolder, jobsContainer, stateBlob } from '../layout.ts'
 import { cleanUp } from '../output/end-job.ts'
+import { sweepEvents } from '../output/job-event.ts'
 import { ensureState, readSpec } from '../records.ts'
+import { sweepDeleted } from '../removal/delete-job.ts'
+import type { Retention } from '../removal/retention.ts'
 import { hasEnded } from '../state.ts'
 import type { JobTools } from '../tools.ts'
 import { findLostWork } from './lost-work.ts'
 import { chooseDue } from './sweep-memory.ts'
 
-/** Re-enqueues lost messages of all jobs that have not ended, and completes steps whose process died. */
-export async function sweepJobs(tools: JobTools): Promise<void> {
-  const { store, log } = tools
-  let now: number | undefined
+/**
+ * Re-enqueues lost messages of all jobs that have not ended, sends events that were not accepted yet, completes steps and deletions whose process died, and deletes jobs that
+ * ended long ago.
+ */
+export async function sweepJobs(tools: JobTools, retention: Retention): Promise<void> {
+  const { store, log, limits } = tools
   for await (const { path, modifiedAt } of store.list(jobsContainer, activePrefix)) {
     const folder = activeJobFolder(path)
     try {
-      now ??= await readStorageClock(store)
-      await sweepJob(tools, folder, { enteredAt: modifiedAt, now })
+      await sweepJob(tools, folder, { enteredAt: modifiedAt, now: await store.now() })
     } catch (failure) {
       // The other jobs are still swept, and this one again by the next sweep.
       log(`job ${folder}: the sweep failed: ${failure instanceof Error ? failure.message : failure}`)
     }
   }
+  await sweepEvents(tools)
+  await sweepDeleted(store, limits)
+  await retention.sweep()
 }
 
 /** @param times.enteredAt  when the job's active entry was written */
@@ -43,7 +41,7 @@ async function sweepJob(
   const state = await ensureState(store, spec)
   const changedAt = (await store.head(stateBlob(folder)))?.modifiedAt
   if (!state || changedAt === undefined) return
-  if (hasEnded(state.status)) return cleanUp(tools, spec)
+  if (hasEnded(state.status)) return cleanUp(tools, { spec, state })
   const lost = await findLostWork(tools, { spec, state }, { changedAt, now })
   for (const { queue, message } of await chooseDue(tools, folder, { lost, now })) await queues.send(queue, message)
 }
@@ -54,14 +52,4 @@ async function removeOrphan({ store }: JobTools, folder: JobFolder): Promise<voi
   // A submission writes the entry again after the spec, so one of the two sees the other.
   const spec = await readSpec(store, folder)
   if (spec) await store.create(activeBlob(folder), '', { service: spec.service })
-}
-
-/** Reads the clock of the storage, which stamps the blobs. Clocks of instances differ from it, and may jump. */
-async function readStorageClock(store: BlobStore): Promise<number> {
-  const blob = await store.head(sweepClockBlob)
-  // If another sweeper writes the blob at this moment, its time is as good.
-  await (blob ? store.replace(sweepClockBlob, '', blob.etag) : store.create(sweepClockBlob, ''))
-  const written = await store.head(sweepClockBlob)
-  if (!written) throw new Error('the blob that shows the time of the storage was removed')
-  return written.modifiedAt
 }

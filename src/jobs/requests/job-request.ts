@@ -8,14 +8,18 @@ import type { JobSpec } from '../spec.ts'
 import { allowInputBlob, allowOutputBlob, defaultOutput } from './allowed-blobs.ts'
 import { allowedUrl } from './allowed-url.ts'
 import { chooseInputFormat, chooseOutputFormat } from './file-formats.ts'
+import { allowEvent, type EventLimits } from './on-completed.ts'
 import { invalidJob, type JobSubmission } from './submission.ts'
 
 /** A valid submission with its defaults. Nothing in it has been looked up in the storage yet. */
-export interface JobRequest extends Pick<JobSpec, 'miniBatchSize' | 'errorThreshold' | 'maxRetries' | 'output'> {
+export interface JobRequest
+  extends Pick<JobSpec, 'miniBatchSize' | 'errorThreshold' | 'maxRetries' | 'output' | 'onCompleted'> {
   readonly jobId: string
   readonly folder: JobFolder
   readonly service: string
   readonly source: RowSource
+  /** Query of the URL in `onCompleted`, a secret; absent: it has none. */
+  readonly eventSignature?: string
   /** Id of the queue message; absent when the request came over HTTP. */
   readonly messageId?: string
   readonly trace?: TraceContext
@@ -31,14 +35,14 @@ type RowSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'column
     | { readonly rows: string; readonly hash: string }
   )
 
-export interface RequestLimits {
+export interface RequestLimits extends EventLimits {
   /** Containers that jobs may read from and write to. */
   readonly containers: readonly string[]
   /** Hosts that jobs may read from by URL. */
   readonly inputHosts: readonly string[]
 }
 
-/** @throws ScoringError JOB_INVALID, JOB_INPUT_NOT_ALLOWED, JOB_OUTPUT_NOT_ALLOWED */
+/** @throws ScoringError JOB_INVALID, JOB_INPUT_NOT_ALLOWED, JOB_OUTPUT_NOT_ALLOWED, JOB_EVENT_NOT_ALLOWED */
 export function parseJobRequest(
   { service, jobId, takesEncrypted = false }: Pick<JobRequest, 'service' | 'jobId'> & { takesEncrypted?: boolean },
   submission: JobSubmission,
@@ -57,11 +61,21 @@ export function parseJobRequest(
   if ('blob' in source && source.blob === output.blob) {
     throw invalidJob(`output.blob: "${output.blob}" is the input of the job; choose another name for the output`)
   }
-  const options = { service, output, errorThreshold, maxRetries }
+  const event = submission.onCompleted && allowEvent(submission.onCompleted, limits)
+  const onCompleted = event && { onCompleted: event.target }
+  const options = { service, output, errorThreshold, maxRetries, ...onCompleted }
   // Chunks had 1000 rows by default once, and a repeated submission of such a job is still recognised.
   const content = { ...options, miniBatchSize: miniBatchSize ?? 1000, input: identifySource(source) }
   const fingerprint = sha256(canonicalJson(content))
-  return { ...options, ...(miniBatchSize !== undefined && { miniBatchSize }), jobId, folder, source, fingerprint }
+  return {
+    ...options,
+    ...(miniBatchSize !== undefined && { miniBatchSize }),
+    jobId,
+    folder,
+    source,
+    fingerprint,
+    ...(event?.signature && { eventSignature: event.signature }),
+  }
 }
 
 /**

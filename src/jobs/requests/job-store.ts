@@ -2,16 +2,24 @@ import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { BlobStore } from '../blob-store.ts'
 import { chooseChunkBytes } from '../chunk-size.ts'
-import { activeBlob, activePrefixFor, jobsContainer, listEntryBlob, parseBlobReference, specBlob } from '../layout.ts'
+import {
+  activeBlob,
+  activePrefixFor,
+  eventSignatureBlob,
+  jobsContainer,
+  listEntryBlob,
+  parseBlobReference,
+  specBlob,
+} from '../layout.ts'
 import { jobMessage, type MessageQueues } from '../message-queues.ts'
+import { type JobView, readJobView } from '../output/job-view.ts'
 import { ensureState } from '../records.ts'
 import type { RowScorer } from '../row-scorer.ts'
 import type { StepRunner } from '../run-on.ts'
 import { inputName, type JobSpec } from '../spec.ts'
+import { findJob, isDeleted, isRefused, readJob, readRecord, type StoredJob } from '../stored-job.ts'
 import type { JobRequest } from './job-request.ts'
-import { type JobView, readJobView } from './job-view.ts'
 import { findCurrentEtag, pinInput } from './pin-input.ts'
-import { findJob, isRefused, readJob, type StoredJob } from './stored-job.ts'
 import { invalidJob } from './submission.ts'
 
 export interface JobStoreOptions {
@@ -24,8 +32,6 @@ export interface JobStoreOptions {
   readonly maxInputBytes: number
   /** Most jobs of one service that have not ended. */
   readonly maxActiveJobs: number
-  /** Milliseconds since 1970. */
-  now(): number
 }
 
 /** Creates jobs. A submission that was interrupted at any point is completed by the next one with the same id. */
@@ -42,6 +48,7 @@ export class JobStore {
    */
   async create(request: JobRequest): Promise<JobView> {
     const { store } = this.#options
+    await this.#requireNotDeleted(request)
     const existing = await findJob(store, request.service, request.jobId)
     if (existing) return this.#resume(request, existing, () => findCurrentEtag(store, request))
     const spec = await this.#createSpec(request)
@@ -49,14 +56,15 @@ export class JobStore {
     // A job exists once its spec does, so the list entry is written first.
     await store.create(listEntryBlob(service, Date.parse(createdAt), jobId), '')
     const isFirst = await store.create(specBlob(folder), JSON.stringify(spec))
+    if (!isFirst) await this.#requireNotDeleted(request)
     const job = isFirst ? spec : ((await readJob(store, folder)) ?? spec)
     return this.#resume(request, job, async () => spec.input.etag)
   }
 
   /** Checks the request against the services and the storage. */
   async #createSpec(request: JobRequest): Promise<JobSpec> {
-    const { store, scorer, maxInputBytes, now } = this.#options
-    const { source: _, ...asked } = request
+    const { store, scorer, maxInputBytes } = this.#options
+    const { source: _, eventSignature, ...asked } = request
     const { service, output } = request
     const scoring = this.#options.find(service)
     if (scoring.status === 'failed') scoring.requireReady()
@@ -71,9 +79,11 @@ export class JobStore {
     }
     await this.#limitActiveJobs(service)
     const input = await pinInput(store, request, maxInputBytes)
+    if (eventSignature !== undefined) await store.create(eventSignatureBlob(request.folder), eventSignature)
     await store.create(activeBlob(request.folder), '', { service })
     const chunkBytes = request.miniBatchSize === undefined ? { chunkBytes: chooseChunkBytes(input.bytes) } : {}
-    return { ...asked, ...chunkBytes, modelDigest, input, createdAt: new Date(now()).toISOString() }
+    const createdAt = new Date(await store.now()).toISOString()
+    return { ...asked, ...chunkBytes, modelDigest, input, createdAt }
   }
 
   /**
@@ -101,6 +111,13 @@ export class JobStore {
     const view = await readJobView(store, job)
     begin()
     return view
+  }
+
+  async #requireNotDeleted({ folder, jobId }: JobRequest): Promise<void> {
+    const record = await readRecord(this.#options.store, folder)
+    if (!record || !isDeleted(record)) return
+    const advice = 'its id is free again a day after that; choose another one'
+    throw new ScoringError('JOB_ID_TAKEN', `jobId: the job "${jobId}" of ${record.createdAt} was deleted; ${advice}`)
   }
 
   async #limitActiveJobs(service: string): Promise<void> {

@@ -3,6 +3,7 @@ import { ScoringError } from '../../errors.ts'
 import { serviceNamePattern } from '../../models/definition/service-name.ts'
 import { inputFormats, jobIdPattern, outputFormats } from '../spec.ts'
 import { blobNameFault } from './blob-name.ts'
+import { OnCompleted } from './on-completed.ts'
 import { inputTableMembers, outputTableMembers } from './table-members.ts'
 
 const blobPath = z.string().superRefine((name, context) => {
@@ -92,6 +93,7 @@ export const JobSubmission = z.strictObject({
     .max(10)
     .default(3)
     .describe('retries of a row after failures that the row did not cause; after the last one the row has failed'),
+  onCompleted: OnCompleted.optional(),
   traceparent: z
     .string()
     .max(200)
@@ -130,7 +132,7 @@ function describe(issue: z.core.$ZodIssue): string {
 
 /** Quotes the value that came, if it is short and not a URL, whose query may be a secret. */
 function describeInput(where: string, input: unknown): string {
-  if (where === 'input.url' || typeof input === 'object') return ''
+  if (where.endsWith('.url') || typeof input === 'object') return ''
   const text = JSON.stringify(input) ?? ''
   return text !== '' && text.length <= 60 ? `, came ${text}` : ''
 }

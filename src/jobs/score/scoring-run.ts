@@ -138,13 +138,17 @@ export class ScoringRun {
     this.#hasResult = true
   }
 
+  #name(rows: readonly IndexedRow[]): string | undefined {
+    return this.#options.nameRequest?.(rows[0]?.index ?? 0, (rows.at(-1)?.index ?? 0) + 1)
+  }
+
   /** @returns the failure of the request; undefined when its rows have results */
   async #try(rows: readonly IndexedRow[]): Promise<RequestFailure | undefined> {
     const { definition } = this.#options.service
     const texts = rows.map(({ json }) => json)
     const form = this.#chooseForm(rows[0])
     const isEncrypted = form === bodyForm
-    const answer = await this.#ask(form.encodeBody(texts), isEncrypted)
+    const answer = await this.#ask(form.encodeBody(texts), isEncrypted, this.#name(rows))
     // Answers to encrypted requests are JSON whatever the encoding.
     const content = answerContent(answer, isEncrypted ? 'json' : definition.response.encoding)
     if (typeof content !== 'string') {
@@ -162,17 +166,17 @@ export class ScoringRun {
   }
 
   /** @throws ScoringError SERVICE_UNAVAILABLE, SERVICE_STOPPING; AbortError */
-  async #ask(text: string, isEncrypted: boolean): Promise<WholeResult> {
-    const { service, report, signal } = this.#options
+  async #ask(text: string, isEncrypted: boolean, id: string | undefined): Promise<WholeResult> {
+    const { service, report } = this.#options
     const { maxBodyBytes } = service.definition.limits
     const details = report.takesHeaders ? { headers: [['content-type', 'application/json'] as const] } : undefined
     const encode = () => new TextEncoder().encode(text)
     if (encode().byteLength > maxBodyBytes) return asFailure(bodyTooLarge(maxBodyBytes))
     const read = async () => {
-      const request = { codec: 'azureml', body: encode(), contentType: 'application/json', details }
+      const request = { codec: 'azureml', body: encode(), contentType: 'application/json', id, details }
       return isEncrypted ? this.#readEncrypted(request) : request
     }
-    return inferPatiently(service, read, signal)
+    return inferPatiently(service, read, this.#options)
   }
 
   /** @throws ScoringError as for a caller over HTTP: public keys are looked up */

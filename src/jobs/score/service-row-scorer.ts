@@ -103,7 +103,8 @@ export class ServiceRowScorer implements RowScorer {
       const content = [text.content.subarray(piece.start, piece.end)]
       rows.push(...(await readRows(content, piece, { ...text.reading, inputs })))
     }
-    const results = await this.score(name, rows, options)
+    const indexes = failed.flatMap(({ from, rowCount }) => Array.from({ length: rowCount }, (_, row) => from + row))
+    const results = await this.score(name, rows, namedByIndexes(options, indexes))
     let at = 0
     return failed.map(({ from, rowCount }) => {
       at += rowCount
@@ -143,6 +144,13 @@ export class ServiceRowScorer implements RowScorer {
     }
     return run
   }
+}
+
+/** @param indexes  what `nameRequest` of the options calls the rows, in ascending order */
+export function namedByIndexes({ nameRequest, ...options }: ScoreOptions, indexes: readonly number[]): ScoreOptions {
+  if (!nameRequest) return options
+  const name = (from: number, to: number) => nameRequest(indexes[from] ?? 0, (indexes[to - 1] ?? 0) + 1)
+  return { ...options, nameRequest: name }
 }
 
 interface FailedPieces {

@@ -2,8 +2,8 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { StorageError } from '../../jobs/blob-store.ts'
+import type { JobView } from '../../jobs/output/job-view.ts'
 import type { JobService } from '../../jobs/requests/job-service.ts'
-import type { JobView } from '../../jobs/requests/job-view.ts'
 import { hasEnded } from '../../jobs/state.ts'
 import type { Span } from '../../telemetry/tracing.ts'
 import { encode } from '../../tensor/python-json.ts'
@@ -16,7 +16,8 @@ import { decodeJsonBody } from '../http/json-body.ts'
 import { readBody } from '../http/read-body.ts'
 import { readRequestIds } from '../http/request-ids.ts'
 import { endRequestSpan, readRequestTrace, startRequestSpan } from '../http/request-span.ts'
-import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
+import { unstored, type WireRequest, type WireResponse } from '../http/wire.ts'
+import { readJobQuery } from './job-query.ts'
 
 /** Finds what a request needs, once it is needed. */
 export interface JobsSource {
@@ -29,8 +30,6 @@ export interface JobsSource {
 
 /** Inline rows are for small jobs; larger inputs are blobs. */
 const maxSubmissionBytes = 2 ** 20
-const defaultListed = 20
-const maxListed = 100
 /** Interval at which clients should poll the status of a job. */
 const retryAfterSeconds = 5
 
@@ -46,8 +45,7 @@ interface Answering {
 /** `…/jobs`: POST submits one, GET lists them, newest first. */
 export function answerJobs(request: WireRequest, source: JobsSource): Promise<WireResponse> {
   const list: Handler = async (jobs, { name }, { headers }) => {
-    const { limit, marker } = parsePage(request.query)
-    return answerJson(200, headers, await jobs.list(name, limit, marker))
+    return answerJson(200, headers, await jobs.list(name, readJobQuery(request.query)))
   }
   const submit: Handler = async (jobs, service, { headers, span }) => {
     const { name } = service
@@ -68,15 +66,24 @@ export function answerJobs(request: WireRequest, source: JobsSource): Promise<Wi
   return answer(request, source, { GET: list, HEAD: list, POST: submit })
 }
 
-/** `…/jobs/{jobId}`: GET shows its status, DELETE cancels it. */
+/** `…/jobs/{jobId}`: GET shows its status; DELETE deletes one that has ended, and cancels any other. */
 export function answerJobById(request: WireRequest, jobId: string, source: JobsSource): Promise<WireResponse> {
   const status: Handler = async (jobs, { name }, { headers }) => {
     const answer = answerJob(headers, name, await jobs.status(name, jobId))
     return { ...answer, status: 200 }
   }
+  const remove: Handler = async (jobs, { name }, { headers }) => {
+    const job = await jobs.delete(name, jobId)
+    return job ? answerJob(headers, name, job) : { status: 204, headers: { ...unstored, ...headers } }
+  }
+  return answer(request, source, { GET: status, HEAD: status, DELETE: remove })
+}
+
+/** `…/jobs/{jobId}/cancel`: POST cancels a job, and never deletes one that has just ended. */
+export function answerJobCancel(request: WireRequest, jobId: string, source: JobsSource): Promise<WireResponse> {
   const cancel: Handler = async (jobs, { name }, { headers }) =>
     answerJob(headers, name, await jobs.cancel(name, jobId))
-  return answer(request, source, { GET: status, HEAD: status, DELETE: cancel })
+  return answer(request, source, { POST: cancel })
 }
 
 const mediaTypes: Readonly<Record<string, string>> = {
@@ -99,7 +106,7 @@ export function answerJobOutput(request: WireRequest, jobId: string, source: Job
           'content-length': String(output.bytes),
           'content-disposition': file,
         },
-        ...noSniff,
+        ...unstored,
         ...headers,
       },
       ...(request.method === 'GET' && { body: ReadableStream.from(output.read()) as ReadableStream<Uint8Array> }),
@@ -174,20 +181,5 @@ function answerJob(headers: Headers, service: string, job: JobView): WireRespons
 }
 
 function answerJson(status: number, headers: Headers, content: object): WireResponse {
-  return { status, headers: { 'content-type': 'application/json', ...noSniff, ...headers }, body: encode(content) }
-}
-
-/** Reads `?limit=` and `?marker=`. If one is repeated, the first counts. */
-function parsePage(query: WireRequest['query']): { limit: number; marker?: string } {
-  const given = new Map<string, string>()
-  for (const [name, value] of query.entries()) if (!given.has(name)) given.set(name, value)
-  const limit = given.get('limit') ?? String(defaultListed)
-  const marker = given.get('marker')
-  if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > maxListed) {
-    throw new ScoringError(
-      'JOB_INVALID',
-      `limit: is "${limit.slice(0, 20)}"; it must be a whole number from 1 to ${maxListed}`,
-    )
-  }
-  return { limit: Number(limit), ...(marker === undefined ? {} : { marker }) }
+  return { status, headers: { 'content-type': 'application/json', ...unstored, ...headers }, body: encode(content) }
 }

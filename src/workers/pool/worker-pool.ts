@@ -17,6 +17,8 @@ export interface WorkerPoolOptions {
   /** Milliseconds from arrival to result, and longest time that one run may take. */
   readonly timeoutMs: number
   readonly maxMemoryMb: number
+  /** The same while it loads, when it also reads the files of its models; absent: as much as later. */
+  readonly maxLoadMemoryMb?: number | undefined
   /** Scripts can loop for ever or wait for something; a model's run ends by itself. */
   readonly hasEntryScript: boolean
   readonly log: (line: string) => void
@@ -34,6 +36,8 @@ interface PoolParts {
   readonly onStart: () => void
   /** A worker may be free for what is queued. */
   readonly onFree: () => void
+  /** A worker has run a request of a batch job. */
+  readonly onBackgroundEnd: (ms: number) => void
 }
 
 /** What the workers of a service do now, and what became of those before. */
@@ -148,6 +152,13 @@ export class WorkerPool {
       if (!idle || (idle.isStreaming && !worker.isStreaming)) idle = worker
     }
     return { idle, idleCount, paused }
+  }
+
+  /** Workers that run requests of batch jobs. */
+  get backgroundCount(): number {
+    let count = 0
+    for (const { state, isBackground } of this.workers) if (state.kind === 'busy' && isBackground) count++
+    return count
   }
 
   /** A caller waits for a request that a worker has yielded. */
@@ -289,8 +300,9 @@ export class WorkerPool {
   }
 
   #measure({ isBackground, requestCount, work, runMs }: WorkerHandle, since: number): void {
-    if (!isBackground && !this.#options.isDebugged())
-      this.#parts.cost.observe({ requestCount, work, ms: this.#options.now() - since, runMs })
+    const ms = this.#options.now() - since
+    if (isBackground) this.#parts.onBackgroundEnd(ms)
+    else if (!this.#options.isDebugged()) this.#parts.cost.observe({ requestCount, work, ms, runMs })
   }
 
   /** A script ends at once; the operator has to know that native code goes on. */

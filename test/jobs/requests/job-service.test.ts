@@ -10,9 +10,9 @@ import {
   specBlob,
   stateBlob,
 } from '../../../src/jobs/layout.ts'
+import type { JobView } from '../../../src/jobs/output/job-view.ts'
 import { changeState, readSpec } from '../../../src/jobs/records.ts'
 import { JobService } from '../../../src/jobs/requests/job-service.ts'
-import type { JobView } from '../../../src/jobs/requests/job-view.ts'
 import { RunOn } from '../../../src/jobs/run-on.ts'
 import { ServiceDefinition } from '../../../src/models/definition/definition.ts'
 import type { LoadReport } from '../../../src/models/session/load-report.ts'
@@ -35,6 +35,8 @@ function openJobService({
   let now = startedAt
   let ids = 0
   const store = new MemoryBlobStore({ now: () => now, random: () => 0 })
+  // Each submission comes a millisecond after the one before.
+  store.now = async () => now++
   const queues = new MemoryQueues()
   const lines: string[] = []
   const services = new Map(
@@ -65,9 +67,10 @@ function openJobService({
     scorer: { modelDigest },
     containers,
     inputHosts: ['data.example'],
+    eventQueues: ['job-events'],
+    eventHosts: ['hooks.example'],
     maxInputBytes: 1000,
     maxActiveJobs,
-    now: () => now++,
     newId: () => `id-${++ids}`,
     log: line => lines.push(line),
   })
@@ -165,7 +168,7 @@ describe('JobService.submit', () => {
     const folders = store.names().filter(name => name.endsWith('/spec.json'))
     assert.deepEqual(folders, ['jobs/diabetes/weekly/spec.json', 'jobs/iris/weekly/spec.json'])
     assert.deepEqual(
-      (await jobs.list('iris', 10)).jobs.map(({ jobId }) => jobId),
+      (await jobs.list('iris', { limit: 10 })).jobs.map(({ jobId }) => jobId),
       ['weekly'],
     )
   })
@@ -180,7 +183,7 @@ describe('JobService.submit', () => {
     }
     assert.equal((await jobs.status('diabetes', 'old')).status, 'NotStarted')
     assert.deepEqual(
-      (await jobs.list('diabetes', 10)).jobs.map(({ jobId }) => jobId),
+      (await jobs.list('diabetes', { limit: 10 })).jobs.map(({ jobId }) => jobId),
       ['old'],
     )
     await refused(jobs.status('iris', 'old'), 'JOB_UNKNOWN', /./)
@@ -239,7 +242,7 @@ describe('JobService.submit', () => {
         const view = await jobs.submit('diabetes', submission)
         assert.equal(view.status, 'NotStarted')
         assert.ok(await store.head(activeBlob(folderOf('one'))))
-        assert.deepEqual(await jobs.list('diabetes', 10), { jobs: [view] })
+        assert.deepEqual(await jobs.list('diabetes', { limit: 10 }), { jobs: [view] })
         assert.deepEqual(sent('scoring-job-split').at(-1), { service: 'diabetes', jobId: 'one' })
       }
     }
@@ -380,7 +383,7 @@ describe('JobService.submitMessage', () => {
     const text = JSON.stringify({ service: 'diabetes', input: { rows: [] } })
     for (let n = 0; n < 2; n++) await jobs.submitMessage(text, 'm-7')
     assert.deepEqual(
-      (await jobs.list('diabetes', 10)).jobs.map(({ jobId }) => jobId),
+      (await jobs.list('diabetes', { limit: 10 })).jobs.map(({ jobId }) => jobId),
       ['message-m-7'],
     )
   })
@@ -396,7 +399,7 @@ describe('JobService.submitMessage', () => {
       await jobs.submitMessage(text, `m-${index}`)
     }
     assert.deepEqual(
-      (await jobs.list('diabetes', 10)).jobs.map(({ status }) => status),
+      (await jobs.list('diabetes', { limit: 10 })).jobs.map(({ status }) => status),
       ['NotStarted'],
     )
   })
@@ -418,7 +421,7 @@ describe('JobService.submitMessage', () => {
       await jobs.submitMessage(waiting.text, `m-${times + 2}`, times % 2 === 1)
       waiting = next()
     }
-    assert.equal((await jobs.list('diabetes', 10)).jobs.length, 1)
+    assert.equal((await jobs.list('diabetes', { limit: 10 })).jobs.length, 1)
     await store.remove(activeBlob(folderOf('long')))
     for (const id of ['m-30', 'm-31']) await jobs.submitMessage(waiting.text, id) // delivered twice
     assert.deepEqual(queues.peek('scoring-jobs'), [])
@@ -446,7 +449,7 @@ describe('JobService.submitMessage', () => {
     await jobs.submitMessage(text, 'm-1')
     store.put(parseBlobReference('input/patients.csv'), 'a\n2\n')
     await jobs.submitMessage(text, 'm-1')
-    assert.equal((await jobs.list('diabetes', 10)).jobs.length, 1)
+    assert.equal((await jobs.list('diabetes', { limit: 10 })).jobs.length, 1)
     await jobs.submitMessage(text, 'm-2')
     const { status, error } = await jobs.status('diabetes', 'message-m-2')
     assert.deepEqual([status, error?.code], ['Failed', 'JOB_INPUT_CHANGED'])
@@ -490,7 +493,7 @@ describe('JobService.submitMessage', () => {
     await refused(jobs.submit('diabetes', submission), 'JOB_ID_TAKEN', /./)
     await jobs.submitMessage(json, 'm-2')
     assert.equal((await jobs.status('diabetes', 'message-m-2')).error?.code, 'JOB_ID_TAKEN')
-    assert.equal((await jobs.list('diabetes', 10)).jobs.length, 2)
+    assert.equal((await jobs.list('diabetes', { limit: 10 })).jobs.length, 2)
     await refused(jobs.cancel('diabetes', 'by-queue'), 'JOB_NOT_CANCELLABLE', /Failed/)
   })
 
@@ -518,12 +521,12 @@ describe('JobService', () => {
     const pages: string[][] = []
     let marker: string | undefined
     do {
-      const page: { jobs: JobView[]; nextMarker?: string } = await jobs.list('diabetes', 2, marker)
+      const page: { jobs: JobView[]; nextMarker?: string } = await jobs.list('diabetes', { limit: 2, marker })
       pages.push(page.jobs.map(({ jobId }) => jobId))
       marker = page.nextMarker
     } while (marker !== undefined)
     assert.deepEqual(pages, [['e', 'd'], ['c', 'b'], ['a']])
-    await refused(jobs.list('diabetes', 2, '../../x'), 'JOB_LIST_MARKER_INVALID', /nextMarker/)
+    await refused(jobs.list('diabetes', { limit: 2, marker: '../../x' }), 'JOB_LIST_MARKER_INVALID', /nextMarker/)
   })
 
   it('accepts repeated cancellations until the job has ended', async () => {
@@ -547,6 +550,38 @@ describe('JobService', () => {
     await changeState(store, folderOf('one'), { from: ['Running'], to: 'Finalizing' })
     await refused(jobs.cancel('diabetes', 'one'), 'JOB_NOT_CANCELLABLE', /Finalizing/)
     await refused(jobs.cancel('iris', 'one'), 'JOB_UNKNOWN', /./)
+  })
+
+  it('deletes a job that has ended, cancels any other, and has nothing against a second call', async () => {
+    const { jobs, store } = openJobService()
+    await jobs.submit('diabetes', { jobId: 'one', input: { rows: [] } })
+    assert.equal((await jobs.delete('diabetes', 'one'))?.status, 'CancelRequested')
+    await changeState(store, folderOf('one'), { from: ['CancelRequested'], to: 'Canceled' })
+    assert.equal(await jobs.delete('iris', 'one'), undefined)
+    assert.equal((await jobs.status('diabetes', 'one')).status, 'Canceled', 'another service has no such job')
+    for (const jobId of ['one', 'one', 'none', '../one']) assert.equal(await jobs.delete('diabetes', jobId), undefined)
+    await refused(jobs.status('diabetes', 'one'), 'JOB_UNKNOWN', /./)
+    assert.deepEqual((await jobs.list('diabetes', { limit: 10 })).jobs, [])
+    await jobs.submit('diabetes', { jobId: 'two', input: { rows: [] } })
+    await changeState(store, folderOf('two'), { from: ['NotStarted'], to: 'Running' })
+    await changeState(store, folderOf('two'), { from: ['Running'], to: 'Finalizing' })
+    await refused(jobs.delete('diabetes', 'two'), 'JOB_NOT_CANCELLABLE', /Finalizing/)
+  })
+
+  it('does not create a deleted job again, neither by its id nor by a late duplicate of its message', async () => {
+    const { jobs, store, sent } = openJobService()
+    const submission = { service: 'diabetes', jobId: 'one', input: { rows: [[1]] } }
+    await jobs.submitMessage(submission, 'message-1')
+    await changeState(store, folderOf('one'), { from: ['NotStarted'], to: 'Failed' })
+    await jobs.delete('diabetes', 'one')
+    sent('scoring-job-split')
+    const names = store.names()
+    await jobs.submitMessage(submission, 'message-1')
+    await jobs.submitMessage(submission, 'message-1', true)
+    await refused(jobs.submit('diabetes', submission), 'JOB_ID_TAKEN', /"one" of 2026.* was deleted/)
+    assert.deepEqual([store.names(), sent('scoring-job-split')], [names, []])
+    await jobs.submitMessage(submission, 'message-2')
+    assert.equal((await jobs.status('diabetes', 'message-message-2')).error?.code, 'JOB_ID_TAKEN')
   })
 
   it('finds a job whose submission died before its state was written', async () => {
