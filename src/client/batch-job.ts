@@ -26,6 +26,7 @@ export interface JobSubmission {
     /** Texts of missing values in a CSV, besides those of pandas. */
     readonly na?: readonly string[]
   }
+  /** What is written, and where; default: JSON Lines in a blob of the job. */
   readonly output?: JobOutput
   /** Rows per chunk. */
   readonly miniBatchSize?: number
@@ -95,7 +96,7 @@ export interface JobDescription {
   readonly output?: {
     /** `<container>/<path>` */
     readonly blob: string
-    /** `jsonl` or `csv`. */
+    /** `jsonl`, `csv` or `parquet`. */
     readonly format: string
     /** Whether it is compressed. */
     readonly isGzip?: boolean

@@ -1,6 +1,6 @@
 /** What a job writes, and where. */
 export interface JobOutput {
-  /** `<container>/<path>` */
+  /** `<container>/<path>`; default: a blob of the job. */
   readonly blob?: string
   /** Default: by the extension of the name, otherwise jsonl. */
   readonly format?: 'jsonl' | 'csv' | 'parquet'
