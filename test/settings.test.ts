@@ -49,6 +49,7 @@ describe('readSettings', () => {
       pollMs: 10_000,
       load: 'start',
       maxLoaded: 16,
+      maxLoadedBytes: undefined,
       defaultService: undefined,
       authorityHost: 'https://login.microsoftonline.com',
       keyVaultUrl: undefined,

@@ -20,6 +20,7 @@ export interface JobSubmission {
     /** Columns of a table in the order of the model's input; with `header: false`, the names of all columns from left to right. */
     readonly columns?: readonly string[]
   }
+  /** Where the results go, and in which form. */
   readonly output?: JobOutput
   /** Rows per chunk. */
   readonly miniBatchSize?: number

@@ -3,6 +3,7 @@ export {
   BatchJob,
   type JobDescription,
   JobError,
+  type JobFilter,
   type JobStatus,
   type JobSubmission,
   type RowResult,
@@ -19,6 +20,7 @@ export {
 } from './deployment-configuration.ts'
 export { type EncryptedClientOptions, EncryptedLinearClient, type EncryptedModel } from './encrypted-linear-client.ts'
 export { InferenceConfig, type InferenceConfigParameters } from './inference-config.ts'
+export type { JobOutput } from './job-output.ts'
 export {
   type Labels,
   Model,

@@ -84,7 +84,7 @@ export class Webservice {
     this.name = name
     this.#workspace = from
     this.#credential = new Credential({ read: signal => readCredential(from, name, signal) })
-    this.caller = new ServiceCaller(signal => this.#findAddress(signal), this.#credential, from.fetch)
+    this.caller = new ServiceCaller(signal => this.#findApp(signal), this.#credential, from.fetch)
   }
 
   /**
@@ -337,6 +337,13 @@ export class Webservice {
     return this.#address as string
   }
 
+  /** The address of the service, if there is an app to ask. */
+  async #findApp(signal?: AbortSignal): Promise<string> {
+    const address = await this.#findAddress(signal)
+    if (this.#appUrl === undefined) this.#workspace?.store.requireApp()
+    return address
+  }
+
   #knownAddress(): string {
     if (this.#address !== undefined) return this.#address
     throw new WebserviceError('the address of the app has not been read; await service.updateDeploymentState() first')
@@ -358,7 +365,7 @@ export class Webservice {
   /** What the app says; it shows details to callers with a key of the service. */
   async #readStatus(signal?: AbortSignal): Promise<ServiceStatus> {
     try {
-      const address = await this.#findAddress(signal)
+      const address = await this.#findApp(signal)
       const url = `${address.replace(/\/api\/v1\/service\/[^/]*$/, '')}/health/ready`
       const key = await this.#credential.get(signal ?? AbortSignal.timeout(30_000))
       const headers = key === undefined ? {} : { authorization: `Bearer ${key}` }

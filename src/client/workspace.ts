@@ -37,7 +37,7 @@ export interface TokenCredential {
 
 /** What differs from the settings of the project. */
 export interface FolderWorkspaceOptions {
-  /** Address of the app; default: the app that `scoring start` runs here, or `http://localhost:7071`. */
+  /** Address of the app; default: `SCORING_URL`, or the app of this project that `scoring start` runs. */
   readonly url?: string | undefined
   /** Folder of models and services; default: `SCORING_MODELS`, or `models` in the project. */
   readonly models?: string | undefined
@@ -71,7 +71,10 @@ export interface Deployment {
 export interface WorkspaceStore {
   /** A folder or a URL, for messages. */
   readonly name: string
+  /** Where the app is, or will be once it is started. */
   findUrl(signal?: AbortSignal): Promise<string>
+  /** @throws WorkspaceError when no app is known to run there: what listens may belong to another project, and must not get a key */
+  requireApp(): void
   registerModel(registration: ModelRegistration): Promise<ModelRecord>
   listModels(filters: ModelFilters): Promise<ModelRecord[]>
   /** @returns undefined when there is no such version */

@@ -1,4 +1,5 @@
 /** Opens one service: reads its files, then starts what scores it. It needs no HTTP, keys or settings. */
+import { estimateMemory } from '../adapters/local/model-memory.ts'
 import type { Authorizer } from '../auth/authorizer.ts'
 import { ServiceLoadError } from '../errors.ts'
 import { type Deployment, Deployments } from '../inference/deployments.ts'
@@ -156,7 +157,11 @@ function startAlone({ spec, ...service }: Startable, context: ServiceContext): S
     prepare: elsewhere && (() => elsewhere.fetch(spec)),
     start: () => {
       const started = start()
-      if (isOnDemand) queueMicrotask(() => parts.onLoading?.(made))
+      if (isOnDemand)
+        queueMicrotask(() => {
+          loaded.loading(made, estimateMemory(spec.models))
+          parts.onLoading?.(made)
+        })
       return started
     },
     onStopped: async () => {

@@ -55,6 +55,12 @@ const Environment = z.object({
     .default('16')
     .transform(Number)
     .describe('services that are loaded on demand at a time; those that were not used for longest are unloaded'),
+  SCORING_MAX_LOADED_BYTES: z
+    .string()
+    .regex(/^[1-9]\d{0,14}$/, 'must be a whole number of bytes')
+    .transform(Number)
+    .optional()
+    .describe('bytes that such services may need together, by the size of their models; default: half of the memory'),
   SCORING_DEFAULT_SERVICE: z.string().min(1).optional().describe('service behind /score; default: the only service'),
   SCORING_MAX_THREADS: z
     .string()
@@ -266,6 +272,7 @@ export function readSettings(
     pollMs: values.SCORING_POLL_MS,
     load: values.SCORING_LOAD,
     maxLoaded: values.SCORING_MAX_LOADED,
+    maxLoadedBytes: values.SCORING_MAX_LOADED_BYTES,
     defaultService: values.SCORING_DEFAULT_SERVICE,
     authorityHost: readAuthorityHost(values.AZURE_AUTHORITY_HOST, isDevelopment),
     keyVaultUrl: values.KEY_VAULT_URL,

@@ -40,6 +40,7 @@ const leftAtDefault: Readonly<Record<string, string>> = {
   SCORING_LOG_LEVEL: 'info is the default',
   SCORING_MAX_HELD_BYTES: 'the app knows the memory of its instance',
   SCORING_MAX_LOADED: 'the default',
+  SCORING_MAX_LOADED_BYTES: 'the app knows the memory of its instance',
   SCORING_METRICS: 'off: telemetry goes to Azure Monitor',
   SCORING_MODELS: 'the package has models/',
   SCORING_MODEL_CACHE: 'the temporary folder',
