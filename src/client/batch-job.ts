@@ -1,6 +1,7 @@
 import type { CallOptions } from './caller.ts'
 import type { JobOutput } from './job-output.ts'
 import { decodeJson, encodeJson } from './json.ts'
+import { readLines } from './read-lines.ts'
 import { RequestError } from './request-error.ts'
 import { wait } from './wait.ts'
 import type { Webservice } from './webservice.ts'
@@ -263,7 +264,7 @@ export class BatchJob {
       const what = `${output.format}${output.isGzip ? ', gzipped' : ''}`
       throw new TypeError(`the results of job ${this.jobId} are ${what}; read them with download()`)
     }
-    for await (const line of linesOf(await this.download(options)))
+    for await (const line of readLines(await this.download(options)))
       if (line !== '') yield decodeJson(line) as RowResult<Prediction>
   }
 
@@ -297,22 +298,3 @@ async function readJob(response: Response): Promise<JobDescription> {
 }
 
 const emptyStream = (): ReadableStream<Uint8Array> => new ReadableStream({ start: controller => controller.close() })
-
-/** The lines of a stream of UTF-8 text. */
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  const reader = stream.getReader()
-  const decoder = new TextDecoder()
-  let rest = ''
-  try {
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done) break
-      const lines = (rest + decoder.decode(value, { stream: true })).split('\n')
-      rest = lines.pop() ?? ''
-      yield* lines
-    }
-    yield rest + decoder.decode()
-  } finally {
-    await reader.cancel().catch(() => {}) // the reader may stop early
-  }
-}
