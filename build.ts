@@ -33,6 +33,7 @@
  * bundles `npm create scoring-functions` into `create/dist/`, and writes `models/service.schema.json`, which editors use to complete and check a `service.json`.
  */
 import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
@@ -195,15 +196,18 @@ await bundle({
   banner: { js: requireInModule },
 })
 for (const folder of ['dist', 'create/dist']) await cp('templates', join(folder, 'templates'), { recursive: true })
-await bundle({
-  format: 'esm',
-  entryPoints: ['infra/hooks/create-keys.ts', 'infra/hooks/subscribe-events.ts'],
-  outdir: 'dist/hooks',
-  outExtension: { '.js': '.mjs' },
-  define: {},
-  banner: { js: requireInModule },
-})
-await writeInfraTemplate('dist/templates/azure')
+// Where the app is built on a server of Azure, only what it runs is there (.funcignore).
+if (existsSync('infra')) {
+  await bundle({
+    format: 'esm',
+    entryPoints: ['infra/hooks/create-keys.ts', 'infra/hooks/subscribe-events.ts'],
+    outdir: 'dist/hooks',
+    outExtension: { '.js': '.mjs' },
+    define: {},
+    banner: { js: requireInModule },
+  })
+  await writeInfraTemplate('dist/templates/azure')
+}
 await declareTypes(['src/scripts/api.ts', 'src/testing/load-service.ts', 'src/client/index.ts'])
 await writeFile('models/service.schema.json', serviceJsonSchema())
 await copyFile('models/service.schema.json', 'dist/service.schema.json')

@@ -19,6 +19,12 @@ export interface JobSubmission {
     readonly header?: boolean
     /** Columns of a table in the order of the model's input; with `header: false`, the names of all columns from left to right. */
     readonly columns?: readonly string[]
+    /** What separates the cells of a CSV; default: a comma. */
+    readonly delimiter?: string
+    /** What stands around cells of a CSV; default: a double quote; '': nothing. */
+    readonly quote?: string
+    /** Texts of missing values in a CSV, besides those of pandas. */
+    readonly na?: readonly string[]
   }
   /** Where the results go, and in which form. */
   readonly output?: JobOutput
@@ -90,8 +96,10 @@ export interface JobDescription {
   readonly output?: {
     /** `<container>/<path>` */
     readonly blob: string
-    /** `jsonl` or `csv`. */
+    /** `jsonl`, `csv` or `parquet`. */
     readonly format: string
+    /** Whether it is compressed. */
+    readonly isGzip?: boolean
     /** Columns of the input that were copied. */
     readonly include?: JobOutput['include']
     /** Outputs of the model, or members of what its script returns, that were written. */
@@ -251,8 +259,10 @@ export class BatchJob {
     options: Pick<CallOptions, 'signal'> = {},
   ): AsyncGenerator<RowResult<Prediction>> {
     const { output } = await this.status(options)
-    if (output !== undefined && output.format !== 'jsonl')
-      throw new TypeError(`the results of job ${this.jobId} are ${output.format}; read them with download()`)
+    if (output && (output.format !== 'jsonl' || output.isGzip)) {
+      const what = `${output.format}${output.isGzip ? ', gzipped' : ''}`
+      throw new TypeError(`the results of job ${this.jobId} are ${what}; read them with download()`)
+    }
     for await (const line of linesOf(await this.download(options)))
       if (line !== '') yield decodeJson(line) as RowResult<Prediction>
   }

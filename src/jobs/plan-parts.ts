@@ -1,8 +1,9 @@
 /** The plan of a job: which rows are in which chunk. It is committed in parts, in order; each is written once. */
 
+import type { Dtype } from '../tensor/dtype.ts'
 import { type BlobStore, readJson } from './blob-store.ts'
 import { type JobFolder, jobsContainer, lastNumber, planPartBlob, planPrefix } from './layout.ts'
-import type { PredictionPart } from './output/line-form.ts'
+import type { PredictionPart } from './line-form.ts'
 
 /** The part of an input that one message covers: a pure function of the input's bytes and the spec. */
 export interface PlannedChunk {
@@ -24,8 +25,12 @@ export interface PlanCursor {
   readonly row: number
   /** Bytes from the start of the (decompressed) text. */
   readonly offset: number
+  /** The text was UTF-16, so offsets are not those of the input, and chunks have a text of their own. */
+  readonly isDecoded?: true
   /** Names of the columns of a CSV, or of the values of the first record of JSON. */
   readonly columns?: readonly string[]
+  /** Types of columns of a Parquet file that are copied to the output, by name. */
+  readonly types?: Readonly<Record<string, Dtype>>
   /** Columns of the predictions in the output; absent: one for all of them. */
   readonly predictions?: readonly PredictionPart[]
 }

@@ -25,6 +25,7 @@ export function takePrewarmedWorker(maxMemoryMb: number): StartedThread {
 export async function endPrewarmedWorker(): Promise<void> {
   const unused = prewarmed
   prewarmed = undefined
+  unused?.worker.ref() // a process that ends by itself meanwhile would be aborted by its native code
   await unused?.guard.close()
   await unused?.worker.terminate()
 }

@@ -1,15 +1,14 @@
 import type { BlobHead } from '../blob-store.ts'
 import { chunkResultBlob, type JobFolder } from '../layout.ts'
 import { partNumber } from '../limits.ts'
-import type { PlannedChunk, PlanPart } from '../plan-parts.ts'
+import type { PlannedChunk } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
+import type { ChunkOutput } from './chunk-output.ts'
 import { blockId, stageForOutput } from './output-blocks.ts'
-import { outputTable } from './output-table.ts'
-import { outputHeader, type ResultLines } from './result-lines.ts'
 
 /**
- * Commits the result of a chunk. Its lines are first staged as a block of the output, so that the output can be committed
+ * Commits the result of a chunk. Its rows are first staged as a block of the output, so that the output can be committed
  * without reading them again. Then the result is created, which decides between concurrent results of the same chunk.
  *
  * @returns false when another process's result exists, which counts
@@ -17,23 +16,20 @@ import { outputHeader, type ResultLines } from './result-lines.ts'
 export async function writeResult(
   tools: JobTools,
   spec: JobSpec,
-  {
-    part,
-    planned,
-    results,
-  }: { readonly part: PlanPart; readonly planned: PlannedChunk; readonly results: ResultLines },
+  { chunk, firstRow, rowCount }: PlannedChunk,
+  output: ChunkOutput,
 ): Promise<boolean> {
-  const { chunk, firstRow, rowCount } = planned
-  if (results.rowCount !== rowCount) throw new Error(`chunk ${chunk}: ${results.rowCount} results for ${rowCount} rows`)
-  const header = chunk === 0 ? outputHeader(outputTable(spec, part.next)) : ''
-  const content = Buffer.concat([Buffer.from(header), ...results.lines])
+  const { file, start, end } = output
+  if (output.rowCount !== rowCount) throw new Error(`chunk ${chunk}: ${output.rowCount} results for ${rowCount} rows`)
+  const content = file.subarray(start, end)
   const block = blockId('c', chunk, content)
   await stageForOutput(tools, spec, { id: block, content })
-  return tools.store.create(chunkResultBlob(spec.folder, partNumber(chunk, tools.limits), chunk), content, {
+  return tools.store.create(chunkResultBlob(spec.folder, partNumber(chunk, tools.limits), chunk), file, {
     rows: String(rowCount),
-    failed: String(results.failed),
+    failed: String(output.failed),
     first: String(firstRow),
     block,
+    ...(end - start < file.byteLength && { start: String(start), end: String(end) }),
   })
 }
 

@@ -31,7 +31,7 @@ export async function joinResults(
     if (!block) {
       // Every run stages at least one, so that slow ones make progress too.
       if (stagedCount++ > 0 && clock.monotonicMs() >= deadline) return undefined
-      const content = await readResults(tools, folder, group)
+      const content = await readResults(tools, folder, results.slice(group.from, group.to))
       block = blockId('j', group.from, content)
       await stageForOutput(tools, spec, { id: block, content })
       await store.create(record, '', { block })
@@ -74,13 +74,13 @@ function groupResults(results: readonly ListedResult[], { joinedBytes, maxBlocks
 async function readResults(
   { store, limits }: JobTools,
   folder: JobFolder,
-  { from, to }: ResultGroup,
+  results: readonly ListedResult[],
 ): Promise<Uint8Array> {
   const contents: Uint8Array[] = []
-  for (let chunk = from; chunk < to; chunk++) {
+  for (const { chunk, start, end } of results) {
     const blob = await store.readWhole(chunkResultBlob(folder, partNumber(chunk, limits), chunk))
     if (!blob) throw resultsMissing()
-    contents.push(blob.content)
+    contents.push(blob.content.subarray(start, end))
   }
   return Buffer.concat(contents)
 }

@@ -1,24 +1,24 @@
 /** The lines of an output: one for each row of the input, in order. */
 import { splitRecord } from '../formats/csv-record.ts'
+import { fixedColumns, type LineForm, type PredictionPart, wholePrediction } from '../line-form.ts'
 import type { RowResult } from '../row-scorer.ts'
-import { fixedColumns, type LineForm, wholePrediction } from './line-form.ts'
 import type { OutputTable } from './output-table.ts'
 import { joinCells, keepMembers, oneLine, predictionCells } from './prediction-cells.ts'
 
 /** What a CSV begins with; '' for JSON Lines. */
-export function outputHeader({ form, include }: OutputTable): string {
+export function outputHeader({ form, include }: Pick<OutputTable, 'form' | 'include'>): string {
   if (form.format !== 'csv') return ''
   const [index, ...errors] = fixedColumns
-  return `${[index, ...include, ...predictionColumns(form), ...errors].map(quoted).join(',')}\n`
+  return `${[index, ...include, ...predictionColumns(form.parts), ...errors].map(quoted).join(',')}\n`
 }
 
-function predictionColumns({ parts = [wholePrediction] }: LineForm): string[] {
+function predictionColumns(parts: readonly PredictionPart[] = [wholePrediction]): string[] {
   return parts.flatMap(({ columns }) => columns)
 }
 
-/** The columns of an output that are not copied. In JSON Lines those that are have an object of their own. */
-export function ownNames(form: LineForm): readonly string[] {
-  return form.format === 'csv' ? [...fixedColumns, ...predictionColumns(form)] : []
+/** The columns of a table that are not copied. In JSON Lines those that are have an object of their own. */
+export function ownNames(parts: readonly PredictionPart[]): readonly string[] {
+  return [...fixedColumns, ...predictionColumns(parts)]
 }
 
 /** The lines of rows that follow each other. */
@@ -82,7 +82,7 @@ function csvLine(index: number, result: RowResult, form: LineForm): string {
   const cells =
     'prediction' in result
       ? [...(predictionCells(result.prediction, parts) ?? []), '', '']
-      : [...predictionColumns(form).map(() => ''), result.code, result.message]
+      : [...predictionColumns(parts).map(() => ''), result.code, result.message]
   return `${[String(index), ...cells.map(quoted)].join(',')}\n`
 }
 

@@ -4,9 +4,9 @@ import { partNumber } from '../limits.ts'
 import { type JobMessage, jobMessage, messageJobFolder } from '../message-queues.ts'
 import { isActive, type OpenJob, openJob } from '../open-job.ts'
 import { afterResult } from '../output/after-result.ts'
+import { encodeChunk } from '../output/chunk-output.ts'
 import { hasNextResult, writeResult } from '../output/chunk-result.ts'
 import { failJob } from '../output/end-job.ts'
-import { includeColumns } from '../output/included-columns.ts'
 import { outputTable } from '../output/output-table.ts'
 import { resultLines } from '../output/result-lines.ts'
 import { readPart } from '../plan-parts.ts'
@@ -54,8 +54,8 @@ async function giveUp(tools: JobTools, job: OpenJob, chunk: number): Promise<voi
   const { folder } = job.spec
   const table = outputTable(job.spec, part.next)
   const lines = resultLines(rows, planned.firstRow, table.form)
-  const results = table.include.length > 0 ? await includeColumns(lines, { ...table, source: undefined }) : lines
-  const isFirstWriter = await writeResult(tools, job.spec, { part, planned, results })
+  const results = await encodeChunk(lines, table, { source: undefined, isFirst: chunk === 0 })
+  const isFirstWriter = await writeResult(tools, job.spec, planned, results)
   const goesOn = isFirstWriter || !(await hasNextResult(tools, folder, chunk))
   const after = await afterResult(tools, job, { chunk, failed: results.failed, part, goesOn })
   if (after.chunk !== undefined) await tools.queues.send('chunk', { ...jobMessage(folder), chunk: after.chunk })

@@ -3,7 +3,7 @@ import type { TraceContext } from '../../telemetry/trace-context.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { withoutSecrets } from '../formats/encrypted-row.ts'
 import { type JobFolder, jobFolder } from '../layout.ts'
-import { fixedColumns } from '../output/line-form.ts'
+import { fixedColumns } from '../line-form.ts'
 import type { JobSpec } from '../spec.ts'
 import { allowInputBlob, allowOutputBlob, defaultOutput } from './allowed-blobs.ts'
 import { allowedUrl } from './allowed-url.ts'
@@ -27,7 +27,7 @@ export interface JobRequest
   readonly fingerprint: string
 }
 
-type RowSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'columns'> &
+type RowSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'columns' | 'dialect'> &
   (
     | { readonly blob: string }
     | { readonly url: string; readonly signature: string }
@@ -52,10 +52,11 @@ export function parseJobRequest(
   const folder = jobFolder(service, jobId)
   const source = parseSource(takesEncrypted ? keepNoSecrets(submission.input) : submission.input, limits)
   const named = submission.output.blob && allowOutputBlob(submission.output.blob, folder, limits.containers)
-  const format = chooseOutputFormat(named, submission.output.format)
+  const { format, isGzip } = chooseOutputFormat(named, submission.output)
   const { include, columns } = submission.output
-  const blob = named ?? defaultOutput(folder, format)
-  const output = { blob, format, ...(include && { include }), ...(columns && { columns }) }
+  const blob = named ?? defaultOutput(folder, `${format}${isGzip ? '.gz' : ''}`)
+  const packed = isGzip && { isGzip }
+  const output = { blob, format, ...packed, ...(include && { include }), ...(columns && { columns }) }
   requireIncludable(output)
   if ('blob' in source && source.blob === output.blob) {
     throw invalidJob(`output.blob: "${output.blob}" is the input of the job; choose another name for the output`)
@@ -124,15 +125,27 @@ function keepNoSecrets(input: JobSubmission['input']): JobSubmission['input'] {
   return input.rows ? { ...input, rows: input.rows.map(withoutSecrets) } : input
 }
 
-/** @throws ScoringError JOB_INVALID when the input has no columns */
+/** @throws ScoringError JOB_INVALID when a member applies to another format */
 function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
-  { header, columns }: JobSubmission['input'],
+  input: JobSubmission['input'],
   format: Format,
-): Format & Pick<RowSource, 'header' | 'columns'> {
-  if (header !== undefined && format.format !== 'csv') {
-    throw invalidJob(`input.header: applies to CSV only; the input is ${format.format}`)
+): Format & Pick<RowSource, 'header' | 'columns' | 'dialect'> {
+  const { header, columns, delimiter, quote, na } = input
+  for (const member of ['header', 'delimiter', 'quote', 'na'] as const) {
+    if (input[member] !== undefined && format.format !== 'csv')
+      throw invalidJob(`input.${member}: applies to CSV only; the input is ${format.format}`)
   }
-  return { ...format, ...(header === undefined ? {} : { header }), ...(columns === undefined ? {} : { columns }) }
+  if (quote !== undefined && quote === (delimiter ?? ','))
+    throw invalidJob(
+      `input.quote: is ${JSON.stringify(quote)}, which separates the columns; set another "delimiter" or "quote"`,
+    )
+  const dialect = { ...(delimiter && { delimiter }), ...(quote !== undefined && { quote }), ...(na && { na }) }
+  return {
+    ...format,
+    ...(header === undefined ? {} : { header }),
+    ...(columns === undefined ? {} : { columns }),
+    ...(Object.keys(dialect).length > 0 && { dialect }),
+  }
 }
 
 /** @throws ScoringError JOB_INVALID when the output has columns of its own with these names, whatever the service answers */

@@ -17,8 +17,14 @@ export async function pinInput(
   { folder, source }: JobRequest,
   maxBytes: number,
 ): Promise<JobSpec['input']> {
-  const { format, isGzip, header, columns } = source
-  const table = { format, isGzip, ...(header === undefined ? {} : { header }), ...(columns && { columns }) }
+  const { format, isGzip, header, columns, dialect } = source
+  const table = {
+    format,
+    isGzip,
+    ...(header === undefined ? {} : { header }),
+    ...(columns && { columns }),
+    ...(dialect && { dialect }),
+  }
   if ('rows' in source) {
     const { container, path } = inlineRowsBlob(folder, source.hash)
     await store.create({ container, path }, source.rows)

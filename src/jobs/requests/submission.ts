@@ -4,7 +4,7 @@ import { serviceNamePattern } from '../../models/definition/service-name.ts'
 import { inputFormats, jobIdPattern, outputFormats } from '../spec.ts'
 import { blobNameFault } from './blob-name.ts'
 import { OnCompleted } from './on-completed.ts'
-import { outputTableMembers } from './table-members.ts'
+import { inputTableMembers, outputTableMembers } from './table-members.ts'
 
 const blobPath = z.string().superRefine((name, context) => {
   const fault = blobNameFault(name)
@@ -43,6 +43,7 @@ const JobInput = z
       .describe(
         'names of the columns of a table, or of the values of JSON records, that make a row, in the order of the model input; with "header": false the names of the file\'s columns, from left to right',
       ),
+    ...inputTableMembers,
   })
   .refine(
     ({ blob, url, rows }) => [blob, url, rows].filter(each => each !== undefined).length === 1,
@@ -51,7 +52,10 @@ const JobInput = z
 
 const JobOutput = z.strictObject({
   blob: blobPath.optional().describe('blob for the predictions; default: jobs/<service>/<jobId>/predictions.jsonl'),
-  format: z.enum(outputFormats).optional().describe('default: by the extension of the name, otherwise jsonl'),
+  format: z
+    .enum(outputFormats)
+    .optional()
+    .describe('default: by the extension of the name (.jsonl .ndjson .csv .parquet), otherwise jsonl'),
   ...outputTableMembers,
 })
 

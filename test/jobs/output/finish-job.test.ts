@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { parquetReadObjects } from 'hyparquet'
 import { describe, it } from 'vitest'
 import {
   activeBlob,
@@ -19,9 +20,13 @@ const lines = (count: number) =>
   Array.from({ length: count }, (_, row) => `{"index": ${row}, "prediction": [${row}]}\n`).join('')
 
 /** All is scored, and the message `finish` is on its way. */
-async function scoredBench(count: number, limits?: Partial<JobLimits>): Promise<JobBench> {
+async function scoredBench(
+  count: number,
+  limits?: Partial<JobLimits>,
+  change?: Parameters<JobBench['createJob']>[1],
+): Promise<JobBench> {
   const bench = new JobBench(limits)
-  await bench.createJob(rows(count))
+  await bench.createJob(rows(count), change)
   await bench.queues.send('split', job)
   while (bench.messages('finish').length === 0) {
     const [split, chunk] = [bench.take('split'), bench.take('chunk')]
@@ -134,6 +139,22 @@ describe('finishJob', () => {
     bench.store.dropStagedBlocks(outputReference)
     await bench.deliverAll()
     assert.equal(bench.output, lines(40))
+  })
+
+  it('joins the row groups of Parquet, also when their blocks have expired', async () => {
+    for (const limits of [{}, { maxBlocks: 8, joinedBytes: 1, budgetMs: 0 }]) {
+      const bench = await scoredBench(40, limits, { outputFormat: 'parquet' })
+      bench.store.dropStagedBlocks(outputReference)
+      await bench.steps.finish(job)
+      await bench.deliverAll()
+      assert.equal(bench.state.status, 'Completed')
+      const output = await bench.store.readWhole(outputReference)
+      const read = await parquetReadObjects({ file: Uint8Array.from(output?.content ?? []).buffer })
+      const expected = Array.from({ length: 40 }, (_, row) => {
+        return { index: BigInt(row), prediction: `[${row}]`, error_code: null, error_message: null }
+      })
+      assert.deepEqual(read, expected)
+    }
   })
 
   it('scores chunks again whose results were removed, and counts them once', async () => {
