@@ -24,6 +24,7 @@ import { RunRecords } from '../workers/transport/run-records.ts'
 import { openRequestLog } from './app-log.ts'
 import { openAppBudget } from './byte-budgets.ts'
 import type { KeyStorage } from './encrypted-requests.ts'
+import { unknownSettings } from './environment.ts'
 import type { Jobs } from './jobs-app.ts'
 import { locateApp } from './locate-app.ts'
 import { openEncrypted } from './open-encrypted.ts'
@@ -39,7 +40,6 @@ import {
   readSettings,
   readSweepSchedule,
   type Settings,
-  unknownSettings,
 } from './settings.ts'
 import { tellColdStart } from './tell-cold-start.ts'
 
