@@ -27,7 +27,7 @@ const patternOf = { container: storageName, queue: storageName, host: hostPatter
 const ownNames = { container: ownContainers, queue: ownQueues, host: undefined }
 
 /** A list such as `input,output`. */
-function namesOf(kind: NameKind, byDefault: string) {
+function nameList(kind: NameKind, byDefault: string) {
   return z
     .string()
     .default(byDefault)
@@ -138,16 +138,16 @@ const Environment = z.object({
     .describe('URL of the queue service, instead of accountName'),
   AzureWebJobsStorage__credential: z.string().optional().describe('managedidentity'),
   AzureWebJobsStorage__clientId: z.string().optional().describe('user-assigned identity that accesses the storage'),
-  SCORING_JOB_CONTAINERS: namesOf('container', 'input,output').describe(
+  SCORING_JOB_CONTAINERS: nameList('container', 'input,output').describe(
     'containers of the storage account that jobs may read from and write to',
   ),
-  SCORING_JOB_INPUT_HOSTS: namesOf('host', '').describe(
+  SCORING_JOB_INPUT_HOSTS: nameList('host', '').describe(
     'other hosts that jobs may read from, e.g. other.blob.core.windows.net; default: none',
   ),
-  SCORING_JOB_EVENT_QUEUES: namesOf('queue', 'job-events').describe(
+  SCORING_JOB_EVENT_QUEUES: nameList('queue', 'job-events').describe(
     'queues of the storage account to which jobs may send that they have ended',
   ),
-  SCORING_JOB_EVENT_HOSTS: namesOf('host', '').describe(
+  SCORING_JOB_EVENT_HOSTS: nameList('host', '').describe(
     'hosts to which jobs may send that they have ended, over HTTPS; default: none',
   ),
   SCORING_JOB_MAX_INPUT_BYTES: byteCount

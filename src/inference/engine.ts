@@ -31,7 +31,7 @@ export interface EngineSource {
 }
 
 /** The source of any engine: one that does not change is loaded once, and ends with the service. */
-export function sourceOf(engine: Engine): EngineSource {
+export function asSource(engine: Engine): EngineSource {
   if (engine.kind === 'changing') return engine.source
   return engine.kind === 'none' ? new NoEngine(engine.failure) : new LastingEngine(engine.scheduler, engine.firstLoad)
 }

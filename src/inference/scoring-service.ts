@@ -19,7 +19,7 @@ import type { SchedulerActivity, ServiceScheduler } from '../workers/pool/servic
 import type { Call } from './call.ts'
 import type { Deployments } from './deployments.ts'
 import type { EncryptedRequests } from './encrypted-requests.ts'
-import { type EngineSource, sourceOf } from './engine.ts'
+import { asSource, type EngineSource } from './engine.ts'
 import type { Mirror } from './mirror.ts'
 import type { ScoringServiceOptions } from './service-options.ts'
 import { traceResult, withTraceContext } from './trace-call.ts'
@@ -80,7 +80,7 @@ export class ScoringService {
     this.hasServerTiming = options.hasServerTiming ?? false
     this.bytes = options.bytes ?? new ByteBudget(Number.POSITIVE_INFINITY)
     this.encrypted = options.encrypted
-    this.#engine = sourceOf(options.engine)
+    this.#engine = asSource(options.engine)
     // Others load with a request, which marks it.
     if (this.#coldStart && !options.onUse)
       this.load().then(
