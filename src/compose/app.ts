@@ -68,6 +68,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     console.error(`setting ${name} has no effect: this version has no such setting`)
   }
   const { store, read, files } = await readStore(settings)
+  const bytes = openAppBudget(settings.maxHeldBytes, read)
   const authorizers = await ServiceAuthorizers.open(settings, read)
   const keysLoaded = authorizers.loadKeys() // models load meanwhile
   keysLoaded.catch(() => {}) // awaited below
@@ -76,7 +77,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const scoringMetrics = new ScoringMetrics()
   const parts: ServiceParts = {
     ...makeParts(settings, processorCount),
-    bytes: openAppBudget(settings.maxHeldBytes, read),
+    bytes,
     metrics: scoringMetrics,
     tracing: openTelemetry?.tracing,
     functionTimeoutMs: readFunctionTimeoutMs(appRoot, environment),
