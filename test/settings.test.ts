@@ -77,6 +77,7 @@ describe('readSettings', () => {
         containers: ['input', 'output'],
         inputHosts: [],
         maxInputBytes: 107_374_182_400,
+        maxUploadBytes: 104_857_600,
         maxActiveJobs: 200,
         stallMs: 90_000,
       },
@@ -153,6 +154,7 @@ describe('readSettings', () => {
       containers: ['patients', 'results-2026'],
       inputHosts: ['other.blob.core.windows.net', 'data.example:8443'],
       maxInputBytes: 1_000_000,
+      maxUploadBytes: 104_857_600,
       maxActiveJobs: 20,
       stallMs: 90_000,
     })

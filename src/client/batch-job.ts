@@ -9,12 +9,8 @@ export interface JobSubmission {
   /** Identifies the job within its service: the same id with the same content is the same job. Default: a new id. */
   readonly jobId?: string
   /** A blob, `<container>/<path>`; a URL with a shared access signature; or the rows themselves, up to 1 MiB. */
-  readonly input: ({ readonly blob: string } | { readonly url: string } | { readonly rows: readonly unknown[] }) & {
-    readonly format?: 'csv' | 'jsonl' | 'json' | 'parquet'
-    readonly isGzip?: boolean
-    readonly header?: boolean
-    readonly columns?: readonly string[]
-  }
+  readonly input: InputForm &
+    ({ readonly blob: string } | { readonly url: string } | { readonly rows: readonly unknown[] })
   /** `include`: columns of a CSV that are copied to the output as they stand. */
   readonly output?: { readonly blob?: string; readonly format?: 'jsonl' | 'csv'; readonly include?: readonly string[] }
   /** Rows per chunk. */
@@ -24,6 +20,17 @@ export interface JobSubmission {
   /** Retries of a row after failures that it did not cause. */
   readonly maxRetries?: number
 }
+
+/** How the input is to be read. */
+export interface InputForm {
+  readonly format?: 'csv' | 'jsonl' | 'json' | 'parquet'
+  readonly isGzip?: boolean
+  readonly header?: boolean
+  readonly columns?: readonly string[]
+}
+
+/** A submission whose input is a file that is sent with it. */
+export type FileSubmission = Omit<JobSubmission, 'input'> & { readonly input?: InputForm }
 
 /** As Azure ML calls them. */
 export type JobStatus =
@@ -123,6 +130,30 @@ export class BatchJob {
     const body = encodeJson({ jobId, ...rest })
     const headers = { 'content-type': 'application/json' }
     const job = await service.caller.send('/jobs', { method: 'POST', headers, body }, options, readJob)
+    return new BatchJob(service, job.jobId)
+  }
+
+  /**
+   * Sends a file with its submission, for callers without a right on the storage of the app. Up to 100 MiB; larger ones are uploaded
+   * to a container.
+   *
+   * @param file  a `File`, whose name tells the format, or a `Blob`; on Node.js e.g. `await openAsBlob(path)`
+   * @param options.name  e.g. `customers.csv`, for a `Blob` without a name
+   * @throws RequestError e.g. JOB_INVALID, JOB_INPUT_TOO_LARGE, JOB_ID_TAKEN
+   */
+  static async submitFile(
+    service: Webservice,
+    file: Blob,
+    submission: FileSubmission = {},
+    { name, ...options }: CallOptions & { readonly name?: string | undefined } = {},
+  ): Promise<BatchJob> {
+    const { jobId = `job-${crypto.randomUUID()}`, ...rest } = submission
+    const body = new FormData()
+    body.append('job', encodeJson({ jobId, ...rest }))
+    const fileName = name ?? (file instanceof File ? file.name : undefined)
+    if (fileName === undefined) throw new TypeError('submitFile: a Blob needs a name, e.g. { name: "customers.csv" }')
+    body.append('file', file, fileName)
+    const job = await service.caller.send('/jobs', { method: 'POST', body }, options, readJob)
     return new BatchJob(service, job.jobId)
   }
 

@@ -14,6 +14,8 @@ import { ServiceRowScorer } from '../jobs/score/service-row-scorer.ts'
 import { SharedMemory } from '../jobs/score/shared-memory.ts'
 import { createJobSteps, type JobSteps } from '../jobs/steps.ts'
 import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
+import type { JobRoutes } from '../protocols/jobs/endpoints.ts'
+import { submitJob } from '../protocols/jobs/submit-job.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
 import type { Settings } from './settings.ts'
 
@@ -28,8 +30,7 @@ export interface JobsParts {
   readonly background: Set<Promise<void>>
 }
 
-export interface Jobs {
-  readonly service: JobService
+export interface Jobs extends JobRoutes {
   readonly steps: JobSteps
 }
 
@@ -74,5 +75,5 @@ export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
     newId: randomUUID,
     log,
   })
-  return { service, steps }
+  return { service, steps, submitJob: (...call) => submitJob(service, ...call) }
 }

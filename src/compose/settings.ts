@@ -140,6 +140,12 @@ const Environment = z.object({
     .default(String(100 * 2 ** 30))
     .transform(Number)
     .describe('maximum size of the input of a job after decompression; default: 100 GiB'),
+  SCORING_JOB_MAX_UPLOAD_BYTES: z
+    .string()
+    .regex(/^[1-9]\d{0,14}$/, 'must be a whole number of bytes')
+    .default(String(100 * 2 ** 20))
+    .transform(Number)
+    .describe('maximum size of a file that comes with the submission of a job; default: 100 MiB'),
   SCORING_JOB_MAX_ACTIVE: z
     .string()
     .regex(/^[1-9]\d{0,3}$/, 'must be a whole number from 1 to 9999')
@@ -277,6 +283,7 @@ export function readSettings(
       containers: values.SCORING_JOB_CONTAINERS,
       inputHosts: values.SCORING_JOB_INPUT_HOSTS,
       maxInputBytes: values.SCORING_JOB_MAX_INPUT_BYTES,
+      maxUploadBytes: values.SCORING_JOB_MAX_UPLOAD_BYTES,
       maxActiveJobs: values.SCORING_JOB_MAX_ACTIVE,
       stallMs: values.SCORING_JOB_STALL_MS,
     },

@@ -14,6 +14,7 @@
  *     <folder>/sweep.json               messages that the sweeper has re-enqueued, and when
  *     <folder>/result.json              final counts; written once
  *     <folder>/predictions.jsonl        the output, unless the request names another blob
+ *     _uploads/<id>                     file that came with the submission; removed when the job ends
  *     _active/<folder>                  exists while the job has not ended; read by the sweeper
  *     _sweep                            written by each sweep to read the clock of the storage
  *     _services/<service>/<time>_<jobId>  list entry; newest first
@@ -42,6 +43,13 @@ export const specBlob = (folder: JobFolder) => inJobs(`${folder}/spec.json`)
 export const stateBlob = (folder: JobFolder) => inJobs(`${folder}/state.json`)
 export const inlineRowsBlob = (folder: JobFolder, hash: string) => inJobs(`${folder}/rows-${hash}.jsonl`)
 export const signatureBlob = (folder: JobFolder) => inJobs(`${folder}/input-signature`)
+const uploadPrefix = '_uploads/'
+/** The file of a submission, whose job is not known before all of it has come. @param id  e.g. a UUID */
+export const uploadBlob = (id: string) => inJobs(uploadPrefix + id)
+/** @param blob  `<container>/<path>` @returns the file of a submission; undefined when it is another blob */
+export function asUpload(blob: string): BlobReference | undefined {
+  return blob.startsWith(`${jobsContainer}/${uploadPrefix}`) ? parseBlobReference(blob) : undefined
+}
 export const planPrefix = (folder: JobFolder) => `${folder}/plan/`
 export const planPartBlob = (folder: JobFolder, part: number) => inJobs(planPrefix(folder) + numbered(part))
 export const chunkInputBlob = (folder: JobFolder, part: number, chunk: number) =>

@@ -1,5 +1,5 @@
 import type { JobFailure } from '../failure.ts'
-import { activeBlob, signatureBlob } from '../layout.ts'
+import { activeBlob, asUpload, signatureBlob } from '../layout.ts'
 import type { OpenJob } from '../open-job.ts'
 import { changeState, type StateChange } from '../records.ts'
 import type { JobSpec } from '../spec.ts'
@@ -35,7 +35,9 @@ export async function endJob(
 }
 
 /** Removes what only active jobs need. The entry goes last: while it exists, the sweeper calls this again. */
-export async function cleanUp({ store }: JobTools, { folder }: JobSpec): Promise<void> {
+export async function cleanUp({ store }: JobTools, { folder, input: { place } }: JobSpec): Promise<void> {
+  const upload = 'blob' in place && asUpload(place.blob)
+  if (upload) await store.remove(upload)
   await store.remove(signatureBlob(folder))
   await store.remove(activeBlob(folder))
 }

@@ -3,6 +3,7 @@ import {
   activeBlob,
   activeJobFolder,
   activePrefix,
+  asUpload,
   type JobFolder,
   jobsContainer,
   stateBlob,
@@ -19,11 +20,11 @@ import { chooseDue } from './sweep-memory.ts'
 export async function sweepJobs(tools: JobTools): Promise<void> {
   const { store, log } = tools
   let now: number | undefined
-  for await (const { path, modifiedAt } of store.list(jobsContainer, activePrefix)) {
+  for await (const { path, modifiedAt, metadata } of store.list(jobsContainer, activePrefix)) {
     const folder = activeJobFolder(path)
     try {
       now ??= await readStorageClock(store)
-      await sweepJob(tools, folder, { enteredAt: modifiedAt, now })
+      await sweepJob(tools, folder, { enteredAt: modifiedAt, upload: metadata.upload, now })
     } catch (failure) {
       // The other jobs are still swept, and this one again by the next sweep.
       log(`job ${folder}: the sweep failed: ${failure instanceof Error ? failure.message : failure}`)
@@ -31,15 +32,18 @@ export async function sweepJobs(tools: JobTools): Promise<void> {
   }
 }
 
-/** @param times.enteredAt  when the job's active entry was written */
-async function sweepJob(
-  tools: JobTools,
-  folder: JobFolder,
-  { enteredAt, now }: { readonly enteredAt: number; readonly now: number },
-): Promise<void> {
+interface Entry {
+  /** When the job's active entry was written. */
+  readonly enteredAt: number
+  /** The file that came with its submission, if one did: `<container>/<path>`. */
+  readonly upload: string | undefined
+  readonly now: number
+}
+
+async function sweepJob(tools: JobTools, folder: JobFolder, { enteredAt, upload, now }: Entry): Promise<void> {
   const { store, queues, limits } = tools
   const spec = await readSpec(store, folder)
-  if (!spec) return now - enteredAt >= limits.orphanMs ? removeOrphan(tools, folder) : undefined
+  if (!spec) return now - enteredAt >= limits.orphanMs ? removeOrphan(tools, folder, upload) : undefined
   const state = await ensureState(store, spec)
   const changedAt = (await store.head(stateBlob(folder)))?.modifiedAt
   if (!state || changedAt === undefined) return
@@ -49,7 +53,9 @@ async function sweepJob(
 }
 
 /** Removes the active entry of a submission that was never completed, or of a job whose blobs were removed. */
-async function removeOrphan({ store }: JobTools, folder: JobFolder): Promise<void> {
+async function removeOrphan({ store }: JobTools, folder: JobFolder, upload: string | undefined): Promise<void> {
+  const file = upload === undefined ? undefined : asUpload(upload)
+  if (file) await store.remove(file)
   await store.remove(activeBlob(folder))
   // A submission writes the entry again after the spec, so one of the two sees the other.
   const spec = await readSpec(store, folder)

@@ -20,16 +20,20 @@ const misleadingExtensions = new Set(
   ).split(' '),
 )
 
+interface GivenFormat {
+  readonly format?: InputFormat | undefined
+  readonly isGzip?: boolean | undefined
+  /** If the name does not say it. */
+  readonly usualFormat?: InputFormat | undefined
+}
+
 /**
  * @param name  path of the blob or of the URL, e.g. `input/patients.csv.gz`
  * @throws ScoringError JOB_INVALID when neither says the format, and for a gzipped Parquet file
  */
-export function chooseInputFormat(
-  name: string,
-  given: { readonly format?: InputFormat | undefined; readonly isGzip?: boolean | undefined } = {},
-): { format: InputFormat; isGzip: boolean } {
+export function chooseInputFormat(name: string, given: GivenFormat = {}): { format: InputFormat; isGzip: boolean } {
   const unpackedName = name.toLowerCase().replace(/\.gz$/, '')
-  const format = given.format ?? formatByName(unpackedName, inputExtensions)
+  const format = given.format ?? formatByName(unpackedName, inputExtensions) ?? given.usualFormat
   const isGzip = given.isGzip ?? unpackedName.length < name.length
   if (!format) {
     const extensions = Object.keys(inputExtensions).map(each => `.${each}`)

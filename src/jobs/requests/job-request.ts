@@ -8,6 +8,7 @@ import type { JobSpec } from '../spec.ts'
 import { allowInputBlob, allowOutputBlob, defaultOutput } from './allowed-blobs.ts'
 import { allowedUrl } from './allowed-url.ts'
 import { chooseInputFormat, chooseOutputFormat } from './file-formats.ts'
+import type { StagedFile } from './staged-file.ts'
 import { invalidJob, type JobSubmission } from './submission.ts'
 
 /** A valid submission with its defaults. Nothing in it has been looked up in the storage yet. */
@@ -29,6 +30,7 @@ type RowSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'column
     | { readonly url: string; readonly signature: string }
     /** JSON Lines. */
     | { readonly rows: string; readonly hash: string }
+    | { readonly file: StagedFile }
   )
 
 export interface RequestLimits {
@@ -38,15 +40,22 @@ export interface RequestLimits {
   readonly inputHosts: readonly string[]
 }
 
+interface RequestedJob extends Pick<JobRequest, 'service' | 'jobId'> {
+  readonly takesEncrypted?: boolean
+  /** Absent: the submission names its input. */
+  readonly file?: StagedFile | undefined
+}
+
 /** @throws ScoringError JOB_INVALID, JOB_INPUT_NOT_ALLOWED, JOB_OUTPUT_NOT_ALLOWED */
 export function parseJobRequest(
-  { service, jobId, takesEncrypted = false }: Pick<JobRequest, 'service' | 'jobId'> & { takesEncrypted?: boolean },
+  { service, jobId, takesEncrypted = false, file }: RequestedJob,
   submission: JobSubmission,
   limits: RequestLimits,
 ): JobRequest {
   const { miniBatchSize, errorThreshold, maxRetries } = submission
   const folder = jobFolder(service, jobId)
-  const source = parseSource(takesEncrypted ? keepNoSecrets(submission.input) : submission.input, limits)
+  const input = takesEncrypted ? keepNoSecrets(submission.input) : submission.input
+  const source = file ? fileSource(file, input) : parseSource(input, limits)
   const named = submission.output.blob && allowOutputBlob(submission.output.blob, folder, limits.containers)
   const format = chooseOutputFormat(named, submission.output.format)
   const { include } = submission.output
@@ -104,6 +113,12 @@ function parseSource(input: JobSubmission['input'], limits: RequestLimits): RowS
   return { rows: lines, hash: sha256(canonicalJson(rows)), ...inline }
 }
 
+function fileSource(file: StagedFile, input: JobSubmission['input']): RowSource {
+  const { name = '', usualFormat } = file
+  const isGzip = input.isGzip ?? file.isGzip
+  return { file, ...tableOptions(input, chooseInputFormat(name, { format: input.format, isGzip, usualFormat })) }
+}
+
 /** Inline rows are kept with the job. */
 function keepNoSecrets(input: JobSubmission['input']): JobSubmission['input'] {
   return input.rows ? { ...input, rows: input.rows.map(withoutSecrets) } : input
@@ -144,9 +159,13 @@ function encodeLine(row: unknown): string {
   }
 }
 
-/** The source as the fingerprint compares it: inline rows by their hash, a URL without its signature. */
+/** The source as the fingerprint compares it: inline rows and files by their hash, a URL without its signature. */
 function identifySource(source: RowSource): object {
   if ('rows' in source) return { rows: source.hash }
+  if ('file' in source) {
+    const { file, ...form } = source
+    return { ...form, file: file.hash }
+  }
   if ('blob' in source) return source
   const { signature: _, ...named } = source
   return named

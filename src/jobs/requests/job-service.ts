@@ -1,7 +1,7 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { readTraceContext, type TraceContext } from '../../telemetry/trace-context.ts'
-import { messageFolder, parseBlobReference } from '../layout.ts'
+import { messageFolder, parseBlobReference, uploadBlob } from '../layout.ts'
 import { jobMessage, maxMessageBytes } from '../message-queues.ts'
 import { changeState, ensureState } from '../records.ts'
 import { jobIdPattern } from '../spec.ts'
@@ -10,13 +10,25 @@ import { JobStore, type JobStoreOptions } from './job-store.ts'
 import { type JobView, readJobView } from './job-view.ts'
 import { type JobPage, listJobs } from './list-jobs.ts'
 import { encodeWaitingMessage, readMessage, type SubmissionMessage } from './read-message.ts'
+import { requireSize, type SentFile, type StagedFile, stageFile } from './staged-file.ts'
 import { findJob, isRefused, messageJobId, readJob, type StoredJob, storeRefusedJob } from './stored-job.ts'
 import { invalidJob, type JobSubmission, parseSubmission } from './submission.ts'
 
 interface JobServiceOptions extends JobStoreOptions, RequestLimits {
+  /** Largest file that comes with a submission. */
+  readonly maxUploadBytes: number
   /** e.g. a UUID */
   newId(): string
   log(line: string): void
+}
+
+export interface SubmitOptions {
+  /** Used instead of `jobId`. */
+  readonly idempotencyKey?: string | undefined
+  /** The span of the submission. */
+  readonly trace?: TraceContext | undefined
+  /** What is to be scored; absent: the submission names it. */
+  readonly file?: StagedFile | undefined
 }
 
 /** The lines of a completed job. */
@@ -43,22 +55,51 @@ export class JobService {
 
   /**
    * @param submission  not validated yet
-   * @param idempotencyKey  used instead of `jobId`
-   * @param trace  the span of the submission
    * @returns the job, also when it existed with the same content
    * @throws ScoringError JOB_INVALID, JOB_ID_TAKEN, JOB_INPUT_…, JOB_OUTPUT_…, TOO_MANY_JOBS, JOBS_UNAVAILABLE
    */
   async submit(
     service: string,
     submission: unknown,
-    { idempotencyKey, trace }: { idempotencyKey?: string | undefined; trace?: TraceContext | undefined } = {},
+    { idempotencyKey, trace, file }: SubmitOptions = {},
   ): Promise<JobView> {
-    const parsed = parseSubmission(submission)
+    const request = this.#read(service, submission, { idempotencyKey, file })
+    return this.#jobs.create({ ...request, ...(trace && { trace }) })
+  }
+
+  /**
+   * Stages the file of a submission, which may tell only behind it what job it is for.
+   *
+   * @param announcedBytes  undefined when only its end tells how many
+   * @throws ScoringError JOB_INPUT_TOO_LARGE; what `pieces` throws
+   */
+  stageFile(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, announcedBytes?: number): Promise<StagedFile> {
+    const { store, maxUploadBytes: maxBytes, newId } = this.#options
+    requireSize(announcedBytes ?? 0, maxBytes)
+    return stageFile({ store, maxBytes, blob: uploadBlob(newId()) }, pieces)
+  }
+
+  /** Checks the submission of a file before that is read. @throws as `submit`, as far as it can be told */
+  checkFile(
+    service: string,
+    submission: unknown,
+    { idempotencyKey, file }: Pick<SubmitOptions, 'idempotencyKey'> & { readonly file: SentFile },
+  ): void {
+    const unread: StagedFile = { blob: uploadBlob(''), blockIds: [], bytes: 0, hash: '', ...file }
+    this.#read(service, submission, { idempotencyKey, file: unread })
+  }
+
+  #read(
+    service: string,
+    submission: unknown,
+    { idempotencyKey, file }: Pick<SubmitOptions, 'idempotencyKey' | 'file'>,
+  ): JobRequest {
+    const parsed = parseSubmission(submission, { hasFile: file !== undefined })
     if (parsed.service !== undefined && parsed.service !== service) {
       throw invalidJob(`service: is "${parsed.service}", the path names "${service}"; leave it out`)
     }
     const jobId = chooseJobId(service, parsed.jobId, idempotencyKey) ?? `job-${this.#options.newId()}`
-    return this.#jobs.create({ ...this.#parse({ service, jobId }, parsed), ...(trace && { trace }) })
+    return this.#parse({ service, jobId, file }, parsed)
   }
 
   /**
@@ -139,7 +180,10 @@ export class JobService {
     await this.#jobs.create({ ...this.#parse({ service, jobId }, parsed), messageId })
   }
 
-  #parse(job: Pick<JobRequest, 'service' | 'jobId'>, submission: JobSubmission): JobRequest {
+  #parse(
+    job: Pick<JobRequest, 'service' | 'jobId'> & Pick<SubmitOptions, 'file'>,
+    submission: JobSubmission,
+  ): JobRequest {
     const takesEncrypted = this.#findService(job.service)?.definition.encrypted !== false
     const trace = readTraceContext(submission.traceparent, submission.tracestate)
     return { ...parseJobRequest({ ...job, takesEncrypted }, submission, this.#options), ...(trace && { trace }) }

@@ -50,7 +50,9 @@ export class JobStore {
     await store.create(listEntryBlob(service, Date.parse(createdAt), jobId), '')
     const isFirst = await store.create(specBlob(folder), JSON.stringify(spec))
     const job = isFirst ? spec : ((await readJob(store, folder)) ?? spec)
-    return this.#resume(request, job, async () => spec.input.etag)
+    await this.#dropFile(request, job)
+    // A file that came second has another version, and the same content if the fingerprints are the same.
+    return this.#resume(request, job, async () => ('file' in request.source ? undefined : spec.input.etag))
   }
 
   /** Checks the request against the services and the storage. */
@@ -74,6 +76,15 @@ export class JobStore {
     await store.create(activeBlob(request.folder), '', { service })
     const chunkBytes = request.miniBatchSize === undefined ? { chunkBytes: chooseChunkBytes(input.bytes) } : {}
     return { ...asked, ...chunkBytes, modelDigest, input, createdAt: new Date(now()).toISOString() }
+  }
+
+  /** Removes the file of a submission that came second to another one with the same id. */
+  async #dropFile({ source }: JobRequest, job: StoredJob): Promise<void> {
+    if (!('file' in source)) return
+    const { container, path } = source.file.blob
+    const place = isRefused(job) ? undefined : job.input.place
+    if (place && 'blob' in place && place.blob === `${container}/${path}`) return
+    await this.#options.store.remove({ container, path })
   }
 
   /**

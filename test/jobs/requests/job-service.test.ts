@@ -66,6 +66,7 @@ function openJobService({
     containers,
     inputHosts: ['data.example'],
     maxInputBytes: 1000,
+    maxUploadBytes: 100,
     maxActiveJobs,
     now: () => now++,
     newId: () => `id-${++ids}`,
@@ -496,6 +497,55 @@ describe('JobService.submitMessage', () => {
     await refused(jobs.submitMessage(json, 'm-1'), 'SERVICE_UNAVAILABLE', /./)
     await jobs.submitMessage(json, 'm-1', true)
     assert.equal((await jobs.status('diabetes', 'by-queue')).error?.code, 'SERVICE_UNAVAILABLE')
+  })
+})
+
+describe('JobService.stageFile', () => {
+  const piecesOf = (...texts: string[]) => texts.map(text => Buffer.from(text))
+  const uploads = (store: MemoryBlobStore) => store.names().filter(name => name.includes('_uploads/'))
+
+  it('makes one job of several submissions with the same id and content, and keeps one file', async () => {
+    const { jobs, store } = openJobService()
+    const files = await Promise.all(
+      [['1,2\n3,4\n'], ['1,', '2\n3', ',4\n']].map(each => jobs.stageFile(piecesOf(...each))),
+    )
+    assert.deepEqual(uploads(store), []) // blocks that are not committed are no blobs
+    const views = await Promise.all(
+      files.map(file => jobs.submit('diabetes', { jobId: 'one' }, { file: { ...file, usualFormat: 'csv' } })),
+    )
+    assert.deepEqual(views[0], views[1])
+    const spec = (await readSpec(store, folderOf('one')))!
+    assert.deepEqual(uploads(store), [(spec.input.place as { blob: string }).blob])
+    assert.equal(store.text(parseBlobReference(uploads(store)[0] as string)), '1,2\n3,4\n')
+  })
+
+  it('refuses another file under the same id, which then is not kept', async () => {
+    const { jobs, store } = openJobService()
+    const submit = async (text: string) => {
+      const file = await jobs.stageFile(piecesOf(text))
+      return jobs.submit('diabetes', { jobId: 'one' }, { file: { ...file, usualFormat: 'csv' } })
+    }
+    await submit('1,2\n')
+    await refused(submit('1,3\n'), 'JOB_ID_TAKEN', /other content/)
+    assert.equal(uploads(store).length, 1)
+  })
+
+  it('refuses a file that is too large without reading all of it', async () => {
+    const { jobs } = openJobService()
+    let count = 0
+    const endless = (function* () {
+      for (;;) {
+        count++
+        yield Buffer.alloc(30)
+      }
+    })()
+    await refused(
+      jobs.stageFile(endless),
+      'JOB_INPUT_TOO_LARGE',
+      /more than 100 bytes \(SCORING_JOB_MAX_UPLOAD_BYTES\)/,
+    )
+    assert.equal(count, 4)
+    assert.throws(() => jobs.stageFile([], 101), /SCORING_JOB_MAX_UPLOAD_BYTES/)
   })
 })
 
