@@ -11,8 +11,17 @@ export interface JobSubmission {
   /** A blob, `<container>/<path>`; a URL with a shared access signature; or the rows themselves, up to 1 MiB. */
   readonly input: InputForm &
     ({ readonly blob: string } | { readonly url: string } | { readonly rows: readonly unknown[] })
-  /** `include`: columns of a CSV that are copied to the output as they stand. */
-  readonly output?: { readonly blob?: string; readonly format?: 'jsonl' | 'csv'; readonly include?: readonly string[] }
+  readonly output?: {
+    /** `<container>/<path>`, with the variables `{jobId}`, `{service}`, `{date}` and `{name}`. */
+    readonly blob?: string
+    readonly format?: 'jsonl' | 'csv'
+    /** Columns of a CSV that are copied to the output as they stand. */
+    readonly include?: readonly string[]
+    /** Whether a blob of this name is replaced at the end of the job. */
+    readonly overwrite?: boolean
+    /** `summary_only`: there is no output, only the counts of the status. */
+    readonly action?: 'append_row' | 'summary_only'
+  }
   /** Rows per chunk. */
   readonly miniBatchSize?: number
   /** Most failed rows; -1: any number. */

@@ -36,6 +36,10 @@ export interface JobSpec {
     readonly format: OutputFormat
     /** Columns of the input that are copied to the output. */
     readonly include?: readonly string[]
+    /** Whether a blob of this name is replaced. */
+    readonly overwrite?: boolean
+    /** There is no output, and nothing is written to `blob`. */
+    readonly action?: 'summary_only'
   }
   /** Rows per chunk, if the submission says so. */
   readonly miniBatchSize?: number

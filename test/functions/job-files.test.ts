@@ -129,6 +129,31 @@ describe('POST /jobs with the file itself', () => {
     assert.deepEqual([other, refused.code], [409, 'JOB_ID_TAKEN'])
   })
 
+  it('writes to a name with the date, over what is there if that is asked for', async () => {
+    const output = blobs.getContainerClient('output')
+    await output.createIfNotExists()
+    const today = new Date().toISOString().slice(0, 10)
+    const blob = output.getBlockBlobClient(`${today}/patients.csv`)
+    await blob.uploadData(Buffer.alloc(3000), { blockSize: 1000, maxSingleShotSize: 1000 }) // ids as other programs choose them
+    const args = ['?output=output/{date}/{name}.csv', '-g', '-F', 'file=@patients.csv.gz']
+    const [status, { code }] = await curl(...args)
+    assert.deepEqual([status, code], [409, 'JOB_OUTPUT_EXISTS'])
+    for (let day = 0; day < 2; day++) {
+      const [accepted, job] = await curl(...args, '-F', 'overwrite=true')
+      assert.equal(accepted, 202, JSON.stringify(job))
+      assert.equal((await endOf(job)).status, 'Completed')
+      assert.match((await blob.downloadToBuffer()).toString(), /^index,prediction,.*\n0,217\.67978/)
+    }
+  })
+
+  it('counts rows without an output', async () => {
+    const [, job] = await curl('?action=summary_only', '-F', 'file=@patients.csv')
+    const ended = await endOf(job)
+    assert.deepEqual([ended.status, ended.progress.rows, 'output' in ended], ['Completed', 2, false])
+    const [status, { code }] = await curl(`/${job.jobId}/output`)
+    assert.deepEqual([status, code], [404, 'JOB_OUTPUT_MISSING'])
+  })
+
   it('takes the members of a form in any order, in JSON or as fields, and the key of a repeated request', async () => {
     const form = ['-F', 'file=@patients.csv', '-F', 'job={"input": {"header": true}, "output": {"format": "csv"}}']
     const [status, job] = await curl('?errorThreshold=5', ...form, '-F', 'maxRetries=1', '-H', 'Idempotency-Key: k1')

@@ -18,6 +18,8 @@ export interface SubmitOptions extends WorkspaceOptions {
   readonly id?: string
   readonly output?: string
   readonly format?: 'jsonl' | 'csv'
+  readonly overwrite?: boolean
+  readonly summaryOnly?: boolean
   readonly columns?: string
   readonly include?: string
   readonly header?: boolean
@@ -48,6 +50,8 @@ export async function submitJob(name: string, file: string | undefined, options:
     ...(blob !== undefined && { blob }),
     ...(format !== undefined && { format }),
     ...(include !== undefined && { include: include.split(',') }),
+    ...(options.overwrite && { overwrite: true }),
+    ...(options.summaryOnly && { action: 'summary_only' as const }),
   }
   const others: Omit<FileSubmission, 'input'> = {
     ...(jobId !== undefined && { jobId }),

@@ -19,16 +19,14 @@ export async function writeResult(
   { chunk, firstRow, rowCount, results }: PlannedChunk & { readonly results: ResultLines },
 ): Promise<boolean> {
   if (results.rowCount !== rowCount) throw new Error(`chunk ${chunk}: ${results.rowCount} results for ${rowCount} rows`)
+  const result = chunkResultBlob(spec.folder, partNumber(chunk, tools.limits), chunk)
+  const counts = { rows: String(rowCount), failed: String(results.failed), first: String(firstRow) }
+  if (spec.output.action === 'summary_only') return tools.store.create(result, '', counts)
   const header = chunk === 0 ? outputHeader(spec.output) : ''
   const content = Buffer.concat([Buffer.from(header), ...results.lines])
   const block = blockId('c', chunk, content)
   await stageForOutput(tools, spec, { id: block, content })
-  return tools.store.create(chunkResultBlob(spec.folder, partNumber(chunk, tools.limits), chunk), content, {
-    rows: String(rowCount),
-    failed: String(results.failed),
-    first: String(firstRow),
-    block,
-  })
+  return tools.store.create(result, content, { ...counts, block })
 }
 
 /** Whether the chunk that is a window later has a result. */

@@ -1,4 +1,5 @@
-import { parseBlobReference } from '../layout.ts'
+import type { BlobStore } from '../blob-store.ts'
+import { finalCountsBlob, parseBlobReference } from '../layout.ts'
 import { jobMessage } from '../message-queues.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
@@ -18,6 +19,7 @@ export async function commitOutput(tools: JobTools, spec: JobSpec, totals: Resul
   const results: ListedResult[] = []
   for await (const result of listResults(tools.store, spec.folder)) results.push(result)
   requireEveryRowOnce(results, totals)
+  if (spec.output.action === 'summary_only') return true
   if (
     results.length <= tools.limits.maxBlocks &&
     (await commit(tools, spec, await outputBlockIds(tools, spec, results)))
@@ -50,9 +52,10 @@ async function outputBlockIds(tools: JobTools, spec: JobSpec, results: readonly 
 }
 
 /**
- * @returns false when blocks are missing: they expire after a week, and when another program writes the output and removes it
+ * @returns false when blocks are missing: they expire after a week, and when another program writes the output
  */
 async function commit({ store }: JobTools, spec: JobSpec, blocks: readonly string[]): Promise<boolean> {
+  if (spec.output.overwrite) return replace(store, spec, blocks)
   const output = parseBlobReference(spec.output.blob)
   const outcome = await store.commitBlocks(output, blocks, outputMetadata(spec))
   if (outcome !== 'exists') return outcome === 'committed'
@@ -60,4 +63,23 @@ async function commit({ store }: JobTools, spec: JobSpec, blocks: readonly strin
   if (!head) throw new Error(`job ${spec.folder}: the output was removed while it was checked`)
   if (!isOwnOutput(spec, head)) throw outputExists(spec)
   return true // committed by another process, or by a call of ours whose answer was lost
+}
+
+/** Another program writes the output again and again; the message of this step is delivered again. */
+const maxReplacements = 10
+
+/**
+ * Commits the output in place of the version that is there. Of two jobs with one output, the one that commits last wins. The version
+ * is read before it is known that the job has not ended: if another process ends it in between, its output is another version, and
+ * this commit fails. So nothing is replaced that was written after the end of the job.
+ */
+async function replace(store: BlobStore, spec: JobSpec, blocks: readonly string[]): Promise<boolean> {
+  const output = parseBlobReference(spec.output.blob)
+  for (let tries = 0; tries < maxReplacements; tries++) {
+    const head = await store.head(output)
+    if ((head && isOwnOutput(spec, head)) || (await store.head(finalCountsBlob(spec.folder)))) return true
+    const outcome = await store.commitBlocks(output, blocks, outputMetadata(spec), head?.etag)
+    if (outcome !== 'exists') return outcome === 'committed'
+  }
+  throw new Error(`job ${spec.folder}: others write its output all the time`)
 }

@@ -8,11 +8,14 @@ import type { JobSpec } from '../spec.ts'
 import { allowInputBlob, allowOutputBlob, defaultOutput } from './allowed-blobs.ts'
 import { allowedUrl } from './allowed-url.ts'
 import { chooseInputFormat, chooseOutputFormat } from './file-formats.ts'
+import { invalidJob } from './job-invalid.ts'
+import { resolveOutputName } from './output-options.ts'
 import type { StagedFile } from './staged-file.ts'
-import { invalidJob, type JobSubmission } from './submission.ts'
+import type { JobSubmission } from './submission.ts'
 
 /** A valid submission with its defaults. Nothing in it has been looked up in the storage yet. */
-export interface JobRequest extends Pick<JobSpec, 'miniBatchSize' | 'errorThreshold' | 'maxRetries' | 'output'> {
+export interface JobRequest
+  extends Pick<JobSpec, 'miniBatchSize' | 'errorThreshold' | 'maxRetries' | 'output' | 'createdAt'> {
   readonly jobId: string
   readonly folder: JobFolder
   readonly service: string
@@ -41,6 +44,8 @@ export interface RequestLimits {
 }
 
 interface RequestedJob extends Pick<JobRequest, 'service' | 'jobId'> {
+  /** Milliseconds since 1970. */
+  readonly now: number
   readonly takesEncrypted?: boolean
   /** Absent: the submission names its input. */
   readonly file?: StagedFile | undefined
@@ -48,7 +53,7 @@ interface RequestedJob extends Pick<JobRequest, 'service' | 'jobId'> {
 
 /** @throws ScoringError JOB_INVALID, JOB_INPUT_NOT_ALLOWED, JOB_OUTPUT_NOT_ALLOWED */
 export function parseJobRequest(
-  { service, jobId, takesEncrypted = false, file }: RequestedJob,
+  { service, jobId, now, takesEncrypted = false, file }: RequestedJob,
   submission: JobSubmission,
   limits: RequestLimits,
 ): JobRequest {
@@ -56,19 +61,29 @@ export function parseJobRequest(
   const folder = jobFolder(service, jobId)
   const input = takesEncrypted ? keepNoSecrets(submission.input) : submission.input
   const source = file ? fileSource(file, input) : parseSource(input, limits)
-  const named = submission.output.blob && allowOutputBlob(submission.output.blob, folder, limits.containers)
+  const template = submission.output.blob
+  const variables = { jobId, service, now, input: sourceName(source) }
+  const named = template && allowOutputBlob(resolveOutputName(template, variables), folder, limits.containers)
   const format = chooseOutputFormat(named, submission.output.format)
-  const { include } = submission.output
-  const output = { blob: named ?? defaultOutput(folder, format), format, ...(include && { include }) }
+  const output = { blob: named ?? defaultOutput(folder, format), format, ...chooseOptions(submission.output) }
   requireIncludable(output, source)
   if ('blob' in source && source.blob === output.blob) {
     throw invalidJob(`output.blob: "${output.blob}" is the input of the job; choose another name for the output`)
   }
   const options = { service, output, errorThreshold, maxRetries }
   // Chunks had 1000 rows by default once, and a repeated submission of such a job is still recognised.
-  const content = { ...options, miniBatchSize: miniBatchSize ?? 1000, input: identifySource(source) }
+  // A repeated submission is the same on another day.
+  const asked = { ...output, blob: template ?? output.blob }
+  const content = {
+    ...options,
+    output: asked,
+    miniBatchSize: miniBatchSize ?? 1000,
+    input: identifySource(source),
+  }
   const fingerprint = sha256(canonicalJson(content))
-  return { ...options, ...(miniBatchSize !== undefined && { miniBatchSize }), jobId, folder, source, fingerprint }
+  const createdAt = new Date(now).toISOString()
+  const size = miniBatchSize === undefined ? {} : { miniBatchSize }
+  return { ...options, ...size, jobId, folder, source, fingerprint, createdAt }
 }
 
 /**
@@ -111,6 +126,29 @@ function parseSource(input: JobSubmission['input'], limits: RequestLimits): RowS
   const lines = (rows ?? []).map(row => `${encodeLine(row)}\n`).join('')
   const inline = tableOptions(input, { format: 'jsonl', isGzip: false } as const)
   return { rows: lines, hash: sha256(canonicalJson(rows)), ...inline }
+}
+
+/** @returns undefined for inline rows, and for a file without a name */
+function sourceName(source: RowSource): string | undefined {
+  if ('blob' in source) return source.blob
+  if ('url' in source) return decodeURIComponent(new URL(source.url).pathname)
+  return 'file' in source ? source.file.name : undefined
+}
+
+/** @throws ScoringError JOB_INVALID when there are options for an output that there is not */
+function chooseOptions({
+  blob,
+  format,
+  include,
+  overwrite,
+  action,
+}: JobSubmission['output']): Omit<JobSpec['output'], 'blob' | 'format'> {
+  if (action === 'summary_only') {
+    const given = Object.entries({ blob, format, include, overwrite }).find(([, value]) => value !== undefined)?.[0]
+    if (given !== undefined) throw invalidJob(`output.${given}: there is no output with "action": "summary_only"`)
+    return { action }
+  }
+  return { ...(include && { include }), ...(overwrite && { overwrite }) }
 }
 
 function fileSource(file: StagedFile, input: JobSubmission['input']): RowSource {

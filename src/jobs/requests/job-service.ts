@@ -5,6 +5,7 @@ import { messageFolder, parseBlobReference, uploadBlob } from '../layout.ts'
 import { jobMessage, maxMessageBytes } from '../message-queues.ts'
 import { changeState, ensureState } from '../records.ts'
 import { jobIdPattern } from '../spec.ts'
+import { invalidJob } from './job-invalid.ts'
 import { chooseJobId, type JobRequest, parseJobRequest, type RequestLimits } from './job-request.ts'
 import { JobStore, type JobStoreOptions } from './job-store.ts'
 import { type JobView, readJobView } from './job-view.ts'
@@ -12,11 +13,13 @@ import { type JobPage, listJobs } from './list-jobs.ts'
 import { encodeWaitingMessage, readMessage, type SubmissionMessage } from './read-message.ts'
 import { requireSize, type SentFile, type StagedFile, stageFile } from './staged-file.ts'
 import { findJob, isRefused, messageJobId, readJob, type StoredJob, storeRefusedJob } from './stored-job.ts'
-import { invalidJob, type JobSubmission, parseSubmission } from './submission.ts'
+import { type JobSubmission, parseSubmission } from './submission.ts'
 
 interface JobServiceOptions extends JobStoreOptions, RequestLimits {
   /** Largest file that comes with a submission. */
   readonly maxUploadBytes: number
+  /** Milliseconds since 1970. */
+  now(): number
   /** e.g. a UUID */
   newId(): string
   log(line: string): void
@@ -139,7 +142,8 @@ export class JobService {
   async output(service: string, jobId: string): Promise<JobOutput> {
     const { store } = this.#options
     const job = await this.status(service, jobId)
-    if (job.status !== 'Completed' || !job.output) throw notCompleted(job)
+    if (job.status !== 'Completed') throw notCompleted(job)
+    if (!job.output) throw new ScoringError('JOB_OUTPUT_MISSING', 'The job has no output ("action": "summary_only").')
     const blob = parseBlobReference(job.output.blob)
     const head = await store.head(blob)
     if (!head) throw new ScoringError('JOB_OUTPUT_MISSING', `The output ${job.output.blob} has been deleted.`)
@@ -186,7 +190,8 @@ export class JobService {
   ): JobRequest {
     const takesEncrypted = this.#findService(job.service)?.definition.encrypted !== false
     const trace = readTraceContext(submission.traceparent, submission.tracestate)
-    return { ...parseJobRequest({ ...job, takesEncrypted }, submission, this.#options), ...(trace && { trace }) }
+    const requested = { ...job, takesEncrypted, now: this.#options.now() }
+    return { ...parseJobRequest(requested, submission, this.#options), ...(trace && { trace }) }
   }
 
   /**

@@ -8,11 +8,11 @@ import { ensureState } from '../records.ts'
 import type { RowScorer } from '../row-scorer.ts'
 import type { StepRunner } from '../run-on.ts'
 import { inputName, type JobSpec } from '../spec.ts'
+import { invalidJob } from './job-invalid.ts'
 import type { JobRequest } from './job-request.ts'
 import { type JobView, readJobView } from './job-view.ts'
 import { findCurrentEtag, pinInput } from './pin-input.ts'
 import { findJob, isRefused, readJob, type StoredJob } from './stored-job.ts'
-import { invalidJob } from './submission.ts'
 
 export interface JobStoreOptions {
   readonly store: BlobStore
@@ -24,8 +24,6 @@ export interface JobStoreOptions {
   readonly maxInputBytes: number
   /** Most jobs of one service that have not ended. */
   readonly maxActiveJobs: number
-  /** Milliseconds since 1970. */
-  now(): number
 }
 
 /** Creates jobs. A submission that was interrupted at any point is completed by the next one with the same id. */
@@ -57,7 +55,7 @@ export class JobStore {
 
   /** Checks the request against the services and the storage. */
   async #createSpec(request: JobRequest): Promise<JobSpec> {
-    const { store, scorer, maxInputBytes, now } = this.#options
+    const { store, scorer, maxInputBytes } = this.#options
     const { source: _, ...asked } = request
     const { service, output } = request
     const scoring = this.#options.find(service)
@@ -67,15 +65,16 @@ export class JobStore {
       throw invalidJob(`service: "${service}" ${why}; call it over HTTP`)
     }
     const modelDigest = await scorer.modelDigest(service)
-    if (await store.head(parseBlobReference(output.blob))) {
-      const advice = 'jobs do not overwrite; choose another name, or remove the blob'
+    const isNew = !output.overwrite && output.action !== 'summary_only'
+    if (isNew && (await store.head(parseBlobReference(output.blob)))) {
+      const advice = 'choose another name, remove the blob, or say "overwrite": true'
       throw new ScoringError('JOB_OUTPUT_EXISTS', `output.blob: the blob "${output.blob}" already exists; ${advice}`)
     }
     await this.#limitActiveJobs(service)
     const input = await pinInput(store, request, maxInputBytes)
     await store.create(activeBlob(request.folder), '', { service })
     const chunkBytes = request.miniBatchSize === undefined ? { chunkBytes: chooseChunkBytes(input.bytes) } : {}
-    return { ...asked, ...chunkBytes, modelDigest, input, createdAt: new Date(now()).toISOString() }
+    return { ...asked, ...chunkBytes, modelDigest, input }
   }
 
   /** Removes the file of a submission that came second to another one with the same id. */

@@ -15,7 +15,7 @@ export interface JobView {
   readonly createdAt: string
   readonly startedAt?: string
   readonly endedAt?: string
-  /** Absent when the submission was invalid. */
+  /** Absent when the submission was invalid, and when there is only a summary. */
   readonly output?: {
     /** `<container>/<path>`; exists once the status is Completed. */
     readonly blob: string
@@ -30,6 +30,8 @@ export async function readJobView(store: BlobStore, job: StoredJob): Promise<Job
   if (isRefused(job)) return refusedView(job)
   const state: JobState = (await readState(store, job.folder)) ?? { status: 'NotStarted', createdAt: job.createdAt }
   const { status, createdAt, startedAt, endedAt, error } = state
+  const { action, overwrite: _, ...output } = job.output
+  const partial = `jobs/${resultsPrefix(job.folder)}`
   const isPartial = status === 'Failed' || status === 'Canceled'
   return {
     jobId: job.jobId,
@@ -39,7 +41,7 @@ export async function readJobView(store: BlobStore, job: StoredJob): Promise<Job
     createdAt,
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(endedAt === undefined ? {} : { endedAt }),
-    output: { ...job.output, ...(isPartial ? { partial: `jobs/${resultsPrefix(job.folder)}` } : {}) },
+    ...(action === 'summary_only' ? {} : { output: { ...output, ...(isPartial ? { partial } : {}) } }),
     ...(error === undefined ? {} : { error }),
   }
 }

@@ -1,6 +1,7 @@
 /** A submission as text fields: parameters of a query, or fields of a form. */
 import * as z from 'zod'
-import { FileSubmission, invalidJob } from './submission.ts'
+import { invalidJob } from './job-invalid.ts'
+import { FileSubmission } from './submission.ts'
 
 type Kind = 'object' | 'array' | 'number' | 'boolean' | 'text'
 

@@ -1,8 +1,9 @@
 import * as z from 'zod'
-import { ScoringError } from '../../errors.ts'
 import { serviceNamePattern } from '../../models/definition/service-name.ts'
 import { inputFormats, jobIdPattern, outputFormats } from '../spec.ts'
 import { blobNameFault } from './blob-name.ts'
+import { invalidJob } from './job-invalid.ts'
+import { outputOptions } from './output-options.ts'
 
 const blobPath = z.string().superRefine((name, context) => {
   const fault = blobNameFault(name)
@@ -51,7 +52,12 @@ const JobInput = JobInputMembers.refine(
 const FileInput = JobInputMembers.omit({ blob: true, url: true, rows: true })
 
 const JobOutput = z.strictObject({
-  blob: blobPath.optional().describe('blob for the predictions; default: jobs/<service>/<jobId>/predictions.jsonl'),
+  blob: blobPath
+    .optional()
+    .describe(
+      'blob for the predictions, with {jobId}, {service}, {date} and {name}; default: jobs/<service>/<jobId>/predictions.jsonl',
+    ),
+  ...outputOptions,
   format: z.enum(outputFormats).optional().describe('default: by the extension of the name, otherwise jsonl'),
   include: z
     .array(z.string().min(1).max(1000))
@@ -122,10 +128,6 @@ export function parseSubmission(submission: unknown, { hasFile = false } = {}): 
   const parsed = (hasFile ? FileSubmission : JobSubmission).safeParse(submission, { reportInput: true })
   if (parsed.success) return parsed.data
   throw invalidJob(parsed.error.issues.map(describe).join('; '))
-}
-
-export function invalidJob(message: string, options?: ErrorOptions): ScoringError {
-  return new ScoringError('JOB_INVALID', message, options)
 }
 
 function describe(issue: z.core.$ZodIssue): string {

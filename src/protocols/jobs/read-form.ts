@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Busboy, type BusboyFileStream } from '@fastify/busboy'
 import { ScoringError } from '../../errors.ts'
-import { invalidJob } from '../../jobs/requests/submission.ts'
+import { invalidJob } from '../../jobs/requests/job-invalid.ts'
 import { parseMediaType } from '../../scripts/media-type.ts'
 
 export interface FormFile {

@@ -54,7 +54,19 @@ const schemas = {
         ),
         output: objectSchema(
           {
-            blob: { ...text, description: '"<container>/<path>"; default: jobs/<service>/<jobId>/predictions.jsonl' },
+            blob: {
+              ...text,
+              description:
+                '"<container>/<path>" with {jobId}, {service}, {date} and {name}; default: jobs/<service>/<jobId>/predictions.jsonl',
+            },
+            overwrite: {
+              type: 'boolean',
+              description: 'whether a blob of this name is replaced at the end of the job',
+            },
+            action: {
+              enum: ['append_row', 'summary_only'],
+              description: 'append_row (default): a line for each row; summary_only: only the counts of the status',
+            },
             format: { enum: ['jsonl', 'csv'], description: 'default: by the file extension, else jsonl' },
             include: {
               type: 'array',

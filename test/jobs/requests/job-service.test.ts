@@ -500,6 +500,80 @@ describe('JobService.submitMessage', () => {
   })
 })
 
+describe('JobService.submit, names of outputs', () => {
+  const outputOf = async (submission: object, file?: { name?: string }) => {
+    const { jobs, put, store } = openJobService()
+    await put('input/may/patients.v2.csv', 'age\n1\n')
+    const staged = file && {
+      ...(await jobs.stageFile([Buffer.from('age\n1\n')])),
+      ...file,
+      usualFormat: 'csv' as const,
+    }
+    await jobs.submit('diabetes', { jobId: 'one', ...submission }, { file: staged })
+    return (await readSpec(store, folderOf('one')))?.output
+  }
+  const input = { blob: 'input/may/patients.v2.csv' }
+
+  it.each([
+    ['output/{service}/{date}/{jobId}.csv', 'output/diabetes/2026-11-21/one.csv'],
+    ['output/{name}-{name}.jsonl', 'output/patients.v2-patients.v2.jsonl'],
+  ])('fills in %s', async (blob, expected) => {
+    assert.equal((await outputOf({ input, output: { blob } }))?.blob, expected)
+  })
+
+  it('takes the name of a file that was sent, without its folders', async () => {
+    const output = { blob: 'output/{name}.csv' }
+    assert.equal((await outputOf({ output }, { name: 'C:\\a b\\x.csv.gz' }))?.blob, 'output/x.csv')
+    await refused(
+      outputOf({ output: { blob: 'output/{name}' } }, { name: '...csv' }),
+      'JOB_INVALID',
+      /no name of a blob/,
+    )
+  })
+
+  it.each([
+    [
+      { input, output: { blob: 'output/{day}.csv' } },
+      /\{day\} stands for nothing: there are \{jobId\}, \{service\}, \{date\}, \{name\}/,
+    ],
+    [
+      { input: { rows: [] }, output: { blob: 'output/{name}.csv' } },
+      /\{name\} stands for nothing: the input has no name/,
+    ],
+    [{ input, output: { blob: '{jobId}/x.csv' } }, /a container is 3 to 63/],
+    [{ input, output: { action: 'summary_only', format: 'csv' } }, /output\.format: there is no output/],
+    [{ input, output: { action: 'none' } }, /output\.action: .*"append_row"\|"summary_only"/],
+  ] as const)('refuses %j', async (submission, message) => {
+    await refused(outputOf(submission), 'JOB_INVALID', message)
+  })
+
+  it('recognises the submission on another day', async () => {
+    const { jobs, put } = openJobService()
+    await put('input/patients.csv', 'age\n1\n')
+    const submission = { ...csv, jobId: 'one', output: { blob: 'output/{date}.csv' } }
+    const { createdAt, output } = await jobs.submit('diabetes', submission)
+    assert.deepEqual(await jobs.submit('diabetes', submission).then(job => [job.createdAt, job.output]), [
+      createdAt,
+      output,
+    ])
+  })
+
+  it('accepts a blob that is there for overwriting, and none for a summary', async () => {
+    const { jobs, put } = openJobService()
+    await put('input/patients.csv', 'age\n1\n')
+    await put('output/p.csv', 'yesterday')
+    const { output } = await jobs.submit('diabetes', { ...csv, output: { blob: 'output/p.csv', overwrite: true } })
+    assert.deepEqual(output, { blob: 'output/p.csv', format: 'csv' })
+    const summary = await jobs.submit('diabetes', { ...csv, jobId: 'sum', output: { action: 'summary_only' } })
+    assert.equal(summary.output, undefined)
+    await refused(
+      jobs.submit('diabetes', { ...csv, output: { blob: 'output/p.csv' } }),
+      'JOB_OUTPUT_EXISTS',
+      /"overwrite": true/,
+    )
+  })
+})
+
 describe('JobService.stageFile', () => {
   const piecesOf = (...texts: string[]) => texts.map(text => Buffer.from(text))
   const uploads = (store: MemoryBlobStore) => store.names().filter(name => name.includes('_uploads/'))
