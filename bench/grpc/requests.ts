@@ -1,7 +1,8 @@
 /** The same tensor as each protocol sends it, and the scores in each protocol's answer. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MessageReader, MessageWriter } from '../../src/protocols/grpc/protobuf.ts'
+import { MessageReader } from '../../src/protocols/grpc/message-reader.ts'
+import { MessageWriter } from '../../src/protocols/grpc/message-writer.ts'
 import type { GoRequest } from './go-load.ts'
 
 /** One row of a model with one input. */

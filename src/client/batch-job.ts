@@ -1,4 +1,5 @@
 import type { CallOptions } from './caller.ts'
+import type { JobOutput } from './job-output.ts'
 import { decodeJson, encodeJson } from './json.ts'
 import { RequestError } from './request-error.ts'
 import { wait } from './wait.ts'
@@ -11,17 +12,7 @@ export interface JobSubmission {
   /** A blob, `<container>/<path>`; a URL with a shared access signature; or the rows themselves, up to 1 MiB. */
   readonly input: InputForm &
     ({ readonly blob: string } | { readonly url: string } | { readonly rows: readonly unknown[] })
-  readonly output?: {
-    /** `<container>/<path>`, with the variables `{jobId}`, `{service}`, `{date}` and `{name}`. */
-    readonly blob?: string
-    readonly format?: 'jsonl' | 'csv'
-    /** Columns of a CSV that are copied to the output as they stand. */
-    readonly include?: readonly string[]
-    /** Whether a blob of this name is replaced at the end of the job. */
-    readonly overwrite?: boolean
-    /** `summary_only`: there is no output, only the counts of the status. */
-    readonly action?: 'append_row' | 'summary_only'
-  }
+  readonly output?: JobOutput
   /** Rows per chunk. */
   readonly miniBatchSize?: number
   /** Most failed rows; -1: any number. */
@@ -74,7 +65,8 @@ export interface JobDescription {
     /** `<container>/<path>` */
     readonly blob: string
     readonly format: string
-    readonly include?: readonly string[]
+    readonly include?: JobOutput['include']
+    readonly columns?: readonly string[]
     readonly partial?: string
   }
   readonly error?: { readonly code: string; readonly message: string }
@@ -84,8 +76,8 @@ export interface JobDescription {
 export type RowResult<Prediction = unknown> = {
   /** Number of the row, from 0. */
   readonly index: number
-  /** Columns of the input that the submission includes; null where the row could not be read. */
-  readonly columns?: Readonly<Record<string, string | null>>
+  /** Columns of the input that the submission includes: texts of a CSV, values of JSON or Parquet; null where the row could not be read. */
+  readonly columns?: Readonly<Record<string, unknown>>
 } & (
   | { readonly prediction: Prediction; readonly error?: undefined }
   | { readonly prediction?: undefined; readonly error: { readonly code: string; readonly message: string } }

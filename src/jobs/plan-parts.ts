@@ -1,6 +1,8 @@
 /** The plan of a job: which rows are in which chunk. It is committed in parts, in order; each is written once. */
+
 import { type BlobStore, readJson } from './blob-store.ts'
 import { type JobFolder, jobsContainer, lastNumber, planPartBlob, planPrefix } from './layout.ts'
+import type { PredictionPart } from './output/line-form.ts'
 
 /** The part of an input that one message covers: a pure function of the input's bytes and the spec. */
 export interface PlannedChunk {
@@ -22,8 +24,10 @@ export interface PlanCursor {
   readonly row: number
   /** Bytes from the start of the (decompressed) text. */
   readonly offset: number
-  /** Column names of a CSV. */
+  /** Names of the columns of a CSV, or of the values of the first record of JSON. */
   readonly columns?: readonly string[]
+  /** Columns of the predictions in the output; absent: one for all of them. */
+  readonly predictions?: readonly PredictionPart[]
 }
 
 export const planStart: PlanCursor = { chunk: 0, row: 0, offset: 0 }

@@ -1,5 +1,5 @@
 import type { TensorInfo } from '../models/session/model-session.ts'
-import type { OutputFormat } from './spec.ts'
+import type { LineForm } from './output/line-form.ts'
 
 /** The outcome of one row. */
 export type RowResult =
@@ -32,14 +32,14 @@ export interface TextOfRows {
   /** Index of the first row in the whole input. */
   readonly firstRow: number
   readonly reading: RowReading
-  readonly outputFormat: OutputFormat
+  readonly form: LineForm
 }
 
 /** How the rows of a text are read. */
 export interface RowReading extends Omit<RowSettings, 'columns'> {
   /** JSON Lines, records of a CSV without its header, or elements of a JSON array with commas between them. */
   readonly format: 'jsonl' | 'csv' | 'json'
-  /** Columns of the CSV, from left to right. */
+  /** Columns of the CSV from left to right, or names of the values of the records of JSON. */
   readonly columns?: readonly string[] | undefined
   /** Columns that hold the values of a row, in the order of the model input. */
   readonly names?: readonly string[] | undefined
@@ -66,6 +66,16 @@ export interface ScoreOptions {
   isTimeUp(): boolean
 }
 
+/** What the rows of a job and their predictions are like, beside the inputs. */
+export interface ServiceTraits {
+  /** Names of the inputs that a row may leave out. */
+  readonly optionalInputs: readonly string[]
+  /** Of the model that answers; undefined where a script does. */
+  readonly outputs: readonly TensorInfo[] | undefined
+  /** How many times as long as its row a prediction may be; 1 unless it is encrypted. */
+  readonly predictionRatio: number
+}
+
 /** The port to the services: scores rows of jobs behind the requests of HTTP callers. */
 export interface RowScorer {
   /**
@@ -83,12 +93,8 @@ export interface RowScorer {
    */
   inputs(service: string, signal: AbortSignal): Promise<readonly TensorInfo[] | undefined>
 
-  /**
-   * How many times as long as its row a prediction may be; 1 unless it is encrypted.
-   *
-   * @throws as `inputs`
-   */
-  predictionRatio(service: string, signal: AbortSignal): Promise<number>
+  /** @throws as `inputs` */
+  traits(service: string, signal: AbortSignal): Promise<ServiceTraits>
 
   /** @throws ScoringError SERVICE_UNKNOWN */
   rowSettings(service: string): RowSettings

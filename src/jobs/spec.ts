@@ -35,7 +35,9 @@ export interface JobSpec {
     readonly blob: string
     readonly format: OutputFormat
     /** Columns of the input that are copied to the output. */
-    readonly include?: readonly string[]
+    readonly include?: readonly string[] | 'all'
+    /** Members of the predictions, if not all. */
+    readonly columns?: readonly string[]
     /** Whether a blob of this name is replaced. */
     readonly overwrite?: boolean
     /** There is no output, and nothing is written to `blob`. */

@@ -10,6 +10,8 @@ import {
   type Sample,
 } from './metric.ts'
 import { attribute, metric } from './metric-names.ts'
+import { ProtocolMetrics } from './protocol-metrics.ts'
+import { PublicKeyMetrics } from './public-key-metrics.ts'
 
 /** The reason why a worker was replaced: stuck, too much memory, ended by itself, or failed to load again. */
 export type RestartReason = 'timeout' | 'memory' | 'crash' | 'load'
@@ -79,33 +81,6 @@ export class ScoringMetrics {
     return [...this.#services.values()].flatMap(({ publicKeys, attributes }) =>
       publicKeys ? [{ attributes, value: value(publicKeys) }] : [],
     )
-  }
-}
-
-/** Records what the app does with the public keys of a service's callers. */
-export class PublicKeyMetrics {
-  readonly hits: Counter
-  readonly misses: Counter
-  readonly evictions: Counter
-  entries = 0
-  bytes = 0
-
-  constructor(metrics: ScoringMetrics, attributes: Attributes) {
-    const lookups = (reason: 'hit' | 'miss') =>
-      metrics.publicKeyLookups.add({ ...attributes, [attribute.reason]: reason })
-    this.hits = lookups('hit')
-    this.misses = lookups('miss')
-    this.evictions = metrics.publicKeyEvictions.add(attributes)
-  }
-
-  hold(bytes: number): void {
-    this.entries++
-    this.bytes += bytes
-  }
-
-  drop(bytes: number): void {
-    this.entries--
-    this.bytes -= bytes
   }
 }
 
@@ -300,35 +275,6 @@ export class ServiceMetrics {
   #addRejected(code: ErrorCode): Counter {
     const counter = this.#metrics.queueRejected.add({ ...this.attributes, [attribute.errorType]: code })
     this.#rejected.set(code, counter)
-    return counter
-  }
-}
-
-/** The answers that a service has given by one protocol. */
-class ProtocolMetrics {
-  readonly #metrics: ScoringMetrics
-  readonly #attributes: Attributes
-  /** By error code, or by status if there was no error. */
-  readonly #requests = new Map<ErrorCode | number, Counter>()
-  readonly #duration: Histogram
-
-  constructor(metrics: ScoringMetrics, attributes: Attributes) {
-    this.#metrics = metrics
-    this.#attributes = attributes
-    this.#duration = metrics.requestDuration.add(attributes)
-    this.#add(200, undefined)
-  }
-
-  answered(status: number, code: ErrorCode | undefined, ms: number): void {
-    const counter = this.#requests.get(code ?? status) ?? this.#add(status, code)
-    counter.add()
-    this.#duration.record(ms / 1000)
-  }
-
-  #add(status: number, code: ErrorCode | undefined): Counter {
-    const attributes = { ...this.#attributes, [attribute.status]: status }
-    const counter = this.#metrics.requests.add(code ? { ...attributes, [attribute.errorType]: code } : attributes)
-    this.#requests.set(code ?? status, counter)
     return counter
   }
 }

@@ -171,6 +171,12 @@ describe('POST /jobs: batch jobs of CSV and Parquet', () => {
     assert.deepEqual((await run('named', 'named.jsonl', '{"b": 2, "c": 3, "a": 1}\n')).predictions, ['[1.0, 2.0, 3.0]'])
     const columns = ['c', 'b', 'a']
     assert.deepEqual((await run('wide', 'by-job.csv', csv, { columns })).predictions, ['[3.0, 2.0, 1.0]'])
+    // pandas 3.0: DataFrame({'c': [3], 'id': ['é'], 'a': [1.5], 'b': [None]}).to_json(orient='records', lines=True)
+    const records = '{"c":3,"id":"\\u00e9","a":1.5,"b":null}\n{"c":6,"id":"7","a":4,"b":5}\n'
+    const byName = ['[1.5, NaN, 3.0]', '[4.0, 5.0, 6.0]']
+    assert.deepEqual((await run('wide', 'records.jsonl', records, { columns: ['a', 'b', 'c'] })).predictions, byName)
+    const inArray = `[${records.trim().replace('\n', ',')}]`
+    assert.deepEqual((await run('named', 'records.json', inArray)).predictions, ['[1.5, null, 3.0]', byName[1]])
     const { job } = await run('named', 'others.csv', 'A,b,d\n1,2,3\n')
     assert.equal(job.error?.code, 'INPUT_COLUMNS_UNFIT')
     assert.match(job.error?.message ?? '', /missing: "a" \(did you mean "A"\?\), "c".*; unknown: "A", "d"$/)
@@ -202,11 +208,81 @@ describe('POST /jobs: batch jobs of CSV and Parquet', () => {
         assert.equal(error?.code, index === 7 ? 'ROW_NOT_A_NUMBER' : undefined)
       }
       const [header, first, ...others] = await ended({ include, format: 'csv' })
-      assert.equal(header, 'index,name,id,prediction,error_code,error_message')
-      assert.equal(first, '0,"Zoë, ""0""",p0,"[0.0, 2.0, 3.0]",,')
+      assert.equal(header, 'index,name,id,prediction_0,prediction_1,prediction_2,error_code,error_message')
+      assert.equal(first, '0,"Zoë, ""0""",p0,0.0,2.0,3.0,,')
       assert.equal(others.length, 299)
-      assert.match(others[6] ?? '', /^7,"Zoë, ""7""",p7,,ROW_NOT_A_NUMBER,/)
+      assert.match(others[6] ?? '', /^7,"Zoë, ""7""",p7,,,,ROW_NOT_A_NUMBER,/)
     }
+  })
+
+  it('copy values of records and of Parquet with their types, and all columns', async () => {
+    const ended = async (submission: object) => {
+      const submitted = await call('wide/jobs', submission)
+      const { jobId, message } = (await submitted.json()) as Job & { message?: string }
+      assert.equal(submitted.status, 202, message)
+      const job = await endOf('wide', jobId)
+      assert.deepEqual([job.status, job.error], ['Completed', undefined])
+      return (await (await call(`wide/jobs/${jobId}/output`)).text()).split('\n').slice(0, -1)
+    }
+    await put(
+      'records.jsonl',
+      '{"id": 7, "a": 1, "b": 2, "c": 3, "tags": ["x"]}\n{"id": "x", "a": "?", "b": 2, "c": 3, "tags": null}\n',
+    )
+    const columns = ['a', 'b', 'c']
+    const records = { blob: 'input/records.jsonl', columns }
+    const [first, second] = await ended({ input: records, output: { include: ['tags', 'id'] } })
+    assert.equal(first, '{"index": 0, "columns": {"tags": ["x"], "id": 7}, "prediction": [1.0, 2.0, 3.0]}')
+    assert.deepEqual(JSON.parse(second ?? '').columns, { tags: null, id: 'x' })
+    const [header, line] = await ended({ input: records, output: { include: 'all', format: 'csv' } })
+    assert.equal(header, 'index,id,a,b,c,tags,prediction_0,prediction_1,prediction_2,error_code,error_message')
+    assert.equal(line, '0,7,1,2,3,"[""x""]",1.0,2.0,3.0,,')
+    const parquet = await readFile('test/fixtures/parquet/types.parquet')
+    await put('typed.parquet', parquet)
+    const floats = { blob: 'input/typed.parquet', columns: ['f16', 'f32', 'f64'] }
+    // test/fixtures/parquet/write.py
+    const typed = await ended({ input: floats, output: { include: ['i64', 'text', 'day', 'f64'] } })
+    assert.deepEqual(typed, [
+      '{"index": 0, "columns": {"i64": 1152921504606846977, "text": "é \\"q\\"\\n", "day": "1969-12-31", "f64": 0.1}, "prediction": [1.5, 0.5, 0.1]}',
+      '{"index": 1, "columns": {"i64": null, "text": null, "day": null, "f64": null}, "prediction": [NaN, NaN, NaN]}',
+      '{"index": 2, "columns": {"i64": -9223372036854775808, "text": "", "day": "9999-12-31", "f64": null}, "prediction": [-0.0, NaN, -Infinity]}',
+    ])
+    const submitted = await call('wide/jobs', { input: { rows: [[1, 2, 3]] }, output: { include: ['id'] } })
+    const { error } = await endOf('wide', ((await submitted.json()) as Job).jobId)
+    assert.equal(error?.code, 'INPUT_COLUMNS_UNFIT')
+    assert.match(error?.message ?? '', /"output.include": the first row is not an object of values by name$/)
+    const none = await call('wide/jobs', { input: { rows: [] }, output: { include: ['id'] } })
+    assert.equal((await endOf('wide', ((await none.json()) as Job).jobId)).status, 'Completed')
+  })
+
+  it('write chosen outputs, and a column for each of their values', async () => {
+    const records = recordsOf(titanic)
+    await put('chosen.csv', csvOf(records, Object.keys(titanic.inputs)))
+    const ended = async (output: object) => {
+      const submitted = await call('titanic/jobs', { input: { blob: 'input/chosen.csv' }, output })
+      const { jobId, message } = (await submitted.json()) as Job & { message?: string }
+      assert.equal(submitted.status, 202, message)
+      const job = await endOf('titanic', jobId)
+      const lines = job.error
+        ? []
+        : (await (await call(`titanic/jobs/${jobId}/output`)).text()).split('\n').slice(0, -1)
+      return { job, lines }
+    }
+    const { values } = titanic.python_onnxruntime
+    const [labels, probabilities] = values.map(({ values }) => values)
+    const { lines } = await ended({ format: 'csv' })
+    assert.equal(lines[0], 'index,label,probabilities_0,probabilities_1,error_code,error_message')
+    for (const [row, line] of lines.slice(1).entries()) {
+      const [index, label, ...others] = line.split(',').slice(0, 4).map(Number)
+      assert.deepEqual([index, label], [row, labels?.[row]])
+      for (const [at, value] of others.entries())
+        assert.ok(Math.abs(value - ((probabilities as number[][])[row]?.[at] as number)) < 1e-6, line)
+    }
+    const chosen = await ended({ columns: ['label'] })
+    const expected = labels?.map((label, index) => `{"index": ${index}, "prediction": {"label": ${label}}}`)
+    assert.deepEqual(chosen.lines, expected)
+    const { error } = (await ended({ columns: ['labels'] })).job
+    assert.deepEqual([error?.code], ['OUTPUT_COLUMNS_UNFIT'])
+    assert.match(error?.message ?? '', /no output "labels"; it has "label", "probabilities"$/)
   })
 
   it("accept inline NaN and infinities in Python's spelling, and refuse numbers that are too large", async () => {
@@ -232,7 +308,6 @@ describe('POST /jobs: batch jobs of CSV and Parquet', () => {
 
   it.each([
     [{ blob: 'input/a.jsonl', header: false }, {}, /^input\.header: applies to CSV only/],
-    [{ rows: [[1]], columns: ['a'] }, {}, /^input\.columns: applies to CSV and Parquet only/],
     [{ blob: 'input/a.csv', columns: ['a', 'a'] }, {}, /^input\.columns: must not name a column twice/],
     [
       { blob: 'input/a\u2029/../../private/x.csv' },

@@ -60,7 +60,7 @@ export class JobBench {
       scorer: {
         modelDigest: async () => this.digest,
         inputs: async () => undefined,
-        predictionRatio: async () => 1,
+        traits: async () => ({ optionalInputs: [], outputs: undefined, predictionRatio: 1 }),
         scoreText: async () => undefined,
         rowSettings: () => ({}),
         score,

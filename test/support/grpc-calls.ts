@@ -6,7 +6,8 @@ import {
   connect,
   type IncomingHttpHeaders,
 } from 'node:http2'
-import { MessageReader, MessageWriter } from '../../src/protocols/grpc/protobuf.ts'
+import { MessageReader } from '../../src/protocols/grpc/message-reader.ts'
+import { MessageWriter } from '../../src/protocols/grpc/message-writer.ts'
 import type { Cleaner } from './cleaner.ts'
 
 export interface EndedCall {

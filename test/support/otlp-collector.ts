@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
-import { MessageReader } from '../../src/protocols/grpc/protobuf.ts'
+import { MessageReader } from '../../src/protocols/grpc/message-reader.ts'
 import type { Cleaner } from './cleaner.ts'
 
 export type AttributeValues = Readonly<Record<string, string | number | boolean>>

@@ -1,5 +1,6 @@
 /** Messages of TensorFlow Serving as tests write and read them. */
-import { MessageReader, MessageWriter } from '../../src/protocols/grpc/protobuf.ts'
+import { MessageReader } from '../../src/protocols/grpc/message-reader.ts'
+import { MessageWriter } from '../../src/protocols/grpc/message-writer.ts'
 import { readTensor } from '../../src/protocols/tensorflow-serving/read-tensor.ts'
 import { TensorMessage } from '../../src/protocols/tensorflow-serving/tensor-message.ts'
 import { writeTensor } from '../../src/protocols/tensorflow-serving/write-tensor.ts'

@@ -1,6 +1,6 @@
 import { SigningKeys } from '../../auth/signing-keys.ts'
 import { TokenAuthorizer } from '../../auth/token-authorizer.ts'
-import type { TokenAuth } from '../../models/definition/definition.ts'
+import type { TokenAuth } from '../../models/definition/auth.ts'
 import { EntraKeySet } from './entra-key-set.ts'
 
 /** Creates authorizers for tokens of Entra ID. Services of one tenant share its signing keys. */

@@ -60,7 +60,7 @@ export class AnswerPrinter {
       this.#shown.push(...results.slice(0, rowsShown - this.#shown.length))
       return true
     }
-    const lines = encodeLines('jsonl', first, results).trimEnd().replaceAll('\n', ',\n')
+    const lines = encodeLines({ format: 'jsonl' }, first, results).trimEnd().replaceAll('\n', ',\n')
     return write(`${first === 0 ? '[\n' : ',\n'}${lines}`)
   }
 

@@ -22,6 +22,7 @@ export interface SubmitOptions extends WorkspaceOptions {
   readonly summaryOnly?: boolean
   readonly columns?: string
   readonly include?: string
+  readonly outputColumns?: string
   readonly header?: boolean
   readonly miniBatchSize?: number
   readonly errorThreshold?: number
@@ -37,6 +38,7 @@ export async function submitJob(name: string, file: string | undefined, options:
   const {
     columns,
     include,
+    outputColumns,
     header,
     id: jobId,
     output: blob,
@@ -49,7 +51,8 @@ export async function submitJob(name: string, file: string | undefined, options:
   const output = {
     ...(blob !== undefined && { blob }),
     ...(format !== undefined && { format }),
-    ...(include !== undefined && { include: include.split(',') }),
+    ...(include !== undefined && { include: include === 'all' ? ('all' as const) : include.split(',') }),
+    ...(outputColumns !== undefined && { columns: outputColumns.split(',') }),
     ...(options.overwrite && { overwrite: true }),
     ...(options.summaryOnly && { action: 'summary_only' as const }),
   }

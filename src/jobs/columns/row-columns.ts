@@ -3,13 +3,12 @@ import { isUtf8 } from 'node:buffer'
 import { isServerFault, ScoringError } from '../../errors.ts'
 import type { Feeds, TensorInfo } from '../../models/session/model-session.ts'
 import { Tensor } from '../../tensor/tensor.ts'
-import { type ReadOptions, rowReader } from '../formats/read-rows.ts'
+import { type ReadOptions, rowReader, tableShape } from '../formats/read-rows.ts'
 import { type RowForm, tensorRowForm } from '../formats/row-form.ts'
 import { createChunkScanner } from '../formats/row-scanner.ts'
-import { chooseRowShape } from '../formats/row-shape.ts'
 import type { Row, RowReading } from '../row-scorer.ts'
 import { csvRows } from './csv-rows.ts'
-import { jsonRows } from './json-rows.ts'
+import { jsonRecords, jsonRows } from './json-rows.ts'
 import { type RowTarget, rowTargets } from './row-target.ts'
 
 /**
@@ -140,14 +139,21 @@ class ColumnReader {
   #straightRead(tensors: Tensors): StraightRead | undefined {
     const { format, columns, missing = 'nan' } = this.#rows
     const { inputs } = this.#source
-    if (format === 'csv') {
-      const targets = columns && csvTargets(columns, tensors, this.#options)
-      return targets && csvRows(this.#bytes, targets, missing)
+    if (columns) {
+      const targets = columnTargets(columns, tensors, this.#options)
+      if (!targets) return undefined
+      return format === 'csv'
+        ? csvRows(this.#bytes, targets, missing)
+        : jsonRecords(this.#bytes, { columns, targets, missing })
     }
     const [only] = inputs
     const tensor = only && inputs.length === 1 ? tensors.find(only.name) : undefined
     if (!tensor || tensors.count > 1 || ['string', 'bool'].includes(tensor.dtype)) return undefined
-    return jsonRows(this.#bytes, { targets: tensor.targets, shape: tensor.shape, missing })
+    const { targets, shape } = tensor
+    const nested = jsonRows(this.#bytes, { targets, shape, missing })
+    if (shape.length < 2) return nested
+    const flat = jsonRows(this.#bytes, { targets, shape: [targets.length], missing })
+    return (start, end, row) => nested(start, end, row) || flat(start, end, row)
   }
 
   #finish(): ReadColumns {
@@ -187,13 +193,13 @@ class ColumnReader {
 }
 
 /** @returns a target for each column of the file; undefined where columns and elements do not correspond */
-function csvTargets(
+function columnTargets(
   columns: readonly string[],
   tensors: Tensors,
   options: ReadOptions,
 ): (RowTarget | undefined)[] | undefined {
   const inputs = options.inputs ?? []
-  const { cells } = chooseRowShape(columns, inputs, options)
+  const cells = tableShape(options)?.cells ?? []
   if (tensors.count !== inputs.length) return undefined
   const targets = inputs.flatMap(({ name }) => tensors.find(name)?.targets ?? [])
   if (targets.length !== cells.length) return undefined

@@ -1,7 +1,7 @@
 /** Lines of the output as they cross from a scoring thread. */
 import type { EncodedBytes } from '../../scheduling/inference-result.ts'
 import type { NonFinite } from '../../tensor/python-json-elements.ts'
-import { aroundPrediction, encodeLines } from '../output/result-lines.ts'
+import { aroundPrediction, encodeLines, fits } from '../output/result-lines.ts'
 import type { RowResult, TextOfRows } from '../row-scorer.ts'
 import { answerWriter } from './answer-writer.ts'
 import { LineBytes } from './line-bytes.ts'
@@ -9,7 +9,7 @@ import { rowAnswers } from './row-answers.ts'
 import type { RowFault } from './row-columns.ts'
 
 /** Rows, and those of them that have no prediction. */
-interface LinedRows extends Pick<TextOfRows, 'rowCount' | 'firstRow' | 'outputFormat'> {
+interface LinedRows extends Pick<TextOfRows, 'rowCount' | 'firstRow' | 'form'> {
   readonly faults: ReadonlyMap<number, RowFault>
 }
 
@@ -49,26 +49,26 @@ export function readRowLines({ body, textBytes }: EncodedBytes): {
 /** Writes what a model gave, digit by digit. @returns false, having written nothing, where it takes more than that */
 function writeTensors(
   bytes: LineBytes,
-  { rowCount, firstRow, outputFormat, faults }: LinedRows,
+  { rowCount, firstRow, form, faults }: LinedRows,
   result: unknown,
   { nonFinite }: LineOptions,
 ): boolean {
-  const writer = answerWriter(result, rowCount - faults.size, nonFinite)
-  if (!writer || (writer.hasQuotes && outputFormat === 'csv')) return false
-  const around = aroundPrediction(outputFormat, writer.hasCommas)
+  const writeNext = answerWriter(result, rowCount - faults.size, { form, nonFinite })
+  if (!writeNext) return false
+  const around = aroundPrediction(form)
   const begin = Buffer.from(around.begin)
   const middle = Buffer.from(around.middle)
   const end = Buffer.from(around.end)
   for (let row = 0; row < rowCount; row++) {
     const fault = faults.get(row)
     if (fault) {
-      bytes.text(encodeLines(outputFormat, firstRow + row, [fault]))
+      bytes.text(encodeLines(form, firstRow + row, [fault]))
       continue
     }
     bytes.literal(begin)
     bytes.whole(firstRow + row)
     bytes.literal(middle)
-    writer.writeNext(bytes)
+    writeNext(bytes)
     bytes.literal(end)
   }
   return true
@@ -76,7 +76,7 @@ function writeTensors(
 
 function writeAnswers(
   bytes: LineBytes,
-  { rowCount, firstRow, outputFormat, faults }: LinedRows,
+  { rowCount, firstRow, form, faults }: LinedRows,
   result: unknown,
   options: LineOptions,
 ): boolean {
@@ -87,6 +87,7 @@ function writeAnswers(
   const results = Array.from({ length: rowCount }, (_, row): RowResult => {
     return faults.get(row) ?? { prediction: answers[next++] as string }
   })
-  bytes.text(encodeLines(outputFormat, firstRow, results))
+  if (!results.every(each => fits(each, form))) return false
+  bytes.text(encodeLines(form, firstRow, results))
   return true
 }

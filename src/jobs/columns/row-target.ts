@@ -43,6 +43,13 @@ export class RowTarget {
     ;(this.data as Float64Array)[row * this.width + this.offset] = Number.NaN
   }
 
+  /** @returns false where the type is not that of flags */
+  storeFlag(row: number, flag: boolean): boolean {
+    if (this.kind !== 'bool') return false
+    ;(this.data as Uint8Array)[row * this.width + this.offset] = Number(flag)
+    return true
+  }
+
   /** Stores a cell of a CSV. @returns false where the cell does not have the type */
   storeText(row: number, cell: string, missing: 'nan' | 'error'): boolean {
     const index = row * this.width + this.offset

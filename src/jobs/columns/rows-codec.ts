@@ -10,7 +10,7 @@ import { NotForColumns, type ReadColumns, readColumns } from './row-columns.ts'
 import { writeRowLines } from './row-lines.ts'
 
 /** What a request says of its rows. */
-interface RowsToScore extends RowReading, Pick<TextOfRows, 'firstRow' | 'outputFormat'> {
+interface RowsToScore extends RowReading, Pick<TextOfRows, 'firstRow' | 'form'> {
   /** Their text as it stands in the input, in memory that threads share. */
   readonly text: Uint8Array
   readonly rowCount: number

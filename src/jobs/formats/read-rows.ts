@@ -4,13 +4,16 @@ import type { Dtype } from '../../tensor/dtype.ts'
 import { isNestedDeeper } from '../../tensor/json-depth.ts'
 import { JsonError, readJson } from '../../tensor/json-reader.ts'
 import type { Row, RowReading } from '../row-scorer.ts'
+import { bodyMember } from './body-member.ts'
 import { cellJson, isMissingText } from './cell-json.ts'
 import { countNumbers, splitRecord } from './csv-record.ts'
 import { isEncryptedRow } from './encrypted-row.ts'
 import { isWhiteSpace } from './json-lines-scanner.ts'
+import { isRecord, maxDepth } from './json-records.ts'
 import { RowReader } from './row-reader.ts'
 import { createChunkScanner } from './row-scanner.ts'
-import { chooseRowShape, type RowShape } from './row-shape.ts'
+import { chooseRowShape, nest, type RowShape, sizesIfFit } from './row-shape.ts'
+import { splitArray, splitObject } from './split-json.ts'
 
 /** How the text of a chunk is read. */
 export interface ReadOptions extends RowReading {
@@ -20,9 +23,6 @@ export interface ReadOptions extends RowReading {
 
 /** Replaces a row that is too large in a chunk's own text. It is not UTF-8, so no valid row equals it. */
 export const tooLargeRow: Uint8Array = Buffer.from('\xffrow too large\xff', 'latin1')
-
-/** The depth limit of a request, minus the levels that wrap a row. */
-const maxDepth = 990
 
 type RowFault =
   | 'ROW_TOO_LARGE'
@@ -65,18 +65,36 @@ export async function readRows(
  * @throws InputUnreadable INPUT_COLUMNS_UNFIT
  */
 export function rowReader(options: ReadOptions): (bytes: Uint8Array | undefined) => Row {
-  const { format, columns, inputs, maxRowBytes, missing = 'nan' } = options
-  const shape = format === 'csv' && columns ? chooseRowShape(columns, inputs, options) : undefined
+  const { format, columns, maxRowBytes, missing = 'nan' } = options
+  const shape = tableShape(options)
   return bytes => {
     if (!bytes || isTooLargeMark(bytes)) return failed('ROW_TOO_LARGE', `the row is larger than ${maxRowBytes} bytes`)
     if (!isUtf8(bytes)) return failed('ROW_NOT_UTF8', 'the row is not UTF-8')
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-    if (!shape || !columns) return jsonRow(text, options)
+    if (format !== 'csv' || !shape || !columns) return jsonRow(text, shape, options)
     return csvRow(text.toString(), { shape, columnCount: columns.length, missing })
   }
 }
 
-function jsonRow(bytes: Buffer, { inputs, names = [], missing = 'nan', takesEncrypted }: ReadOptions): Row {
+/**
+ * The mapping from columns of a CSV, or from values of records of JSON, to rows.
+ *
+ * @returns undefined when rows stand in the text as the service takes them
+ * @throws InputUnreadable INPUT_COLUMNS_UNFIT
+ */
+export function tableShape(options: ReadOptions): RowShape | undefined {
+  const { format, columns, inputs, names } = options
+  if (!columns) return undefined
+  if (format === 'csv') return chooseRowShape(columns, inputs, options)
+  // A script takes records as they are.
+  return inputs || names ? chooseRowShape(columns, inputs, { ...options, isList: columns.map(() => true) }) : undefined
+}
+
+function jsonRow(
+  bytes: Buffer,
+  shape: RowShape | undefined,
+  { inputs, names = [], missing = 'nan', takesEncrypted }: ReadOptions,
+): Row {
   if (isNestedDeeper(bytes, maxDepth)) {
     return failed('ROW_NOT_JSON', `the row is nested deeper than ${maxDepth} levels`)
   }
@@ -85,13 +103,35 @@ function jsonRow(bytes: Buffer, { inputs, names = [], missing = 'nan', takesEncr
     const row = parseRow(json, missing)
     if (takesEncrypted && isEncryptedRow(row)) return { json, isEncrypted: true }
     const body = bodyMember(row, inputs, names)
-    if (body === undefined) return { json }
+    if (body === undefined)
+      return shape && isRecord(row) ? recordRow(json, shape) : { json: nestFlat(json, row, inputs) }
     const right = 'the list of its values, or an object of them by name'
     return failed('ROW_IS_A_BODY', `the row is an object with "${body}", like the body of a request; a row is ${right}`)
   } catch (failure) {
     if (!(failure instanceof JsonError)) throw failure
     return failed('ROW_NOT_JSON', `the row is not JSON: ${failure.message}`)
   }
+}
+
+function recordRow(json: string, { cells, encodeRow }: RowShape): Row {
+  const members = splitObject(json)
+  const values: string[] = []
+  for (const { name } of cells) {
+    const value = members?.get(name)
+    if (value === undefined)
+      return failed('ROW_RAGGED', `the row has no "${name}", which the first row of the input has`)
+    values.push(value)
+  }
+  return { json: encodeRow(values) }
+}
+
+/** Nests a flat list of values as the only input is nested, like the cells of a CSV. */
+function nestFlat(json: string, row: unknown, inputs: readonly TensorInfo[] | undefined): string {
+  const [only] = inputs ?? []
+  if (!only || inputs?.length !== 1 || !Array.isArray(row) || (only.shape?.length ?? 0) < 3) return json
+  if (row.length === 0 || row.some(value => typeof value === 'object' && value !== null)) return json
+  const sizes = sizesIfFit(only, row.length)
+  return sizes ? nest(splitArray(json) ?? [], sizes) : json
 }
 
 /** Parses JSON, also with Python's NaN and Infinity if missing values are allowed. @throws JsonError */
@@ -102,17 +142,6 @@ function parseRow(json: string, missing: 'nan' | 'error'): unknown {
     // V8's own message quotes the row.
     return readJson(json, { takesNonFinite: missing === 'nan' })
   }
-}
-
-/** @returns the name of a member in which request bodies hold rows, if the row has one */
-function bodyMember(
-  row: unknown,
-  inputs: readonly TensorInfo[] | undefined,
-  names: readonly string[],
-): string | undefined {
-  if (!inputs || typeof row !== 'object' || row === null) return undefined
-  const isKnown = (member: string) => names.includes(member) || inputs.some(({ name }) => name === member)
-  return ['data', 'input_data', 'Inputs'].find(member => Object.hasOwn(row, member) && !isKnown(member))
 }
 
 /** Trims JSON's white space. A regular expression would test each space inside the row. */

@@ -23,7 +23,7 @@ export interface TableNames {
 }
 
 interface RowShapeOptions extends TableNames {
-  /** For each column of a Parquet file, whether its cells are lists. */
+  /** For each column of a Parquet file or of JSON records, whether its cells may be lists. */
   readonly isList?: readonly boolean[]
 }
 
@@ -37,7 +37,7 @@ interface RowShapeOptions extends TableNames {
  *   one. Other columns are ignored.
  * - No declared inputs: a row is an object of all columns, or of the named ones.
  *
- * A single column of Parquet lists may fill an input, and keeps its nesting.
+ * A single column of lists, of Parquet or JSON, may fill an input, and keeps its nesting.
  *
  * @throws InputUnreadable INPUT_COLUMNS_UNFIT when no row of these columns could be scored; the message says what would work
  */
@@ -49,7 +49,7 @@ export function chooseRowShape(
   try {
     return fitColumns(columns, inputs, options)
   } catch (failure) {
-    const separator = separatorIn(columns)
+    const separator = options.isList ? undefined : separatorIn(columns)
     if (separator === undefined) throw failure
     const found = separator === '\t' ? 'tabs' : `"${separator}"`
     throw unfit(`the header names one column; separate columns by commas, not by ${found}`)
@@ -85,8 +85,8 @@ function fitColumns(
   const indexes = columnIndexes(columns)
   const fillings = inputs.map(input => {
     const own = inputs.length === 1 ? taken : columnsFor(input, columns, indexes)
-    const isWhole = own.length === 1 && isList[own[0] as number] === true
-    const inner = isWhole ? undefined : innerSizes(input, own.length)
+    const mayBeWhole = own.length === 1 && isList[own[0] as number] === true
+    const inner = mayBeWhole ? sizesIfFit(input, 1) : innerSizes(input, own.length)
     return { input, taken: own, inner, key: `${JSON.stringify(input.name)}:` }
   })
   const isInOrder = taken.length === columns.length && taken.every((column, index) => column === index)
@@ -175,15 +175,31 @@ function columnsNamed(names: readonly string[], columns: readonly string[]): num
   return names.map(name => indexes.get(name) as number)
 }
 
-/** @throws InputUnreadable INPUT_COLUMNS_UNFIT when columns to copy are not there, or there twice */
-export function requireIncluded(include: readonly string[], columns: readonly string[]): void {
-  const missing = include.filter(name => !columns.includes(name))
+export interface IncludeOptions {
+  /** Columns of the input that are copied to the output. */
+  readonly include?: readonly string[] | 'all' | undefined
+  /** Names that these cannot have, because the output has columns of its own. */
+  readonly takenNames?: readonly string[] | undefined
+}
+
+/** @throws InputUnreadable INPUT_COLUMNS_UNFIT when columns to copy are not there, or there twice, or in the output already */
+export function requireIncluded(
+  { include: given = [], takenNames = [] }: IncludeOptions,
+  columns: readonly string[],
+): void {
+  const include = given === 'all' ? columns : given
+  const taken = include.find(name => takenNames.includes(name))
+  if (taken !== undefined)
+    throw includedUnfit(`the output has a column "${taken}" of its own; rename that of the input`)
+  const known = new Set(columns)
+  const missing = include.filter(name => !known.has(name))
   if (missing.length > 0) throw includedUnfit(`missing: ${listed(missing, name => `"${name}"`)}`)
-  const twice = include.find(name => columns.indexOf(name) !== columns.lastIndexOf(name))
+  const isIncluded = new Set(include)
+  const twice = repeatedName(columns.filter(name => isIncluded.has(name)))
   if (twice !== undefined) throw includedUnfit(`two columns are named "${twice}"`)
 }
 
-function includedUnfit(what: string): InputUnreadable {
+export function includedUnfit(what: string): InputUnreadable {
   return new InputUnreadable('INPUT_COLUMNS_UNFIT', `the columns of the input do not fit "output.include": ${what}`)
 }
 
@@ -269,9 +285,19 @@ function isFixed(size: number | string | undefined): size is number {
   return typeof size === 'number' && size > 0
 }
 
-/** @param sizes  undefined when the only cell is itself the list */
-function nest(cells: readonly string[], sizes: readonly number[] | undefined): string {
-  if (!sizes || sizes.length === 0) return cells[0] as string
+/** @returns the sizes of the lists that so many values make; undefined when they make none of these */
+export function sizesIfFit(input: TensorInfo, count: number): number[] | undefined {
+  try {
+    return innerSizes(input, count)
+  } catch {
+    return undefined
+  }
+}
+
+/** @param sizes  undefined when the only cell has to be the list itself */
+export function nest(cells: readonly string[], sizes: readonly number[] | undefined): string {
+  const [only = ''] = cells
+  if (!sizes || sizes.length === 0 || (cells.length === 1 && /^[[{]/.test(only))) return only
   const [, ...inner] = sizes
   if (inner.length === 0) return `[${cells.join(',')}]`
   const width = inner.reduce((product, size) => product * size, 1)

@@ -1,10 +1,11 @@
 import type { BlobHead } from '../blob-store.ts'
 import { chunkResultBlob, type JobFolder } from '../layout.ts'
 import { partNumber } from '../limits.ts'
-import type { PlannedChunk } from '../plan-parts.ts'
+import type { PlannedChunk, PlanPart } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { blockId, stageForOutput } from './output-blocks.ts'
+import { outputTable } from './output-table.ts'
 import { outputHeader, type ResultLines } from './result-lines.ts'
 
 /**
@@ -16,13 +17,18 @@ import { outputHeader, type ResultLines } from './result-lines.ts'
 export async function writeResult(
   tools: JobTools,
   spec: JobSpec,
-  { chunk, firstRow, rowCount, results }: PlannedChunk & { readonly results: ResultLines },
+  {
+    part,
+    planned,
+    results,
+  }: { readonly part: PlanPart; readonly planned: PlannedChunk; readonly results: ResultLines },
 ): Promise<boolean> {
+  const { chunk, firstRow, rowCount } = planned
   if (results.rowCount !== rowCount) throw new Error(`chunk ${chunk}: ${results.rowCount} results for ${rowCount} rows`)
   const result = chunkResultBlob(spec.folder, partNumber(chunk, tools.limits), chunk)
   const counts = { rows: String(rowCount), failed: String(results.failed), first: String(firstRow) }
   if (spec.output.action === 'summary_only') return tools.store.create(result, '', counts)
-  const header = chunk === 0 ? outputHeader(spec.output) : ''
+  const header = chunk === 0 ? outputHeader(outputTable(spec, part.next)) : ''
   const content = Buffer.concat([Buffer.from(header), ...results.lines])
   const block = blockId('c', chunk, content)
   await stageForOutput(tools, spec, { id: block, content })

@@ -1,11 +1,13 @@
 import type { BlobStore } from '../blob-store.ts'
 import { finalCountsBlob, parseBlobReference } from '../layout.ts'
 import { jobMessage } from '../message-queues.ts'
+import { readPart } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { type ListedResult, listResults, type ResultTotals } from './done-parts.ts'
 import { joinResults, removeJoined } from './join-results.ts'
 import { blockId, isOwnOutput, outputExists, outputMetadata, resultsMissing, stageForOutput } from './output-blocks.ts'
+import { outputTable } from './output-table.ts'
 import { outputHeader } from './result-lines.ts'
 
 /**
@@ -45,7 +47,8 @@ function requireEveryRowOnce(results: readonly ListedResult[], totals: ResultTot
 
 async function outputBlockIds(tools: JobTools, spec: JobSpec, results: readonly ListedResult[]): Promise<string[]> {
   if (results.length > 0 || spec.output.format !== 'csv') return results.map(({ block }) => block)
-  const header = Buffer.from(outputHeader(spec.output))
+  const part = await readPart(tools.store, spec.folder, 0)
+  const header = Buffer.from(outputHeader(outputTable(spec, part?.next)))
   const block = blockId('h', 0, header)
   await stageForOutput(tools, spec, { id: block, content: header })
   return [block]

@@ -1,20 +1,24 @@
-/** The output format: one line per row of the input, in order. */
+/** The lines of an output: one for each row of the input, in order. */
 import { splitRecord } from '../formats/csv-record.ts'
 import type { RowResult } from '../row-scorer.ts'
-import type { JobSpec, OutputFormat } from '../spec.ts'
-
-const csvColumns = ['index', 'prediction', 'error_code', 'error_message']
+import { fixedColumns, type LineForm, wholePrediction } from './line-form.ts'
+import type { OutputTable } from './output-table.ts'
+import { joinCells, keepMembers, oneLine, predictionCells } from './prediction-cells.ts'
 
 /** What a CSV begins with; '' for JSON Lines. */
-export function outputHeader({ format, include = [] }: Pick<JobSpec['output'], 'format' | 'include'>): string {
-  if (format !== 'csv') return ''
-  const [index, ...others] = csvColumns as [string, ...string[]]
-  return `${[index, ...include, ...others].map(quoted).join(',')}\n`
+export function outputHeader({ form, include }: OutputTable): string {
+  if (form.format !== 'csv') return ''
+  const [index, ...errors] = fixedColumns
+  return `${[index, ...include, ...predictionColumns(form), ...errors].map(quoted).join(',')}\n`
 }
 
-/** @returns a name that a column of the input cannot have beside those of the output */
-export function takenName({ format, include = [] }: Pick<JobSpec['output'], 'format' | 'include'>): string | undefined {
-  return format === 'csv' ? include.find(name => csvColumns.includes(name)) : undefined
+function predictionColumns({ parts = [wholePrediction] }: LineForm): string[] {
+  return parts.flatMap(({ columns }) => columns)
+}
+
+/** The columns of an output that are not copied. In JSON Lines those that are have an object of their own. */
+export function ownNames(form: LineForm): readonly string[] {
+  return form.format === 'csv' ? [...fixedColumns, ...predictionColumns(form)] : []
 }
 
 /** The lines of rows that follow each other. */
@@ -25,55 +29,61 @@ export interface ResultLines {
   readonly failed: number
 }
 
+const unfitPrediction: RowResult = {
+  code: 'OUTPUT_NOT_SERIALISABLE',
+  message:
+    'The answer does not have the form that the service declares, so it has no columns; set "format" to "jsonl".',
+}
+
 /** @param firstRow  index of the first of these rows in the whole input */
-export function resultLines(results: readonly RowResult[], firstRow: number, format: OutputFormat): ResultLines {
-  const failed = results.filter(result => 'code' in result).length
-  return { lines: [Buffer.from(encodeLines(format, firstRow, results))], rowCount: results.length, failed }
+export function resultLines(results: readonly RowResult[], firstRow: number, form: LineForm): ResultLines {
+  const fitting = results.map(result => (fits(result, form) ? result : unfitPrediction))
+  const failed = fitting.filter(result => 'code' in result).length
+  return { lines: [Buffer.from(encodeLines(form, firstRow, fitting))], rowCount: results.length, failed }
+}
+
+/** Whether the prediction, if there is one, can be written. */
+export function fits(result: RowResult, { format, parts }: LineForm): boolean {
+  return format !== 'csv' || !parts || 'code' in result || predictionCells(result.prediction, parts) !== undefined
 }
 
 /**
  * @param firstRow  index of the first of these rows in the whole input
+ * @param results  that fit
  * @returns lines with their line ends; CSV without the header
  */
-export function encodeLines(format: OutputFormat, firstRow: number, results: readonly RowResult[]): string {
-  const encode = format === 'csv' ? csvLine : jsonLine
-  return results.map((result, row) => encode(firstRow + row, result)).join('')
+export function encodeLines(form: LineForm, firstRow: number, results: readonly RowResult[]): string {
+  const encode = form.format === 'csv' ? csvLine : jsonLine
+  return results.map((result, row) => encode(firstRow + row, result, form)).join('')
 }
 
-/**
- * What stands in a line before the index of a row, between it and a prediction of numbers, and behind that.
- *
- * @param hasCommas  the prediction is a list of several
- */
-export function aroundPrediction(
-  format: OutputFormat,
-  hasCommas: boolean,
-): { readonly begin: string; readonly middle: string; readonly end: string } {
+/** What stands in a line before the index of a row, between it and a prediction, and behind that. */
+export function aroundPrediction({ format }: LineForm): {
+  readonly begin: string
+  readonly middle: string
+  readonly end: string
+} {
   if (format === 'jsonl') return { begin: '{"index": ', middle: ', "prediction": ', end: '}\n' }
-  const quote = hasCommas ? '"' : ''
-  return { begin: '', middle: `,${quote}`, end: `${quote},,\n` }
+  return { begin: '', middle: ',', end: ',,\n' }
 }
 
 // The text of the prediction is copied, because parsing it could change its numbers.
-function jsonLine(index: number, result: RowResult): string {
-  if ('prediction' in result) return `{"index": ${index}, "prediction": ${oneLine(result.prediction)}}\n`
+function jsonLine(index: number, result: RowResult, { members }: LineForm): string {
+  if ('prediction' in result) {
+    const prediction = members ? keepMembers(result.prediction, members) : result.prediction
+    return `{"index": ${index}, "prediction": ${oneLine(prediction)}}\n`
+  }
   const { code, message } = result
   return `{"index": ${index}, "error": {"code": ${JSON.stringify(code)}, "message": ${JSON.stringify(message)}}}\n`
 }
 
-function csvLine(index: number, result: RowResult): string {
-  const cells = 'prediction' in result ? [plainText(result.prediction), '', ''] : ['', result.code, result.message]
+function csvLine(index: number, result: RowResult, form: LineForm): string {
+  const { parts = [wholePrediction] } = form
+  const cells =
+    'prediction' in result
+      ? [...(predictionCells(result.prediction, parts) ?? []), '', '']
+      : [...predictionColumns(form).map(() => ''), result.code, result.message]
   return `${[String(index), ...cells.map(quoted)].join(',')}\n`
-}
-
-/** The characters of a JSON string; any other value as JSON. */
-function plainText(json: string): string {
-  return json.startsWith('"') ? (JSON.parse(json) as string) : oneLine(json)
-}
-
-// In JSON text a line end stands between values only; inside a string it is escaped.
-function oneLine(json: string): string {
-  return json.replace(/[\r\n]+/g, ' ')
 }
 
 /** Quotes as RFC 4180 says, and also where spaces are at an end, because many readers trim them. */
@@ -84,8 +94,8 @@ export function quoted(cell: string): string {
 const jsonPrediction = /^\{"index": \d+, "prediction": (.*)\}$/
 
 /** The inverse of `encodeLines`: results of which it would write the same lines again. */
-export function decodeLines(format: OutputFormat, lines: string): RowResult[] {
-  if (format === 'csv') return csvRecords(lines).map(csvResult)
+export function decodeLines(form: LineForm, lines: string): RowResult[] {
+  if (form.format === 'csv') return csvRecords(lines).map(record => csvResult(record, form))
   return lines.split('\n', countLines(lines)).map(line => {
     const prediction = jsonPrediction.exec(line)?.[1]
     return prediction === undefined ? (JSON.parse(line) as { error: RowResult }).error : { prediction }
@@ -96,10 +106,11 @@ function countLines(lines: string): number {
   return lines.split('\n').length - 1
 }
 
-function csvResult(record: string): RowResult {
-  const [, prediction = '', code = '', message = ''] = splitRecord(record) ?? []
+function csvResult(record: string, { parts = [wholePrediction] }: LineForm): RowResult {
+  const [, ...cells] = splitRecord(record) ?? []
+  const [code = '', message = ''] = cells.splice(-2)
   // A cell does not tell a text from the JSON of another value, and both are written as they stand.
-  return code === '' ? { prediction: JSON.stringify(prediction) } : { code, message }
+  return code === '' ? { prediction: joinCells(cells, parts) } : { code, message }
 }
 
 /** Records without their line ends, which may also be in a quoted cell. */

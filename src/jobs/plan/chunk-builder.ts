@@ -39,6 +39,11 @@ export class ChunkBuilder {
     return this.#rowCount > 0
   }
 
+  /** Sets the names of the values of the rows, if they are records. */
+  name(columns: readonly string[]): void {
+    this.#cursor = { ...this.#cursor, columns }
+  }
+
   /**
    * @param start  where the row begins in the text, in bytes
    * @param row  bytes of the row for the chunk's own text; undefined when the row is too large

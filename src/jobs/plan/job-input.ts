@@ -3,6 +3,9 @@ import { chunkSize } from '../chunk-size.ts'
 import type { TableNames } from '../formats/row-shape.ts'
 import type { ReadInput } from '../formats/text-source.ts'
 import { parseBlobReference, signatureBlob } from '../layout.ts'
+import { predictionParts } from '../output/line-form.ts'
+import { ownNames } from '../output/result-lines.ts'
+import type { PlanCursor } from '../plan-parts.ts'
 import type { RowSettings } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
@@ -22,17 +25,30 @@ export async function openInput(tools: JobTools, spec: JobSpec): Promise<ReadInp
 export async function planOptions(
   { scorer, planParquet, limits, stopping }: PlanTools,
   spec: JobSpec,
-): Promise<PlanOptions> {
+): Promise<PlanOptions & Required<Pick<PlanCursor, 'predictions'>>> {
   const { input, service } = spec
   const { format, isGzip, bytes, header } = input
   const inputs = await scorer.inputs(service, stopping)
   const table = { ...rowOptions(scorer, spec), header, inputs }
   const { maxInputBytes } = limits
-  const ratio = await scorer.predictionRatio(service, stopping)
+  const { predictionRatio, optionalInputs, outputs } = await scorer.traits(service, stopping)
   const size = chunkSize(spec)
-  const maxChunkBytes = Math.min(size.maxChunkBytes, Math.ceil(maxResultBytes / ratio))
-  const files = { format, isGzip, bytes, keepsText: true, include: spec.output.include }
-  return { maxRowBytes, ...size, maxChunkBytes, maxInputBytes, ...files, ...table, planParquet }
+  const maxChunkBytes = Math.min(size.maxChunkBytes, Math.ceil(maxResultBytes / predictionRatio))
+  const { include, columns, format: outputFormat } = spec.output
+  const predictions = predictionParts(outputs, columns)
+  const output = { include, takenNames: ownNames({ format: outputFormat, parts: predictions }), predictions }
+  const files = { format, isGzip, bytes, keepsText: true }
+  return {
+    maxRowBytes,
+    ...size,
+    maxChunkBytes,
+    maxInputBytes,
+    ...files,
+    ...output,
+    ...table,
+    optionalInputs,
+    planParquet,
+  }
 }
 
 /** Predictions of a chunk, which are held in memory until all are there; those of its last row are on top. */

@@ -2,32 +2,33 @@ import type { ChunkSize } from '../chunk-size.ts'
 import { InputUnreadable } from '../failure.ts'
 import { type CsvOptions, csvColumns } from '../formats/csv-columns.ts'
 import { withoutSecretsInText } from '../formats/encrypted-row.ts'
+import { readFirstRecord } from '../formats/json-records.ts'
 import { RowReader } from '../formats/row-reader.ts'
 import type { RowScanner } from '../formats/row-scanner.ts'
 import { createScanner } from '../formats/row-scanner.ts'
-import { chooseRowShape, requireIncluded } from '../formats/row-shape.ts'
-import { openText, type ReadInput } from '../formats/text-source.ts'
+import { chooseRowShape, type IncludeOptions, includedUnfit, requireIncluded } from '../formats/row-shape.ts'
+import { openText, type ReadInput, type TextSource } from '../formats/text-source.ts'
 import type { PlanCursor } from '../plan-parts.ts'
 import type { MissingOptions } from '../row-scorer.ts'
 import type { InputFormat } from '../spec.ts'
 import { ChunkBuilder, type NextChunk } from './chunk-builder.ts'
 import { HeldPieces } from './held-pieces.ts'
 
-export interface PlanOptions extends ChunkSize, CsvOptions, MissingOptions {
+export interface PlanOptions extends ChunkSize, CsvOptions, MissingOptions, IncludeOptions {
   readonly format: InputFormat
   readonly isGzip: boolean
   /** Size of the input as stored. */
   readonly bytes: number
   /** A row may be the body of a request whose features are encrypted; the chunk's own text has no secrets of such rows. */
   readonly takesEncrypted?: boolean | undefined
+  /** Names of inputs that a row may leave out. */
+  readonly optionalInputs?: readonly string[] | undefined
   /** A larger row is counted, but never held in memory. */
   readonly maxRowBytes: number
   /** Largest decompressed text. */
   readonly maxInputBytes: number
   /** Chunks come with the pieces of their text, if they have no text of their own. */
   readonly keepsText?: boolean
-  /** Columns of a CSV that are copied to the output. */
-  readonly include?: readonly string[] | undefined
   /** Required for Parquet. */
   readonly planParquet?: PlanParquet
 }
@@ -56,22 +57,14 @@ export async function* planChunks(
   options: PlanOptions,
   cursor: PlanCursor,
 ): AsyncGenerator<NextChunk> {
-  const { format, isGzip, inputs, maxRowBytes, planParquet, takesEncrypted } = options
+  const { format, isGzip, maxRowBytes, planParquet, takesEncrypted } = options
   if (format === 'parquet') {
     if (!planParquet) throw new TypeError('planChunks needs options.planParquet for a Parquet file')
     return yield* planParquet(read, options, cursor)
   }
   const source = { ...options, read }
-  let begin = cursor
-  if (format === 'csv' && !cursor.columns) {
-    const found = await csvColumns(source, options)
-    if (!found) return
-    begin = { ...cursor, columns: found.columns, offset: Math.max(cursor.offset, found.offset) }
-  }
-  if (begin.columns) {
-    chooseRowShape(begin.columns, inputs, options)
-    requireIncluded(options.include ?? [], begin.columns)
-  }
+  const begin = cursor.row > 0 ? cursor : await firstCursor(source, options, cursor)
+  if (!begin) return
   const { pieces, offset } = await openText(source, begin.offset)
   const scanner = createScanner(format, offset, cursor.chunk > 0)
   const rows = isGzip ? new RowReader(scanner, offset, maxRowBytes) : scanner
@@ -84,6 +77,36 @@ export async function* planChunks(
     const text = held.take(next.start, next.end)
     yield text ? { ...next, text } : next
   }
+}
+
+/**
+ * Finds where the rows begin, and the names of their values, and checks that these fit.
+ *
+ * @returns undefined when there are no rows
+ */
+async function firstCursor(
+  source: TextSource,
+  options: PlanOptions,
+  start: PlanCursor,
+): Promise<PlanCursor | undefined> {
+  const { format, inputs, names, include } = options
+  if (format === 'csv') {
+    const found = await csvColumns(source, options)
+    if (!found) return undefined
+    chooseRowShape(found.columns, inputs, options)
+    requireIncluded(options, found.columns)
+    return { ...start, ...found }
+  }
+  if (format === 'parquet') return start
+  const first = await readFirstRecord(source, { ...options, format })
+  if (first === 'no rows') return undefined
+  if (first) {
+    if (inputs || names) chooseRowShape(first.columns, inputs, { ...options, isList: first.isList })
+    requireIncluded(options, first.columns)
+  } else if (include) {
+    throw includedUnfit('the first row is not an object of values by name')
+  }
+  return { ...start, ...(first && { columns: first.columns }) }
 }
 
 /**

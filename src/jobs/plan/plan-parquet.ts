@@ -3,7 +3,7 @@ import { InputUnreadable, tooLarge } from '../failure.ts'
 import { repeatedName } from '../formats/column-names.ts'
 import { checkRowGroups, ParquetFile, parquetCodecs } from '../formats/parquet-file.ts'
 import { createEncoder, type SchemaGroups } from '../formats/parquet-json.ts'
-import { chooseRowShape } from '../formats/row-shape.ts'
+import { chooseRowShape, type RowShape, requireIncluded } from '../formats/row-shape.ts'
 import type { ReadInput } from '../formats/text-source.ts'
 import type { PlanCursor } from '../plan-parts.ts'
 import { ChunkBuilder, type NextChunk } from './chunk-builder.ts'
@@ -30,7 +30,9 @@ export async function* planParquet(
   const chunk = new ChunkBuilder(options, cursor, { separator: '\n' })
   let start = cursor.offset
   try {
-    for await (const rows of readSlices(file, options, { firstRow: cursor.row, sliceBytes })) {
+    const table = await openTable(file, options)
+    if (table.recordColumns) chunk.name(table.recordColumns)
+    for await (const rows of readSlices(table, { firstRow: cursor.row, sliceBytes })) {
       for (const text of rows) {
         const row = Buffer.from(text)
         const end = start + row.length
@@ -49,12 +51,18 @@ export async function* planParquet(
   if (chunk.hasRows) yield chunk.close()
 }
 
-/** Yields JSON text of the rows from `firstRow` on, one slice at a time. */
-async function* readSlices(
-  file: ParquetFile,
-  options: PlanOptions,
-  { firstRow, sliceBytes }: { readonly firstRow: number; readonly sliceBytes: number },
-): AsyncGenerator<Iterable<string>> {
+interface ParquetTable {
+  readonly scan: ParquetScan
+  readonly metadata: FileMetaData
+  /** The columns that are read. */
+  readonly columns: readonly { readonly name: string; readonly encode: (value: unknown) => string }[]
+  /** @param cells  JSON text of a value of each of these. @returns JSON text of the row */
+  readonly encodeRow: (cells: readonly string[]) => string
+  /** Names of the values if rows are records, of which some are copied to the output; undefined: rows are as the service takes them. */
+  readonly recordColumns: readonly string[] | undefined
+}
+
+async function openTable(file: ParquetFile, options: PlanOptions): Promise<ParquetTable> {
   const [{ parquetMetadataAsync, parquetScan, parquetSchema }, groups, compressors] = await Promise.all([
     import('hyparquet'),
     import('hyparquet/src/schema.js'),
@@ -67,7 +75,8 @@ async function* readSlices(
   const names = columnNames(children)
   const isList = children.map(each => groups.isListLike(each) || each.element.repetition_type === 'REPEATED')
   const shape = chooseRowShape(names, options.inputs, { ...options, isList })
-  const columns = shape.cells.map(({ column, name, dtype }) => {
+  const { cells, encodeRow } = options.include ? recordsOf(shape, names, options) : shape
+  const columns = cells.map(({ column, name, dtype }) => {
     // Only floating-point inputs take NaN and infinities.
     const hasWords = options.missing !== 'error' && dtype?.startsWith('float') === true
     const encode = createEncoder(children[column] as SchemaTree, groups, hasWords)
@@ -75,7 +84,6 @@ async function* readSlices(
       throw new InputUnreadable('INPUT_NOT_PARQUET', `column "${name}" is of type VARIANT, which is not supported`)
     return { name, encode }
   })
-  if (columns.length === 0) return
   const scan = await parquetScan({
     file,
     metadata: rawMetadata(metadata, children, groups),
@@ -83,6 +91,36 @@ async function* readSlices(
     utf8: false,
     parsers,
   })
+  return { scan, metadata, columns, encodeRow, recordColumns: options.include && columns.map(({ name }) => name) }
+}
+
+/** Rows that also have the values that are copied to the output. */
+function recordsOf(
+  shape: RowShape,
+  names: readonly string[],
+  options: PlanOptions,
+): Pick<RowShape, 'cells' | 'encodeRow'> {
+  requireIncluded(options, names)
+  const include = options.include === 'all' ? names : (options.include ?? [])
+  const taken = new Map(shape.cells.map(({ column, dtype }) => [column, dtype]))
+  for (const name of include) {
+    const column = names.indexOf(name)
+    if (!taken.has(column)) taken.set(column, undefined)
+  }
+  const cells = [...taken].sort(([one], [other]) => one - other)
+  const keys = cells.map(([column]) => `${JSON.stringify(names[column])}:`)
+  return {
+    cells: cells.map(([column, dtype]) => ({ column, name: names[column] as string, dtype })),
+    encodeRow: values => `{${values.map((value, at) => keys[at] + value).join(',')}}`,
+  }
+}
+
+/** Yields JSON text of the rows from `firstRow` on, one slice at a time. */
+async function* readSlices(
+  { scan, metadata, columns, encodeRow }: ParquetTable,
+  { firstRow, sliceBytes }: { readonly firstRow: number; readonly sliceBytes: number },
+): AsyncGenerator<Iterable<string>> {
+  if (columns.length === 0) return
   const sliceRows = sliceRowCount(metadata, columns.length, sliceBytes)
   for (const { rowStart, rowEnd } of scan.ranges) {
     for (let row = Math.max(rowStart, firstRow); row < rowEnd; row += sliceRows) {
@@ -93,7 +131,7 @@ async function* readSlices(
         slice,
       )
       yield encodeRows(slice.rowEnd - slice.rowStart, at =>
-        shape.encodeRow(columns.map(({ encode }, index) => encode(values[index]?.[at]))),
+        encodeRow(columns.map(({ encode }, index) => encode(values[index]?.[at]))),
       )
     }
   }

@@ -5,7 +5,15 @@ import { type JobMessage, type JobStep, jobMessage, messageJobFolder } from '../
 import { isActive, type OpenJob, openJob } from '../open-job.ts'
 import { totalsWhenAllDone } from '../output/done-parts.ts'
 import { failJob } from '../output/end-job.ts'
-import { commitPart, listPlan, type PlannedChunk, type PlanPart, planStart, readPart } from '../plan-parts.ts'
+import {
+  commitPart,
+  listPlan,
+  type PlanCursor,
+  type PlannedChunk,
+  type PlanPart,
+  planStart,
+  readPart,
+} from '../plan-parts.ts'
 import { changeState, readState } from '../records.ts'
 import { openInput, type PlanTools, planOptions } from './job-input.ts'
 import { planChunks } from './plan-chunks.ts'
@@ -83,9 +91,10 @@ async function* partsToPlan(tools: PlanTools, spec: OpenJob['spec']): AsyncGener
   const lastPart = (await listPlan(store, folder)).at(-1)
   if (lastPart?.isLast) return
   let part = lastPart ? lastPart.part + 1 : 0
-  let next = (lastPart && (await readPart(store, folder, lastPart.part)))?.next ?? planStart
+  const planned = lastPart && (await readPart(store, folder, lastPart.part))
   const read = await openInput(tools, spec)
-  const options = await planOptions(tools, spec)
+  const { predictions, ...options } = await planOptions(tools, spec)
+  let next: PlanCursor = planned?.next ?? { ...planStart, predictions }
   let chunks: PlannedChunk[] = []
   for await (const { content, text, next: after, ...chunk } of planChunks(read, options, next)) {
     // The text must exist before the plan names the chunk.

@@ -7,6 +7,7 @@ import { afterResult } from '../output/after-result.ts'
 import { hasNextResult, writeResult } from '../output/chunk-result.ts'
 import { failJob } from '../output/end-job.ts'
 import { includeColumns } from '../output/included-columns.ts'
+import { outputTable } from '../output/output-table.ts'
 import { resultLines } from '../output/result-lines.ts'
 import { readPart } from '../plan-parts.ts'
 import type { RowResult } from '../row-scorer.ts'
@@ -50,11 +51,11 @@ async function giveUp(tools: JobTools, job: OpenJob, chunk: number): Promise<voi
   if (!part || !planned) return // the sweeper enqueues it once it is planned
   tools.log(`job ${job.spec.folder}: chunk ${chunk} failed too often; its rows are written as failed (CHUNK_POISONED)`)
   const rows = Array.from({ length: planned.rowCount }, () => poisonedRow)
-  const { folder, output } = job.spec
-  const { format, include } = output
-  const lines = resultLines(rows, planned.firstRow, format)
-  const results = include ? await includeColumns(lines, { format, include, source: undefined }) : lines
-  const isFirstWriter = await writeResult(tools, job.spec, { ...planned, results })
+  const { folder } = job.spec
+  const table = outputTable(job.spec, part.next)
+  const lines = resultLines(rows, planned.firstRow, table.form)
+  const results = table.include.length > 0 ? await includeColumns(lines, { ...table, source: undefined }) : lines
+  const isFirstWriter = await writeResult(tools, job.spec, { part, planned, results })
   const goesOn = isFirstWriter || !(await hasNextResult(tools, folder, chunk))
   const after = await afterResult(tools, job, { chunk, failed: results.failed, part, goesOn })
   if (after.chunk !== undefined) await tools.queues.send('chunk', { ...jobMessage(folder), chunk: after.chunk })

@@ -3,7 +3,7 @@ import type { TraceContext } from '../../telemetry/trace-context.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { withoutSecrets } from '../formats/encrypted-row.ts'
 import { type JobFolder, jobFolder } from '../layout.ts'
-import { takenName } from '../output/result-lines.ts'
+import { fixedColumns } from '../output/line-form.ts'
 import type { JobSpec } from '../spec.ts'
 import { allowInputBlob, allowOutputBlob, defaultOutput } from './allowed-blobs.ts'
 import { allowedUrl } from './allowed-url.ts'
@@ -66,7 +66,7 @@ export function parseJobRequest(
   const named = template && allowOutputBlob(resolveOutputName(template, variables), folder, limits.containers)
   const format = chooseOutputFormat(named, submission.output.format)
   const output = { blob: named ?? defaultOutput(folder, format), format, ...chooseOptions(submission.output) }
-  requireIncludable(output, source)
+  requireIncludable(output)
   if ('blob' in source && source.blob === output.blob) {
     throw invalidJob(`output.blob: "${output.blob}" is the input of the job; choose another name for the output`)
   }
@@ -140,15 +140,18 @@ function chooseOptions({
   blob,
   format,
   include,
+  columns,
   overwrite,
   action,
 }: JobSubmission['output']): Omit<JobSpec['output'], 'blob' | 'format'> {
   if (action === 'summary_only') {
-    const given = Object.entries({ blob, format, include, overwrite }).find(([, value]) => value !== undefined)?.[0]
+    const given = Object.entries({ blob, format, include, columns, overwrite }).find(
+      ([, value]) => value !== undefined,
+    )?.[0]
     if (given !== undefined) throw invalidJob(`output.${given}: there is no output with "action": "summary_only"`)
     return { action }
   }
-  return { ...(include && { include }), ...(overwrite && { overwrite }) }
+  return { ...(include && { include }), ...(columns && { columns }), ...(overwrite && { overwrite }) }
 }
 
 function fileSource(file: StagedFile, input: JobSubmission['input']): RowSource {
@@ -170,18 +173,13 @@ function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
   if (header !== undefined && format.format !== 'csv') {
     throw invalidJob(`input.header: applies to CSV only; the input is ${format.format}`)
   }
-  if (columns !== undefined && format.format !== 'csv' && format.format !== 'parquet') {
-    throw invalidJob(`input.columns: applies to CSV and Parquet only; the input is ${format.format}`)
-  }
   return { ...format, ...(header === undefined ? {} : { header }), ...(columns === undefined ? {} : { columns }) }
 }
 
-/** @throws ScoringError JOB_INVALID when the input has no columns that can be copied, or the output has others of their names */
-function requireIncludable(output: JobRequest['output'], { format }: RowSource): void {
-  if (output.include && format !== 'csv') {
-    throw invalidJob(`output.include: applies to CSV only; the input is ${format}`)
-  }
-  const taken = takenName(output)
+/** @throws ScoringError JOB_INVALID when the output has columns of its own with these names, whatever the service answers */
+function requireIncludable({ format, include = [], columns = [] }: JobRequest['output']): void {
+  const own: readonly string[] = format === 'jsonl' ? [] : [...fixedColumns, ...columns]
+  const taken = include === 'all' ? undefined : include.find(name => own.includes(name))
   if (taken === undefined) return
   throw invalidJob(
     `output.include: the output has a column "${taken}" of its own; rename that of the input, or set "format" of the output to "jsonl"`,

@@ -61,6 +61,7 @@ function place(object: Record<string, unknown>, [name = '', ...rest]: readonly s
 }
 
 function parseField(name: string, text: string, schema: z.core.$ZodType): unknown {
+  if (isLiteral(schema, text)) return text
   const kinds = listKinds(schema)
   const accepts = (kind: Kind) => kinds.includes(kind)
   if (accepts('boolean') && (text === 'true' || text === 'false')) return text === 'true'
@@ -84,9 +85,17 @@ function schemaAt(path: readonly string[]): z.core.$ZodType | undefined {
   return schema
 }
 
+/** Whether the text is a word that the member may be, such as `all`. */
+function isLiteral(schema: z.core.$ZodType, text: string): boolean {
+  const plain = plainSchema(schema)
+  if (plain instanceof z.ZodUnion) return plain.options.some(each => isLiteral(each, text))
+  return plain instanceof z.ZodLiteral && plain.values.has(text)
+}
+
 function listKinds(schema: z.core.$ZodType): readonly Kind[] {
   const plain = plainSchema(schema)
   if (plain instanceof z.ZodUnion) return plain.options.flatMap(listKinds)
+  if (plain instanceof z.ZodLiteral) return []
   if (plain instanceof z.ZodBoolean) return ['boolean']
   if (plain instanceof z.ZodNumber) return ['number']
   if (plain instanceof z.ZodArray) return ['array']

@@ -4,6 +4,7 @@ import { inputFormats, jobIdPattern, outputFormats } from '../spec.ts'
 import { blobNameFault } from './blob-name.ts'
 import { invalidJob } from './job-invalid.ts'
 import { outputOptions } from './output-options.ts'
+import { outputTableMembers } from './table-members.ts'
 
 const blobPath = z.string().superRefine((name, context) => {
   const fault = blobNameFault(name)
@@ -38,7 +39,7 @@ const JobInputMembers = z.strictObject({
     .refine(names => new Set(names).size === names.length, 'must not name a column twice')
     .optional()
     .describe(
-      'names of the columns of a CSV or Parquet file that make a row, in the order of the model input; with "header": false the names of the file\'s columns, from left to right',
+      'names of the columns of a table, or of the values of JSON records, that make a row, in the order of the model input; with "header": false the names of the file\'s columns, from left to right',
     ),
 })
 
@@ -59,13 +60,7 @@ const JobOutput = z.strictObject({
     ),
   ...outputOptions,
   format: z.enum(outputFormats).optional().describe('default: by the extension of the name, otherwise jsonl'),
-  include: z
-    .array(z.string().min(1).max(1000))
-    .min(1)
-    .max(100)
-    .refine(names => new Set(names).size === names.length, 'must not name a column twice')
-    .optional()
-    .describe('columns of a CSV that are copied to the output as they stand, e.g. an id'),
+  ...outputTableMembers,
 })
 
 /** The body of `POST …/jobs`, and a message on `scoring-jobs`. */

@@ -9,6 +9,7 @@ import { afterResult, type FollowingSteps } from '../output/after-result.ts'
 import { hasNextResult, headResult, writeResult } from '../output/chunk-result.ts'
 import { failJob } from '../output/end-job.ts'
 import { includeColumns } from '../output/included-columns.ts'
+import { outputTable } from '../output/output-table.ts'
 import { type ResultLines, resultLines } from '../output/result-lines.ts'
 import { listPlan, type PlanPart, readPart } from '../plan-parts.ts'
 import type { Row } from '../row-scorer.ts'
@@ -126,7 +127,7 @@ async function scoreOrRetry(tools: ScoreTools, job: OpenJob, scored: ScoredMessa
       await tools.queues.send('chunk', { ...message, isRevival: isIsolated, isContinued: true })
       return {}
     }
-    const isFirstWriter = await writeResult(tools, job.spec, { ...planned, results })
+    const isFirstWriter = await writeResult(tools, job.spec, { part, planned, results })
     const { failed } = results
     span?.addPast('score chunk', {
       from,
@@ -189,12 +190,12 @@ async function withIncluded(
   spec: JobSpec,
   { part, planned, text, results, signal }: ChunkSource & { readonly text: ChunkText; readonly results: ResultLines },
 ): Promise<ResultLines> {
-  const { format, include } = spec.output
-  if (!include) return results
+  const table = outputTable(spec, part.next)
+  if (table.include.length === 0) return results
   // A text that is not held has been read to its end.
   const { pieces } = text.content ? text : await readChunkText(tools, spec, { part, planned, signal })
-  const { columns = [], maxRowBytes } = text.reading
-  return includeColumns(results, { format, include, source: { pieces, columns, maxRowBytes } })
+  const { format, columns = [], maxRowBytes } = text.reading
+  return includeColumns(results, { ...table, source: { format, pieces, columns, maxRowBytes } })
 }
 
 interface ScoredText extends ChunkTask {
@@ -206,19 +207,21 @@ interface ScoredText extends ChunkTask {
 /** Scores a chunk from text to text. @returns undefined when the service takes no such rows */
 async function scoreText(
   { scorer, store }: ScoreTools,
-  { folder, service, maxRetries, modelDigest, output }: JobSpec,
+  spec: JobSpec,
   { part, planned, text, signal, isTimeUp }: ScoredText,
 ): Promise<ResultLines | 'time is up' | undefined> {
+  const { folder, service, maxRetries, modelDigest } = spec
+  const { form } = outputTable(spec, part.next)
   const { rowCount, firstRow, chunk } = planned
   const { content, reading } = text
   if (!content) return undefined
-  const rows = { content, reading, rowCount, firstRow, outputFormat: output.format }
+  const rows = { content, reading, rowCount, firstRow, form }
   const pieces = await scorer.scoreText(service, rows, { maxRetries, modelDigest, signal, isTimeUp })
   if (!pieces) return undefined
   const lines = joinPieces(pieces, rows)
   if (lines) return lines
   const attempts = new AttemptLog(store, { folder, part: part.part, chunk })
-  for (const { from, results } of pieces.map(piece => ({ ...piece, results: pieceResults(piece, output.format) }))) {
+  for (const { from, results } of pieces.map(piece => ({ ...piece, results: pieceResults(piece, form) }))) {
     for (const [index, result] of results.entries()) if (result) attempts.setResult(from + index, result)
   }
   await attempts.storeResults({ from: 0, to: rowCount })
@@ -228,7 +231,7 @@ async function scoreText(
 /** Scores the rows of a chunk that have no result yet: one of them may have ended a process, or the time was up before. */
 async function scoreEach(tools: ScoreTools, spec: JobSpec, task: ScoredText): Promise<ResultLines | undefined> {
   const { scorer, store } = tools
-  const { folder, service, maxRetries, modelDigest, output } = spec
+  const { folder, service, maxRetries, modelDigest } = spec
   const { part, planned, text, isIsolated, isContinued, signal, isTimeUp } = task
   const rows = await readChunkRows(text, planned)
   const attempts = new AttemptLog(store, { folder, part: part.part, chunk: planned.chunk })
@@ -243,7 +246,7 @@ async function scoreEach(tools: ScoreTools, spec: JobSpec, task: ScoredText): Pr
   const isScored = isIsolated
     ? await scoreInIsolation(tools, { attempts, range, score, isTimeUp })
     : await scorePendingRows(attempts, range, score)
-  if (isScored) return resultLines(attempts.results(range), planned.firstRow, output.format)
+  if (isScored) return resultLines(attempts.results(range), planned.firstRow, outputTable(spec, part.next).form)
   if (!isIsolated) await attempts.storeResults(range)
   return undefined
 }

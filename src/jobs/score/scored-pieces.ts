@@ -4,7 +4,7 @@ import type { RowResult, ScoredPiece, TextOfRows } from '../row-scorer.ts'
 /** @returns undefined when a row has no result */
 export function joinPieces(
   pieces: readonly ScoredPiece[],
-  { rowCount, firstRow, outputFormat }: Pick<TextOfRows, 'rowCount' | 'firstRow' | 'outputFormat'>,
+  { rowCount, firstRow, form }: Pick<TextOfRows, 'rowCount' | 'firstRow' | 'form'>,
 ): ResultLines | undefined {
   const lines: Uint8Array[] = []
   let next = 0
@@ -19,7 +19,7 @@ export function joinPieces(
     }
     const results = outcome.results.filter(result => result !== undefined)
     if (results.length < count) return undefined
-    const written = resultLines(results, firstRow + from, outputFormat)
+    const written = resultLines(results, firstRow + from, form)
     lines.push(...written.lines)
     failed += written.failed
   }
@@ -27,10 +27,7 @@ export function joinPieces(
 }
 
 /** The results of the rows of a piece; undefined for those that were not scored in time. */
-export function pieceResults(
-  { outcome }: ScoredPiece,
-  format: TextOfRows['outputFormat'],
-): readonly (RowResult | undefined)[] {
+export function pieceResults({ outcome }: ScoredPiece, form: TextOfRows['form']): readonly (RowResult | undefined)[] {
   if ('results' in outcome) return outcome.results
-  return decodeLines(format, Buffer.from(outcome.lines).toString())
+  return decodeLines(form, Buffer.from(outcome.lines).toString())
 }

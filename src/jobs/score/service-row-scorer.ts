@@ -6,7 +6,16 @@ import type { TensorInfo } from '../../models/session/model-session.ts'
 import { modelChanged } from '../failure.ts'
 import { readRows } from '../formats/read-rows.ts'
 import { mayShareRequest, tensorInputs } from '../formats/row-form.ts'
-import type { Row, RowResult, RowScorer, RowSettings, ScoredPiece, ScoreOptions, TextOfRows } from '../row-scorer.ts'
+import type {
+  Row,
+  RowResult,
+  RowScorer,
+  RowSettings,
+  ScoredPiece,
+  ScoreOptions,
+  ServiceTraits,
+  TextOfRows,
+} from '../row-scorer.ts'
 import { PieceSize } from './piece-size.ts'
 import { RequestSize } from './request-size.ts'
 import { ScoringRun } from './scoring-run.ts'
@@ -46,10 +55,15 @@ export class ServiceRowScorer implements RowScorer {
     return tensorInputs(await waitUntilLoaded(this.#options.find(service), signal))
   }
 
-  async predictionRatio(service: string, signal: AbortSignal): Promise<number> {
-    const { encrypted } = await waitUntilLoaded(this.#options.find(service), signal)
+  async traits(service: string, signal: AbortSignal): Promise<ServiceTraits> {
+    const report = await waitUntilLoaded(this.#options.find(service), signal)
+    const { encrypted, optionalInputs = [] } = report
     const ratios = [encrypted?.original, encrypted?.fast].map(mode => (mode ? mode.replyBytes / mode.requestBytes : 1))
-    return Math.max(1, ...ratios)
+    return {
+      optionalInputs: optionalInputs.map(({ name }) => name),
+      outputs: report.lists && report.outputs,
+      predictionRatio: Math.max(1, ...ratios),
+    }
   }
 
   rowSettings(service: string): RowSettings {

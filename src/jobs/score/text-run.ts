@@ -64,9 +64,9 @@ export class TextRun {
   }
 
   #request({ start, end, from, rowCount }: TextPiece): InferenceRequest {
-    const { content, firstRow, reading, outputFormat } = this.#text
+    const { content, firstRow, reading, form } = this.#text
     const text = content.subarray(start, end)
-    const details = { rows: { ...reading, text, rowCount, firstRow: firstRow + from, outputFormat } }
+    const details = { rows: { ...reading, text, rowCount, firstRow: firstRow + from, form } }
     return { codec: 'rows', body: nothing, contentType: undefined, details }
   }
 }

@@ -1,8 +1,9 @@
 import type * as z from 'zod'
 import { ServiceLoadError } from '../../errors.ts'
-import { nameOfStage, ServiceDefinition } from './definition.ts'
+import { ServiceDefinition } from './definition.ts'
 import { checkDeployments } from './deployments.ts'
 import { findDuplicateKey } from './duplicate-key.ts'
+import { nameOfStage } from './stage.ts'
 
 /**
  * Reads the text of a `service.json`.

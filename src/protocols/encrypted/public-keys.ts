@@ -2,7 +2,7 @@ import { maxKeyBytes } from '../../encrypted/ckks/parameters.ts'
 import { preparedKeyBytes } from '../../encrypted/ckks/prepared-keys.ts'
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
-import type { PublicKeyMetrics } from '../../telemetry/service-metrics.ts'
+import type { PublicKeyMetrics } from '../../telemetry/public-key-metrics.ts'
 import { PublicKeyQuota } from './public-key-quota.ts'
 
 /** Port: the blobs with public keys, by key id. They are all in one container of the app's own storage. */

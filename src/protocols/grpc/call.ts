@@ -13,8 +13,8 @@ import { type RequestIds, readRequestIds } from '../http/request-ids.ts'
 import { checkEncoding, messageEncodings } from './compression.ts'
 import { readGrpcDeadline } from './deadline.ts'
 import { type IncomingMessage, IncomingMessages } from './incoming-messages.ts'
+import type { MessageWriter } from './message-writer.ts'
 import { frame, type NamedModel, type RequestHead, type StreamCall } from './method.ts'
-import type { MessageWriter } from './protobuf.ts'
 import { encodeFailure, okTrailers, type Trailers } from './status.ts'
 
 /** Clients of FPGA services send `/api/v1/service/<name>` in it. */

@@ -1,5 +1,5 @@
 import { inflateSync } from 'node:zlib'
-import { MessageReader } from './protobuf.ts'
+import { MessageReader } from './message-reader.ts'
 
 /** A schema as its compiler wrote it (google.protobuf.FileDescriptorProto, descriptor.proto). */
 interface SchemaFile {

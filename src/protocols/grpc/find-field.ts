@@ -1,4 +1,4 @@
-import { MessageReader } from './protobuf.ts'
+import { MessageReader } from './message-reader.ts'
 
 /**
  * Finds where a field lies in a message whose beginning has come, such as the tensor that most of it is.

@@ -1,8 +1,9 @@
 /** `grpc.health.v1.Health`, which load balancers and Kubernetes ask. It needs no key, as the health pages over HTTP. */
 import { ScoringError } from '../../errors.ts'
 import type { ReadyWhen, ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'
+import { MessageReader } from './message-reader.ts'
+import { MessageWriter } from './message-writer.ts'
 import type { GrpcService, StreamCall } from './method.ts'
-import { MessageReader, MessageWriter } from './protobuf.ts'
 
 /** `HealthCheckResponse.ServingStatus` */
 const servingStatus = { SERVING: 1, NOT_SERVING: 2, SERVICE_UNKNOWN: 3 } as const

@@ -3,7 +3,7 @@ import type { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { Protocol } from '../../telemetry/service-metrics.ts'
 import type { RequestOrigin, WireRequest } from '../http/wire.ts'
-import type { MessageWriter } from './protobuf.ts'
+import type { MessageWriter } from './message-writer.ts'
 
 /** A gRPC service, as a protocol describes it to the server. `compose/grpc-services.ts` lists them. */
 export interface GrpcService {

@@ -1,7 +1,8 @@
 /** `grpc.reflection.v1.ServerReflection`, and `v1alpha` with the same messages: schemas for tools such as grpcurl. */
 import type { FileDescriptors } from './file-descriptors.ts'
+import { MessageReader } from './message-reader.ts'
+import { MessageWriter } from './message-writer.ts'
 import type { GrpcCall, GrpcService, StreamCall } from './method.ts'
-import { MessageReader, MessageWriter } from './protobuf.ts'
 import { grpcStatus } from './status.ts'
 
 interface ReflectionSource {

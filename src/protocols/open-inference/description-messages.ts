@@ -1,5 +1,5 @@
 /** What V2 tells of services, as the messages of gRPC (Triton, grpc_service.proto and model_config.proto). */
-import { MessageWriter } from '../grpc/protobuf.ts'
+import { MessageWriter } from '../grpc/message-writer.ts'
 import { configDatatypes } from './datatypes.ts'
 import type {
   ConfigInput,

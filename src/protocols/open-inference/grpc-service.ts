@@ -2,6 +2,8 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { ReadyWhen, ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'
+import { MessageReader } from '../grpc/message-reader.ts'
+import { MessageWriter } from '../grpc/message-writer.ts'
 import {
   type GrpcCall,
   type GrpcMethod,
@@ -10,7 +12,6 @@ import {
   type NamedModel,
   type UnaryMethod,
 } from '../grpc/method.ts'
-import { MessageReader, MessageWriter } from '../grpc/protobuf.ts'
 import { findVisibleServices } from '../http/authorized-services.ts'
 import {
   encodeConfig,

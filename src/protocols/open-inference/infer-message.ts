@@ -1,7 +1,8 @@
 /** `ModelInferRequest` of the Open Inference Protocol V2 over gRPC (KServe, grpc_predict_v2.proto; Triton, grpc_service.proto). */
 import { ScoringError } from '../../errors.ts'
+import { MessageReader } from '../grpc/message-reader.ts'
 import type { NamedModel } from '../grpc/method.ts'
-import { MessageReader, RepeatedNumbers } from '../grpc/protobuf.ts'
+import { RepeatedNumbers } from '../grpc/repeated-numbers.ts'
 import { TypedContents } from './typed-contents.ts'
 
 /** A request, whose tensors are not read yet. */

@@ -4,7 +4,8 @@ import { allocate, type Dtype, integerRange, type TensorData } from '../../tenso
 import { decodeElements } from '../../tensor/element-bytes.ts'
 import { elementCount } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
-import { type MessageReader, RepeatedNumbers } from '../grpc/protobuf.ts'
+import type { MessageReader } from '../grpc/message-reader.ts'
+import { RepeatedNumbers } from '../grpc/repeated-numbers.ts'
 import { decodeDatatype } from './datatypes.ts'
 import { checkSizes, type TensorHead } from './raw-tensor.ts'
 

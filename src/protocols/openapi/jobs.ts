@@ -6,6 +6,7 @@ import type { ErrorCode } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import type { JsonSchema } from './dialect.ts'
+import { outputTableMembers, shownOutputMembers } from './job-output.ts'
 import { byStatus, listAuthFailures, serviceFailures } from './operations.ts'
 
 const text = { type: 'string' }
@@ -46,7 +47,7 @@ const schemas = {
               minItems: 1,
               uniqueItems: true,
               description:
-                'names of the columns of a CSV or Parquet file that make a row, in the order of the values that the service takes; with "header": false what the columns of the file are',
+                'names of the columns of a table, or of the values of JSON records, that make a row, in the order of the values that the service takes; with "header": false what the columns of the file are',
             },
           },
           [],
@@ -68,14 +69,7 @@ const schemas = {
               description: 'append_row (default): a line for each row; summary_only: only the counts of the status',
             },
             format: { enum: ['jsonl', 'csv'], description: 'default: by the file extension, else jsonl' },
-            include: {
-              type: 'array',
-              items: text,
-              minItems: 1,
-              maxItems: 100,
-              uniqueItems: true,
-              description: 'columns of a CSV that are copied to the output as they stand, e.g. an id',
-            },
+            ...outputTableMembers,
           },
           [],
         ),
@@ -123,10 +117,7 @@ const schemas = {
       createdAt: time,
       startedAt: time,
       endedAt: time,
-      output: objectSchema({ blob: text, format: text, include: { type: 'array', items: text }, partial: text }, [
-        'blob',
-        'format',
-      ]),
+      output: objectSchema({ blob: text, format: text, ...shownOutputMembers, partial: text }, ['blob', 'format']),
       error: objectSchema({ code: text, message: text }, ['code', 'message']),
     },
     ['jobId', 'status', 'progress', 'createdAt'],

@@ -1,7 +1,8 @@
 /** `ModelSpec`: which model a message means (tensorflow_serving/apis/model.proto). */
 import { ScoringError } from '../../errors.ts'
+import { MessageReader } from '../grpc/message-reader.ts'
+import { MessageWriter } from '../grpc/message-writer.ts'
 import type { NamedModel } from '../grpc/method.ts'
-import { MessageReader, MessageWriter } from '../grpc/protobuf.ts'
 
 /** The only signature that services have: TensorFlow's name for the one that is meant when none is said. */
 export const servedSignature = 'serving_default'

@@ -1,5 +1,5 @@
 import { ScoringError } from '../../errors.ts'
-import { MessageReader } from '../grpc/protobuf.ts'
+import { MessageReader } from '../grpc/message-reader.ts'
 import { ModelSpec } from './model-spec.ts'
 import { TensorMessage } from './tensor-message.ts'
 

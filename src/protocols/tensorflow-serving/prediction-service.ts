@@ -1,8 +1,8 @@
 /** `tensorflow.serving.PredictionService`, which the FPGA services of Azure ML spoke. */
 import { ScoringError } from '../../errors.ts'
 import { modelVersion } from '../../models/catalogue/find-model.ts'
+import type { MessageWriter } from '../grpc/message-writer.ts'
 import type { GrpcCall, GrpcService, UnaryMethod } from '../grpc/method.ts'
-import type { MessageWriter } from '../grpc/protobuf.ts'
 import { readMetadataRequest, writeMetadata } from './model-metadata.ts'
 import { readModelSpec } from './model-spec.ts'
 

@@ -4,7 +4,7 @@ import { type BinaryDtype, decodeElements, elementSize } from '../../tensor/elem
 import { fromHalfBits } from '../../tensor/float16-array.ts'
 import { elementCount, type Shape } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
-import type { RepeatedNumbers } from '../grpc/protobuf.ts'
+import type { RepeatedNumbers } from '../grpc/repeated-numbers.ts'
 import { type DataType, findDataType, type ValueField, valueFields } from './data-types.ts'
 import type { TensorMessage } from './tensor-message.ts'
 import { splitTexts } from './text-content.ts'

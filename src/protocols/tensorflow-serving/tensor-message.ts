@@ -1,7 +1,8 @@
 /** `TensorProto` as a message has it, before its elements are read (tensorflow/core/framework/tensor.proto). */
 import { ScoringError } from '../../errors.ts'
 import { elementCount, type Shape } from '../../tensor/shape.ts'
-import { MessageReader, RepeatedNumbers } from '../grpc/protobuf.ts'
+import { MessageReader } from '../grpc/message-reader.ts'
+import { RepeatedNumbers } from '../grpc/repeated-numbers.ts'
 import { type ValueField, valueFields } from './data-types.ts'
 
 /** More dimensions than TensorFlow has. */

@@ -1,5 +1,5 @@
 import { ScoringError } from '../../errors.ts'
-import { RepeatedNumbers } from '../grpc/protobuf.ts'
+import { RepeatedNumbers } from '../grpc/repeated-numbers.ts'
 
 /**
  * Splits the `tensor_content` of a DT_STRING tensor: the length of each value as a varint, then all values. C++ programs write

@@ -2,7 +2,7 @@ import { littleEndianBytes } from '../../tensor/element-bytes.ts'
 import { halfBits } from '../../tensor/float16-array.ts'
 import type { Shape } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { MessageWriter } from '../grpc/protobuf.ts'
+import { MessageWriter } from '../grpc/message-writer.ts'
 import { dataTypeFor, valueFields } from './data-types.ts'
 
 /**

@@ -5,6 +5,7 @@ import { readRowLines } from '../../../src/jobs/columns/row-lines.ts'
 import { rowsCodec } from '../../../src/jobs/columns/rows-codec.ts'
 import { readRows } from '../../../src/jobs/formats/read-rows.ts'
 import { tensorRowForm } from '../../../src/jobs/formats/row-form.ts'
+import type { LineForm } from '../../../src/jobs/output/line-form.ts'
 import { encodeLines } from '../../../src/jobs/output/result-lines.ts'
 import type { RowReading, RowResult } from '../../../src/jobs/row-scorer.ts'
 import type { Feeds, TensorInfo } from '../../../src/models/session/model-session.ts'
@@ -46,28 +47,26 @@ interface Text {
   readonly text: Buffer
   readonly rowCount: number
   readonly reading: RowReading
-  readonly outputFormat: 'jsonl' | 'csv'
+  readonly form: LineForm
 }
 
 const firstRow = 98
 
-function inColumns(
-  echo: EchoService,
-  { text, rowCount, reading, outputFormat }: Text,
-): { lines: string; failed: number } {
+function inColumns(echo: EchoService, { text, rowCount, reading, form }: Text): { lines: string; failed: number } {
   const { script, service } = parts(echo)
   const request = {
     ...{ codec: 'rows', body: new Uint8Array(), contentType: undefined },
-    details: { rows: { ...reading, text, rowCount, firstRow, outputFormat } },
+    details: { rows: { ...reading, text, rowCount, firstRow, form } },
   }
-  const { feeds, form, isAnswered } = codec.decodeRows(request, script, service)
-  const output = codec.encode(isAnswered ? undefined : echo.answer(feeds), service, form) as EncodedBytes
+  const decoded = codec.decodeRows(request, script, service)
+  const result = decoded.isAnswered ? undefined : echo.answer(decoded.feeds)
+  const output = codec.encode(result, service, decoded.form) as EncodedBytes
   const { lines, failed } = readRowLines(output)
   return { lines: Buffer.from(lines).toString(), failed }
 }
 
 /** What each row gets in a request of its own. */
-async function oneByOne(echo: EchoService, { text, rowCount, reading, outputFormat }: Text): Promise<string> {
+async function oneByOne(echo: EchoService, { text, rowCount, reading, form }: Text): Promise<string> {
   const { script, service } = parts(echo)
   const rowForm = tensorRowForm(echo.inputs, true)
   const rows = await readRows([text], { rowCount }, { ...reading, inputs: echo.inputs })
@@ -88,14 +87,14 @@ async function oneByOne(echo: EchoService, { text, rowCount, reading, outputForm
       return { code, message }
     }
   })
-  return encodeLines(outputFormat, firstRow, results)
+  return encodeLines(form, firstRow, results)
 }
 
 async function requireSame(echo: EchoService, text: Text): Promise<void> {
   const { lines, failed } = inColumns(echo, text)
   const expected = await oneByOne(echo, text)
   assert.equal(lines, expected)
-  const isFailure = text.outputFormat === 'jsonl' ? /^\{"index": \d+, "error"/ : /^\d+,,[A-Z]/
+  const isFailure = text.form.format === 'jsonl' ? /^\{"index": \d+, "error"/ : /^\d+,,+[A-Z]/
   assert.equal(failed, expected.split('\n').filter(line => isFailure.test(line)).length)
 }
 
@@ -175,8 +174,8 @@ const cell = fc.oneof(
   ),
 )
 
-function withOutput(text: Omit<Text, 'outputFormat'>): Text[] {
-  return (['jsonl', 'csv'] as const).map(outputFormat => ({ ...text, outputFormat }))
+function withOutput(text: Omit<Text, 'form'>): Text[] {
+  return (['jsonl', 'csv'] as const).map(format => ({ ...text, form: { format } }))
 }
 
 /** The rows that a scanner finds: an open quote swallows line ends, so the count comes from reading. */
@@ -298,6 +297,65 @@ describe('rowsCodec', () => {
     )
   })
 
+  it('gives each record of JSON what its own request gets', async () => {
+    const value = fc.oneof(
+      { weight: 8, arbitrary: number },
+      fc.constantFrom(
+        'null',
+        'NaN',
+        '-Infinity',
+        '"x"',
+        '"é\\n"',
+        '"\t"',
+        'true',
+        'false',
+        'truth',
+        '01',
+        '[1]',
+        '{}',
+        '"a',
+      ),
+    )
+    const names = fc.constantFrom(['a', 'é"', 'c', 'id'], ['a', 'c', 'é"', 'id'], ['a', 'é"', 'c', 'id', 'more'])
+    const ends = fc.constantFrom('}', ' } ', '} x', ',}', '', '}}')
+    const row = fc.tuple(names, fc.array(value, { minLength: 5, maxLength: 5 }), fc.constantFrom('', ' '), ends)
+    const written = row.map(([keys, values, space, end]) => {
+      const members = keys.map((key, at) => `${space}${JSON.stringify(key)}${space}:${space}${values[at]}${space}`)
+      return `{${members.join(',')}${end}`
+    })
+    const types = fc.array(fc.constantFrom(...dtypes), { minLength: 3, maxLength: 3 })
+    const lines = fc.array(fc.oneof({ weight: 9, arbitrary: written }, fc.constantFrom('[1, 2, 3]', '{}')), {
+      minLength: 1,
+      maxLength: 8,
+    })
+    await fc.assert(
+      fc.asyncProperty(
+        types,
+        lines,
+        fc.constantFrom('nan', 'error'),
+        fc.boolean(),
+        async (dtypes, rows, missing, isOne) => {
+          const [dtype = 'float32'] = dtypes
+          const ofColumns = ['a', 'é"', 'c'].map((name, at) => ({
+            name,
+            dtype: dtypes[at] as typeof dtype,
+            shape: ['n', 1],
+          }))
+          const inputs: TensorInfo[] = isOne ? [{ name: 'x', dtype, shape: ['n', 3] }] : ofColumns
+          const echo: EchoService = { inputs, missing, answer: feeds => feeds }
+          const reading: RowReading = {
+            ...{ format: 'jsonl', columns: ['a', 'é"', 'c', 'id'], missing, maxRowBytes: 1000 },
+            ...(isOne && { names: ['c', 'a', 'é"'] }),
+          }
+          const text = Buffer.from(rows.join('\n'))
+          const rowCount = await count(text, reading, inputs)
+          for (const each of withOutput({ text, rowCount, reading })) await requireSame(echo, each)
+        },
+      ),
+      { numRuns: 400 },
+    )
+  })
+
   it.each<[string, (feeds: Feeds) => unknown]>([
     ['lists', ({ x }) => (x as Tensor).toList()],
     ['an object of lists', ({ x }) => ({ score: (x as Tensor).toList(), 'é "q"': (x as Tensor).toList() })],
@@ -336,13 +394,57 @@ describe('rowsCodec', () => {
     }
   })
 
+  it.each<[LineForm, (feeds: Feeds) => unknown]>([
+    [{ format: 'csv', parts: [{ columns: ['p_0', 'p_1'], dtype: 'float32' }] }, ({ x }) => x],
+    [
+      {
+        format: 'csv',
+        parts: [
+          { member: 'b', columns: ['b'], isWhole: true },
+          { member: 'a', columns: ['a_0', 'a_1'] },
+        ],
+      },
+      ({ x }) => ({ a: x, b: x, c: x }),
+    ],
+    [
+      {
+        format: 'csv',
+        parts: [
+          { member: 't', columns: ['t_0', 't_1'] },
+          { member: 'c', columns: ['c_ä', 'c_b'] },
+        ],
+      },
+      ({ x }) => {
+        const { data, shape } = x as Tensor
+        const texts = [...data].map(each => `a,"ß${each} `)
+        return { t: new Tensor('string', texts, shape), c: new Tensor('float32', data, shape, ['ä', 'b"']) }
+      },
+    ],
+    [{ format: 'jsonl', members: ['b', 'a'] }, ({ x }) => ({ a: x, b: x, c: x })],
+    [{ format: 'jsonl', members: ['a'] }, ({ x }) => ({ a: (x as Tensor).toList(), b: x })],
+    [{ format: 'jsonl', members: ['z'] }, ({ x }) => ({ a: x })],
+  ])('writes chosen columns as over HTTP: %j', async (form, answer) => {
+    const text = Buffer.from('1,2\n3,x\n-0.5,1e-7\n,6\n7\n123456789,0.1\n')
+    const echo: EchoService = { inputs: [{ name: 'x', dtype: 'float32', shape: ['n', 2] }], answer }
+    const reading: RowReading = { format: 'csv', columns: ['a', 'b'], maxRowBytes: 1000 }
+    await requireSame(echo, { text, rowCount: 6, reading, form })
+  })
+
+  it('gives back a piece whose answers have other columns than declared', () => {
+    const form: LineForm = { format: 'csv', parts: [{ columns: ['p_0', 'p_1', 'p_2'] }] }
+    const inputs: TensorInfo[] = [{ name: 'x', dtype: 'float32', shape: ['n', 2] }]
+    const reading: RowReading = { format: 'csv', columns: ['a', 'b'], maxRowBytes: 1000 }
+    const text = { text: Buffer.from('1,2\n3,4\n'), rowCount: 2, reading, form }
+    assert.throws(() => inColumns({ inputs, answer: ({ x }) => x }, text), { message: /cannot be divided by rows/ })
+  })
+
   it('takes no list that goes on in the next line', async () => {
     const inputs: TensorInfo[] = [{ name: 'x', dtype: 'float32', shape: ['n', 2] }]
     const echo: EchoService = { inputs, answer: ({ x }) => x }
     const reading: RowReading = { format: 'jsonl', maxRowBytes: 1000 }
     const text = Buffer.from('[1, 2]\n[3,\n4]\n[5\n, 6]\n[7, 8\n]\n[9, 10]\r\n')
     for (const each of withOutput({ text, rowCount: 8, reading })) await requireSame(echo, each)
-    assert.equal(inColumns(echo, { text, rowCount: 8, reading, outputFormat: 'jsonl' }).failed, 6)
+    assert.equal(inColumns(echo, { text, rowCount: 8, reading, form: { format: 'jsonl' } }).failed, 6)
   })
 
   it('refuses rows of shapes that do not go together, and a text with other rows than were planned', () => {
@@ -350,7 +452,7 @@ describe('rowsCodec', () => {
     const echo: EchoService = { inputs, answer: ({ x }) => x }
     const reading: RowReading = { format: 'jsonl', maxRowBytes: 1000 }
     const score = (lines: string, rowCount: number) => () =>
-      inColumns(echo, { text: Buffer.from(lines), rowCount, reading, outputFormat: 'jsonl' })
+      inColumns(echo, { text: Buffer.from(lines), rowCount, reading, form: { format: 'jsonl' } })
     assert.throws(score('[1]\n[1, 2]\n', 2), { message: 'the rows cannot be scored together: their shapes differ' })
     assert.throws(score('[1]\n[1]\n', 1), { message: 'the text has more than the 1 rows that were planned' })
     assert.throws(score('[1]\n', 2), { message: 'the text has 1 rows; 2 were planned' })

@@ -146,9 +146,69 @@ describe('readRows of JSON for a service that takes tensors', () => {
       assert.match(message, /a row is the list of its values, or an object of them by name$/)
     }
     assert.deepEqual(await read('{"data": [1, 2]}', { ...tried, inputs: [input('data', 'float32', ['n', 2])] }), [
-      '{"data": [1, 2]}',
+      '[1, 2]',
     ])
     assert.deepEqual(await lines('{"data": [[1, 2]]}'), ['{"data": [[1, 2]]}'], 'a script may take it')
+  })
+})
+
+describe('readRows of records of JSON', () => {
+  const x = input('x', 'float32', ['n', 2])
+  const records = (content: Bytes, tried: Partial<Tried> = {}) => lines(content, { inputs: [x], ...tried })
+
+  it('makes a list in the order of the names of the first record for one input', async () => {
+    // pandas 3.0: DataFrame({'b': [1.5, None], 'a': [2, 3]}).to_json(orient='records', lines=True)
+    assert.deepEqual(await records('{"b":1.5,"a":2}\n{"b":null,"a":3}\n'), ['[1.5,2]', '[null,3]'])
+    assert.deepEqual(await records('{"b": 1.50, "a": 2}\n\n{"a": 3, "b": NaN}\r\n[5, 6]\n'), [
+      '[1.50,2]',
+      '[NaN,3]',
+      '[5, 6]',
+    ])
+    const inArray = await read('[{"b": 1, "a": 2}, {"a": 3, "b": 4}]', {
+      format: 'json',
+      inputs: [x],
+      miniBatchSize: 1,
+    })
+    assert.deepEqual(inArray, ['[1,2]', '[4,3]'])
+  })
+
+  it('finds values by the names of the service or the job beside others', async () => {
+    const text = '{"id": "é", "a": 1, "b": 2}\n{"a": 3, "id": {"x": 1}, "b": 4}\n'
+    assert.deepEqual(await records(text, { names: ['b', 'a'] }), ['[2,1]', '[4,3]'])
+    assert.deepEqual(await read(text, { format: 'jsonl', names: ['b'] }), ['{"b":2}', '{"b":4}'], 'for a script')
+    assert.deepEqual(await lines(text), text.trim().split('\n'), 'a script without names gets the record')
+  })
+
+  it('makes an object by input for several inputs, and takes lists', async () => {
+    const inputs = [input('age', 'int64', ['n', 1]), input('v', 'float32', ['n', 2])]
+    const text = '{"v": [1, 2], "id": 7, "age": 50}\n{"v[0]": 1, "v[1]": 2, "age": 50}\n'
+    assert.deepEqual(await lines(text.split('\n')[0] ?? '', { inputs }), ['{"age":[50],"v":[1, 2]}'])
+    assert.deepEqual(await lines(text.split('\n')[1] ?? '', { inputs }), ['{"age":[50],"v":[1,2]}'])
+    assert.deepEqual(await records('{"x": [1, 2]}\n{"x": 3}\n'), ['[1, 2]', '3'])
+  })
+
+  it('leaves rows as they are that may lack optional inputs', async () => {
+    const row = '{"x": [1, 2], "scale": 3}'
+    assert.deepEqual(await records(row, { optionalInputs: ['scale'] }), [row])
+  })
+
+  it('makes an error row of a record that lacks a value', async () => {
+    assert.deepEqual(await records('{"b":1,"a":2}\n{"b":3}\n'), ['[1,2]', 'ROW_RAGGED'])
+  })
+
+  it('refuses names that fit no row of the service', async () => {
+    for (const text of ['{"a": 1, "b": 2, "c": 3}', '{"a;b": 1}']) {
+      await assert.rejects(records(text), { code: 'INPUT_COLUMNS_UNFIT', message: /which takes 2; / }, text)
+    }
+    const missing = /missing: "sex" \(did you mean "Sex"\?\); unknown: "Sex"$/
+    await assert.rejects(records('{"age": 1, "Sex": 2}', { names: ['age', 'sex'] }), { message: missing })
+  })
+
+  it('nests a flat list as the cells of a CSV', async () => {
+    const image = [input('x', 'float32', ['n', 1, 2, 2])]
+    const rows = ['[[[1,2],[3,4]]]', '[[[1,2.50],[3,4]]]', '[1,2,3]', '[[1,2],[3,4]]']
+    assert.deepEqual(await lines('[[[1,2],[3,4]]]\n[1, 2.50, 3, 4]\n[1,2,3]\n[[1,2],[3,4]]', { inputs: image }), rows)
+    assert.deepEqual(await lines('{"a":1,"b":2,"c":3,"d":4}', { inputs: image }), ['[[[1,2],[3,4]]]'])
   })
 })
 

@@ -133,7 +133,7 @@ export class JobProcess {
     return {
       modelDigest: async () => 'digest',
       inputs: async () => undefined,
-      predictionRatio: async () => 1,
+      traits: async () => ({ optionalInputs: [], outputs: undefined, predictionRatio: 1 }),
       scoreText: async () => undefined,
       rowSettings: () => ({}),
       score: async (service, rows, { signal, isTimeUp }) => {

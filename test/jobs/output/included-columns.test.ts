@@ -12,12 +12,12 @@ const source = (text: string | Buffer, cut = 7) => {
   const pieces = Array.from({ length: Math.ceil(bytes.length / cut) }, (_, at) =>
     bytes.subarray(at * cut, (at + 1) * cut),
   )
-  return { pieces, columns, maxRowBytes: 40 }
+  return { format: 'csv' as const, pieces, columns, maxRowBytes: 60 }
 }
 const write = async (results: readonly RowResult[], format: OutputFormat, text: string | Buffer | undefined) => {
-  const lines = resultLines(results, 98, format)
+  const lines = resultLines(results, 98, { format })
   const from = text === undefined ? undefined : source(text)
-  const written = await includeColumns(lines, { format, include, source: from })
+  const written = await includeColumns(lines, { form: { format }, include, source: from })
   assert.deepEqual([written.rowCount, written.failed], [lines.rowCount, lines.failed])
   return Buffer.concat(written.lines).toString()
 }
@@ -53,7 +53,7 @@ describe('includeColumns', () => {
   })
 
   it('writes null for rows that are too large or not UTF-8, and for all of an unread chunk', async () => {
-    const unread = Buffer.concat([Buffer.from(`1,2,${'x'.repeat(40)}\n2,3,`), Buffer.from([0xff, 0x0a])])
+    const unread = Buffer.concat([Buffer.from(`1,2,${'x'.repeat(60)}\n2,3,`), Buffer.from([0xff, 0x0a])])
     const nulls = [98, 99].map(index => ({ index, columns: { note: null, id: null }, error: bad }))
     for (const text of [unread, undefined]) {
       const lines = (await write([bad, bad], 'jsonl', text)).split('\n').slice(0, -1)
@@ -63,6 +63,33 @@ describe('includeColumns', () => {
       )
     }
     assert.match(await write([bad], 'csv', undefined), /^98,,,,ROW_RAGGED,/)
+  })
+
+  it('keeps the types of records of JSON', async () => {
+    const records =
+      '{"id": 7, "age": 1, "note": "a, \\"b\\"\\n"}\n{"note": null, "id": 1.50}\n[1]\n{"id": {"x": [1]}, "note": NaN}\n'
+    const json = (format: OutputFormat) =>
+      includeColumns(resultLines(results, 98, { format }), {
+        form: { format },
+        include,
+        source: { ...source(records), format: 'jsonl' },
+      })
+    const lines = Buffer.concat((await json('jsonl')).lines)
+      .toString()
+      .split('\n')
+    assert.equal(lines[1], '{"index": 99, "columns": {"note": null, "id": 1.50}, "prediction": "te\\"xt,\\n"}')
+    const columns = lines.slice(0, -1).map(line => JSON.parse(line).columns)
+    assert.deepEqual(columns, [
+      { note: 'a, "b"\n', id: 7 },
+      { note: null, id: 1.5 },
+      { note: null, id: null },
+      { note: null, id: { x: [1] } },
+    ])
+    assert.equal(
+      Buffer.concat((await json('csv')).lines).toString(),
+      '98,"a, ""b""\n",7,"[0.5, 1.0]",,\n99,,1.50,"te""xt,\n",,\n' +
+        '100,,,,ROW_RAGGED,"the row has 2 cells,\nnot 3"\n101,NaN,"{""x"": [1]}","[0.5, 1.0]",,\n',
+    )
   })
 
   it('refuses a text with other rows than results', async () => {

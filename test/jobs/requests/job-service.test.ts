@@ -277,7 +277,11 @@ describe('JobService.submit', () => {
         /"jobs\/diabetes\/a\/pred/,
       ],
       [{ ...csv, output: csv.input }, 'JOB_INVALID', /^output\.blob: "input\/patients\.csv" is the input of the job/],
-      [{ input: { rows: [] }, output: { include: ['id'] } }, 'JOB_INVALID', /^output\.include: .* CSV only; .* jsonl$/],
+      [
+        { ...csv, output: { include: 'some' } },
+        'JOB_INVALID',
+        /^output\.include: must be a list of names, each once, or "all"/,
+      ],
       [{ ...csv, output: { include: ['id', 'id'] } }, 'JOB_INVALID', /^output\.include: must not name a column twice/],
       [
         { ...csv, output: { include: ['id', 'index'], format: 'csv' } },

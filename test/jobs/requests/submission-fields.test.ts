@@ -16,6 +16,18 @@ describe('readFields', () => {
     })
   })
 
+  it('reads a word that stands for a list', () => {
+    assert.deepEqual(
+      readFields([
+        ['include', 'all'],
+        ['output.columns', 'a,b'],
+      ]),
+      {
+        output: { include: 'all', columns: ['a', 'b'] },
+      },
+    )
+  })
+
   it.each([
     [[['header', 'yes']], /header: must be true or false, came "yes"/],
     [[['miniBatchSize', '1e3']], /miniBatchSize: must be a whole number, came "1e3"/],

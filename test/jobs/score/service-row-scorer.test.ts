@@ -176,7 +176,7 @@ describe('ServiceRowScorer', () => {
     rowCount: rows.length,
     firstRow: 7,
     reading: { format: 'jsonl', maxRowBytes: 1000 },
-    outputFormat: 'jsonl',
+    form: { format: 'jsonl' },
   })
   const linesOf = (text: TextOfRows, pieces: readonly ScoredPiece[] | undefined) => {
     const joined = joinPieces(pieces ?? [], text)
@@ -200,7 +200,7 @@ describe('ServiceRowScorer', () => {
       const text = textOf(rows)
       const results = (await scorer.score(service, rowsOf(rows), options)).filter(each => each !== undefined)
       const lines = linesOf(text, await scorer.scoreText(service, text, options))
-      assert.equal(lines?.lines, encodeLines('jsonl', 7, results), service)
+      assert.equal(lines?.lines, encodeLines({ format: 'jsonl' }, 7, results), service)
       assert.equal(lines?.failed, results.filter(each => 'code' in each).length, service)
     }
   }, 60_000)
@@ -221,7 +221,7 @@ describe('ServiceRowScorer', () => {
     assert.equal(linesOf(text, pieces), undefined)
     const results = await scorerOf(samples).score('diabetes', rowsOf(data), options)
     const [piece] = pieces
-    assert.deepEqual(piece && pieceResults(piece, 'jsonl'), results.slice(0, 1))
+    assert.deepEqual(piece && pieceResults(piece, { format: 'jsonl' }), results.slice(0, 1))
   })
 
   it('scores rows one by one when the graph may mix them', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { findField } from '../../../src/protocols/grpc/find-field.ts'
-import { MessageWriter } from '../../../src/protocols/grpc/protobuf.ts'
+import { MessageWriter } from '../../../src/protocols/grpc/message-writer.ts'
 
 const content = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)
 const message = new MessageWriter()

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { MessageReader, MessageWriter, RepeatedNumbers } from '../../../src/protocols/grpc/protobuf.ts'
+import { MessageReader } from '../../../src/protocols/grpc/message-reader.ts'
+import { MessageWriter } from '../../../src/protocols/grpc/message-writer.ts'
+import { RepeatedNumbers } from '../../../src/protocols/grpc/repeated-numbers.ts'
 
 const hex = (text: string) => Uint8Array.from(Buffer.from(text.replaceAll(' ', ''), 'hex'))
 const show = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { describe, it, type TestContext } from 'vitest'
-import { MessageWriter } from '../../../src/protocols/grpc/protobuf.ts'
+import { MessageWriter } from '../../../src/protocols/grpc/message-writer.ts'
 import type { TensorCall } from '../../../src/scheduling/inference-request.ts'
 import { Tensor } from '../../../src/tensor/tensor.ts'
 import { identityModel, writeModel } from '../../support/onnx-writer.ts'
