@@ -9,9 +9,17 @@ import type { Webservice } from './webservice.ts'
 export interface JobSubmission {
   /** Identifies the job within its service: the same id with the same content is the same job. Default: a new id. */
   readonly jobId?: string
-  /** A blob, `<container>/<path>`; a URL with a shared access signature; or the rows themselves, up to 1 MiB. */
+  /**
+   * A blob, `<container>/<path>`, or several by a pattern or a list; a URL with a shared access signature; or the rows themselves, up
+   * to 1 MiB.
+   */
   readonly input: InputForm &
-    ({ readonly blob: string } | { readonly url: string } | { readonly rows: readonly unknown[] })
+    (
+      | { readonly blob: string }
+      | { readonly blobs: readonly string[] }
+      | { readonly url: string }
+      | { readonly rows: readonly unknown[] }
+    )
   readonly output?: JobOutput
   /** Rows per chunk. */
   readonly miniBatchSize?: number
@@ -56,6 +64,9 @@ export interface JobDescription {
     readonly chunksDone: number
     /** 0 to 100, of the whole input. */
     readonly percent: number
+    /** Only if the input has several. */
+    readonly files?: number
+    readonly filesDone?: number
   }
   /** ISO 8601, as the other times. */
   readonly createdAt: string
@@ -74,8 +85,10 @@ export interface JobDescription {
 
 /** The result of one row: its prediction, or why it has none. */
 export type RowResult<Prediction = unknown> = {
-  /** Number of the row, from 0. */
+  /** Number of the row in its file, from 0. */
   readonly index: number
+  /** Its file, if the input has several: `<container>/<path>`. */
+  readonly file?: string
   /** Columns of the input that the submission includes: texts of a CSV, values of JSON or Parquet; null where the row could not be read. */
   readonly columns?: Readonly<Record<string, unknown>>
 } & (

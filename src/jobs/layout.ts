@@ -11,6 +11,8 @@
  *     <folder>/done/<part>              totals of a part whose chunks are all done; written once
  *     <folder>/careful/<part>/<chunk>/… attempt log of a chunk: results of its first rows, and attempts that may have ended a process
  *     <folder>/joined/<from>-<to>       results that were staged as one block of the output; written once
+ *     <folder>/files-<hash>.json        list of the input's files, if there are several; written once
+ *     <folder>/written/<file>           the outputs of 16 files, from this one on, are committed; written once
  *     <folder>/sweep.json               messages that the sweeper has re-enqueued, and when
  *     <folder>/result.json              final counts; written once
  *     <folder>/predictions.jsonl        the output, unless the request names another blob
@@ -42,6 +44,7 @@ export const messageFolder = (jobId: string): JobFolder => `_messages/${jobId}` 
 export const specBlob = (folder: JobFolder) => inJobs(`${folder}/spec.json`)
 export const stateBlob = (folder: JobFolder) => inJobs(`${folder}/state.json`)
 export const inlineRowsBlob = (folder: JobFolder, hash: string) => inJobs(`${folder}/rows-${hash}.jsonl`)
+export const fileListBlob = (folder: JobFolder, hash: string) => inJobs(`${folder}/files-${hash}.json`)
 export const signatureBlob = (folder: JobFolder) => inJobs(`${folder}/input-signature`)
 const uploadPrefix = '_uploads/'
 /** The file of a submission, whose job is not known before all of it has come. @param id  e.g. a UUID */
@@ -67,6 +70,8 @@ export const attemptBlob = (folder: JobFolder, part: number, chunk: number, name
 export const joinedPrefix = (folder: JobFolder) => `${folder}/joined/`
 export const joinedBlob = (folder: JobFolder, from: number, to: number) =>
   inJobs(`${joinedPrefix(folder)}${numbered(from)}-${numbered(to)}`)
+export const writtenPrefix = (folder: JobFolder) => `${folder}/written/`
+export const writtenBlob = (folder: JobFolder, file: number) => inJobs(writtenPrefix(folder) + numbered(file))
 export const sweepBlob = (folder: JobFolder) => inJobs(`${folder}/sweep.json`)
 export const finalCountsBlob = (folder: JobFolder) => inJobs(`${folder}/result.json`)
 export const activePrefix = '_active/'

@@ -16,6 +16,20 @@ export interface PlannedChunk {
   readonly end: number
   /** The chunk's own text in the format `textFormat`, if the input cannot be read in ranges (gzip, Parquet). */
   readonly content?: Uint8Array
+  /** Its file, if the input has several: bytes are those of the text of that file. */
+  readonly file?: FilePosition
+}
+
+export interface FilePosition {
+  /** Place in the list of files, from 0. */
+  readonly index: number
+  /** Index in the whole input of the first row of the file. */
+  readonly firstRow: number
+}
+
+/** Index of the first row of a chunk in its file. */
+export function rowInFile({ firstRow, file }: Pick<PlannedChunk, 'firstRow' | 'file'>): number {
+  return firstRow - (file?.firstRow ?? 0)
 }
 
 /** The position at which planning continues. All rows before it are in chunks. */
@@ -28,6 +42,8 @@ export interface PlanCursor {
   readonly columns?: readonly string[]
   /** Columns of the predictions in the output; absent: one for all of them. */
   readonly predictions?: readonly PredictionPart[]
+  /** Only if the input has several files. `bytesBefore`: sizes of the files before this one. */
+  readonly file?: FilePosition & { readonly bytesBefore: number }
 }
 
 export const planStart: PlanCursor = { chunk: 0, row: 0, offset: 0 }
@@ -48,6 +64,8 @@ export interface ListedPart {
   readonly rows: number
   /** Start of the next part, in bytes of the (decompressed) text. */
   readonly offset: number
+  /** Files whose chunks are all in this part and those before it; 0 when there is only one. */
+  readonly files: number
   readonly isLast: boolean
   readonly modifiedAt: number
 }
@@ -58,7 +76,8 @@ export async function commitPart(store: BlobStore, folder: JobFolder, part: Plan
   return store.create(planPartBlob(folder, part.part), JSON.stringify(part), {
     chunks: String(chunks.length),
     rows: String(chunks.reduce((sum, { rowCount }) => sum + rowCount, 0)),
-    offset: String(next.offset),
+    offset: String((next.file?.bytesBefore ?? 0) + next.offset),
+    ...(next.file && { files: String(next.file.index) }),
     last: String(isLast),
   })
 }
@@ -77,6 +96,7 @@ export async function listPlan(store: BlobStore, folder: JobFolder): Promise<Lis
       chunkCount: Number(metadata.chunks),
       rows: Number(metadata.rows),
       offset: Number(metadata.offset),
+      files: Number(metadata.files ?? 0),
       isLast: metadata.last === 'true',
       modifiedAt,
     })

@@ -1,11 +1,11 @@
 import type { BlobHead } from '../blob-store.ts'
 import { chunkResultBlob, type JobFolder } from '../layout.ts'
 import { partNumber } from '../limits.ts'
-import type { PlannedChunk, PlanPart } from '../plan-parts.ts'
+import { type PlannedChunk, type PlanPart, rowInFile } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
+import { chunkOutput } from './chunk-output.ts'
 import { blockId, stageForOutput } from './output-blocks.ts'
-import { outputTable } from './output-table.ts'
 import { outputHeader, type ResultLines } from './result-lines.ts'
 
 /**
@@ -26,12 +26,19 @@ export async function writeResult(
   const { chunk, firstRow, rowCount } = planned
   if (results.rowCount !== rowCount) throw new Error(`chunk ${chunk}: ${results.rowCount} results for ${rowCount} rows`)
   const result = chunkResultBlob(spec.folder, partNumber(chunk, tools.limits), chunk)
-  const counts = { rows: String(rowCount), failed: String(results.failed), first: String(firstRow) }
+  const counts = {
+    rows: String(rowCount),
+    failed: String(results.failed),
+    first: String(firstRow),
+    ...(planned.file && { file: String(planned.file.index) }),
+  }
   if (spec.output.action === 'summary_only') return tools.store.create(result, '', counts)
-  const header = chunk === 0 ? outputHeader(outputTable(spec, part.next)) : ''
+  const output = await chunkOutput(tools, spec, { part, planned })
+  const isFirst = spec.output.isPerFile ? rowInFile(planned) === 0 : chunk === 0
+  const header = isFirst ? outputHeader(output) : ''
   const content = Buffer.concat([Buffer.from(header), ...results.lines])
   const block = blockId('c', chunk, content)
-  await stageForOutput(tools, spec, { id: block, content })
+  await stageForOutput(tools, spec, { blob: output.blob, id: block, content })
   return tools.store.create(result, content, { ...counts, block })
 }
 

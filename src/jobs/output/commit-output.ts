@@ -1,5 +1,6 @@
 import type { BlobStore } from '../blob-store.ts'
-import { finalCountsBlob, parseBlobReference } from '../layout.ts'
+import { type InputFile, readFiles } from '../input-files.ts'
+import { finalCountsBlob, jobsContainer, parseBlobReference, writtenBlob, writtenPrefix } from '../layout.ts'
 import { jobMessage } from '../message-queues.ts'
 import { readPart } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
@@ -10,9 +11,16 @@ import { blockId, isOwnOutput, outputExists, outputMetadata, resultsMissing, sta
 import { outputTable } from './output-table.ts'
 import { outputHeader } from './result-lines.ts'
 
+/** One blob that the job writes. */
+interface Output {
+  /** `<container>/<path>` */
+  readonly blob: string
+  /** Its lines, in order. */
+  readonly results: readonly ListedResult[]
+}
+
 /**
- * Commits the output from the blocks that were staged with the results, without reading them. If these are too many, or have
- * expired, the results are staged again as larger blocks.
+ * Commits what the job writes: one output, or one for each file of its input.
  *
  * @returns false when another run has to continue
  * @throws JobFailure OUTPUT_EXISTS, RESULTS_MISSING
@@ -22,17 +30,12 @@ export async function commitOutput(tools: JobTools, spec: JobSpec, totals: Resul
   for await (const result of listResults(tools.store, spec.folder)) results.push(result)
   requireEveryRowOnce(results, totals)
   if (spec.output.action === 'summary_only') return true
-  if (
-    results.length <= tools.limits.maxBlocks &&
-    (await commit(tools, spec, await outputBlockIds(tools, spec, results)))
-  ) {
-    return true
-  }
-  const joined = await joinResults(tools, spec, results)
-  if (joined && (await commit(tools, spec, joined))) return true
-  if (joined) await removeJoined(tools, spec)
-  await tools.queues.send('finish', jobMessage(spec.folder))
-  return false
+  const files = spec.output.isPerFile ? await readFiles(tools, spec) : undefined
+  const isComplete = files
+    ? await commitFiles(tools, spec, groupByFile(files, results))
+    : await commitOne(tools, spec, { blob: spec.output.blob, results })
+  if (!isComplete) await tools.queues.send('finish', jobMessage(spec.folder))
+  return isComplete
 }
 
 /** Checks that every row has one result, in order: a user may have removed results of a running job. */
@@ -45,26 +48,77 @@ function requireEveryRowOnce(results: readonly ListedResult[], totals: ResultTot
   if (results.length !== totals.chunks || rows !== totals.rows) throw resultsMissing()
 }
 
-async function outputBlockIds(tools: JobTools, spec: JobSpec, results: readonly ListedResult[]): Promise<string[]> {
+function groupByFile(files: readonly InputFile[], results: readonly ListedResult[]): Output[] {
+  const groups = files.map(({ output }) => ({ blob: output as string, results: [] as ListedResult[] }))
+  for (const result of results) groups[result.file]?.results.push(result)
+  return groups
+}
+
+/** Outputs that are committed at a time, and recorded as written: their owner may move them before the job ends. */
+const filesPerGroup = 16
+
+/** Every run commits at least one group, so that slow ones make progress too. @returns false when the time is up */
+async function commitFiles(tools: JobTools, spec: JobSpec, outputs: readonly Output[]): Promise<boolean> {
+  const { store, clock, limits } = tools
+  const deadline = clock.monotonicMs() + limits.budgetMs
+  const written = new Set<string>()
+  for await (const { path } of store.list(jobsContainer, writtenPrefix(spec.folder))) written.add(path)
+  let count = 0
+  for (let from = 0; from < outputs.length; from += filesPerGroup) {
+    const record = writtenBlob(spec.folder, from)
+    if (written.has(record.path)) continue
+    if (count++ > 0 && clock.monotonicMs() >= deadline) return false
+    const group = outputs.slice(from, from + filesPerGroup)
+    const committed = await Promise.all(group.map(output => commitOne(tools, spec, output)))
+    if (committed.includes(false)) return false
+    await store.create(record, '')
+  }
+  return true
+}
+
+/**
+ * Commits an output from the blocks that were staged with the results, without reading them. If these are too many, or have
+ * expired, the results are staged again as larger blocks.
+ *
+ * @returns false when another run has to continue
+ */
+async function commitOne(tools: JobTools, spec: JobSpec, output: Output): Promise<boolean> {
+  const { blob, results } = output
+  const isFew = results.length <= tools.limits.maxBlocks
+  if (isFew && (await commit(tools, spec, { blob, blocks: await listBlocks(tools, spec, output) }))) return true
+  const joined = await joinResults(tools, spec, output)
+  if (joined && (await commit(tools, spec, { blob, blocks: joined }))) return true
+  if (joined) await removeJoined(tools, spec)
+  return false
+}
+
+async function listBlocks(tools: JobTools, spec: JobSpec, { blob, results }: Output): Promise<string[]> {
   if (results.length > 0 || spec.output.format !== 'csv') return results.map(({ block }) => block)
   const part = await readPart(tools.store, spec.folder, 0)
-  const header = Buffer.from(outputHeader(outputTable(spec, part?.next)))
+  const file = 'files' in spec.input.place ? '' : undefined
+  const header = Buffer.from(outputHeader(outputTable(spec, part?.next, file)))
   const block = blockId('h', 0, header)
-  await stageForOutput(tools, spec, { id: block, content: header })
+  await stageForOutput(tools, spec, { blob, id: block, content: header })
   return [block]
+}
+
+interface StagedOutput {
+  /** `<container>/<path>` */
+  readonly blob: string
+  readonly blocks: readonly string[]
 }
 
 /**
  * @returns false when blocks are missing: they expire after a week, and when another program writes the output
  */
-async function commit({ store }: JobTools, spec: JobSpec, blocks: readonly string[]): Promise<boolean> {
-  if (spec.output.overwrite) return replace(store, spec, blocks)
-  const output = parseBlobReference(spec.output.blob)
-  const outcome = await store.commitBlocks(output, blocks, outputMetadata(spec))
+async function commit({ store }: JobTools, spec: JobSpec, staged: StagedOutput): Promise<boolean> {
+  if (spec.output.overwrite) return replace(store, spec, staged)
+  const output = parseBlobReference(staged.blob)
+  const outcome = await store.commitBlocks(output, staged.blocks, outputMetadata(spec))
   if (outcome !== 'exists') return outcome === 'committed'
   const head = await store.head(output)
   if (!head) throw new Error(`job ${spec.folder}: the output was removed while it was checked`)
-  if (!isOwnOutput(spec, head)) throw outputExists(spec)
+  if (!isOwnOutput(spec, head)) throw outputExists(spec, staged.blob)
   return true // committed by another process, or by a call of ours whose answer was lost
 }
 
@@ -76,8 +130,8 @@ const maxReplacements = 10
  * is read before it is known that the job has not ended: if another process ends it in between, its output is another version, and
  * this commit fails. So nothing is replaced that was written after the end of the job.
  */
-async function replace(store: BlobStore, spec: JobSpec, blocks: readonly string[]): Promise<boolean> {
-  const output = parseBlobReference(spec.output.blob)
+async function replace(store: BlobStore, spec: JobSpec, { blob, blocks }: StagedOutput): Promise<boolean> {
+  const output = parseBlobReference(blob)
   for (let tries = 0; tries < maxReplacements; tries++) {
     const head = await store.head(output)
     if ((head && isOwnOutput(spec, head)) || (await store.head(finalCountsBlob(spec.folder)))) return true

@@ -11,6 +11,8 @@ export interface ListedResult {
   readonly bytes: number
   /** Index of its first row in the whole input. */
   readonly first: number
+  /** Place of its file in the list of files; 0 when there is one. */
+  readonly file: number
   /** Id of its block of the output. */
   readonly block: string
   readonly modifiedAt: number
@@ -33,6 +35,7 @@ export async function* listResults(store: BlobStore, folder: JobFolder, part?: n
       failed: Number(metadata.failed),
       bytes,
       first: Number(metadata.first),
+      file: Number(metadata.file ?? 0),
       block: metadata.block as string,
       modifiedAt,
     }

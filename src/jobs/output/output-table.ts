@@ -9,11 +9,20 @@ export interface OutputTable {
   readonly include: readonly string[]
 }
 
-/** @param planned  where a part of the plan ends; undefined: there is none */
+/**
+ * @param planned  where a part of the plan ends; undefined: there is none
+ * @param file  the input of the rows, if there are several; '' stands for any of them
+ */
 export function outputTable(
-  { output: { format, include = [], columns } }: Pick<JobSpec, 'output'>,
+  { output: { format, include = [], columns, isPerFile } }: Pick<JobSpec, 'output'>,
   { columns: inputColumns = [], predictions }: Partial<PlanCursor> = {},
+  file?: string,
 ): OutputTable {
-  const form = format === 'csv' ? { format, ...(predictions && { parts: predictions }) } : { format, members: columns }
+  const named = file !== undefined && !isPerFile && { file }
+  const form = {
+    format,
+    ...(format === 'csv' ? predictions && { parts: predictions } : { members: columns }),
+    ...named,
+  }
   return { form: form as LineForm, include: include === 'all' ? inputColumns : include }
 }

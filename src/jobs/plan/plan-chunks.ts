@@ -66,7 +66,7 @@ export async function* planChunks(
   const begin = cursor.row > 0 ? cursor : await firstCursor(source, options, cursor)
   if (!begin) return
   const { pieces, offset } = await openText(source, begin.offset)
-  const scanner = createScanner(format, offset, cursor.chunk > 0)
+  const scanner = createScanner(format, offset, cursor.row > 0)
   const rows = isGzip ? new RowReader(scanner, offset, maxRowBytes) : scanner
   const separator = format === 'json' ? ',' : '\n'
   const keep = takesEncrypted ? withoutSecretsInText : undefined

@@ -4,12 +4,12 @@ import { partNumber } from '../limits.ts'
 import { type JobMessage, jobMessage, messageJobFolder } from '../message-queues.ts'
 import { isActive, type OpenJob, openJob } from '../open-job.ts'
 import { afterResult } from '../output/after-result.ts'
+import { chunkOutput } from '../output/chunk-output.ts'
 import { hasNextResult, writeResult } from '../output/chunk-result.ts'
 import { failJob } from '../output/end-job.ts'
 import { includeColumns } from '../output/included-columns.ts'
-import { outputTable } from '../output/output-table.ts'
 import { resultLines } from '../output/result-lines.ts'
-import { readPart } from '../plan-parts.ts'
+import { readPart, rowInFile } from '../plan-parts.ts'
 import type { RowResult } from '../row-scorer.ts'
 import { AttemptLog } from '../score/attempt-log.ts'
 import type { ChunkMessage } from '../score/score-chunk.ts'
@@ -52,8 +52,8 @@ async function giveUp(tools: JobTools, job: OpenJob, chunk: number): Promise<voi
   tools.log(`job ${job.spec.folder}: chunk ${chunk} failed too often; its rows are written as failed (CHUNK_POISONED)`)
   const rows = Array.from({ length: planned.rowCount }, () => poisonedRow)
   const { folder } = job.spec
-  const table = outputTable(job.spec, part.next)
-  const lines = resultLines(rows, planned.firstRow, table.form)
+  const table = await chunkOutput(tools, job.spec, { part, planned })
+  const lines = resultLines(rows, rowInFile(planned), table.form)
   const results = table.include.length > 0 ? await includeColumns(lines, { ...table, source: undefined }) : lines
   const isFirstWriter = await writeResult(tools, job.spec, { part, planned, results })
   const goesOn = isFirstWriter || !(await hasNextResult(tools, folder, chunk))

@@ -62,6 +62,11 @@ export function chooseOutputFormat(blob: string | undefined, given: OutputFormat
   return given ?? byName ?? 'jsonl'
 }
 
+/** @returns undefined when the name does not say it */
+export function formatInName(name: string): InputFormat | undefined {
+  return formatByName(name.toLowerCase().replace(/\.gz$/, ''), inputExtensions)
+}
+
 function formatByName<Format>(name: string, extensions: Readonly<Record<string, Format>>): Format | undefined {
   const extension = extensionIn(name)
   return Object.hasOwn(extensions, extension) ? extensions[extension] : undefined

@@ -7,7 +7,9 @@ import { fixedColumns } from '../output/line-form.ts'
 import type { JobSpec } from '../spec.ts'
 import { allowInputBlob, allowOutputBlob, defaultOutput } from './allowed-blobs.ts'
 import { allowedUrl } from './allowed-url.ts'
+import { isPattern, parsePattern } from './blob-pattern.ts'
 import { chooseInputFormat, chooseOutputFormat } from './file-formats.ts'
+import type { FileSource } from './find-files.ts'
 import { invalidJob } from './job-invalid.ts'
 import { resolveOutputName } from './output-options.ts'
 import type { StagedFile } from './staged-file.ts'
@@ -30,6 +32,8 @@ export interface JobRequest
 type RowSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'columns'> &
   (
     | { readonly blob: string }
+    /** `isGzip` is as the submission says, if it does; otherwise the names of the files say it. */
+    | { readonly files: FileSource; readonly givenGzip: boolean | undefined }
     | { readonly url: string; readonly signature: string }
     /** JSON Lines. */
     | { readonly rows: string; readonly hash: string }
@@ -62,18 +66,28 @@ export function parseJobRequest(
   const input = takesEncrypted ? keepNoSecrets(submission.input) : submission.input
   const source = file ? fileSource(file, input) : parseSource(input, limits)
   const template = submission.output.blob
-  const variables = { jobId, service, now, input: sourceName(source) }
+  const isPerFile = 'files' in source && template?.includes('{name}') === true
+  // Each file gives its name later.
+  const variables = { jobId, service, now, input: isPerFile ? '{name}' : sourceName(source) }
   const named = template && allowOutputBlob(resolveOutputName(template, variables), folder, limits.containers)
   const format = chooseOutputFormat(named, submission.output.format)
-  const output = { blob: named ?? defaultOutput(folder, format), format, ...chooseOptions(submission.output) }
+  const perFile = isPerFile ? { isPerFile } : {}
+  const output = {
+    blob: named ?? defaultOutput(folder, format),
+    format,
+    ...chooseOptions(submission.output),
+    ...perFile,
+  }
   requireIncludable(output)
+  requireOtherFolder(source, output.blob)
   if ('blob' in source && source.blob === output.blob) {
     throw invalidJob(`output.blob: "${output.blob}" is the input of the job; choose another name for the output`)
   }
   const options = { service, output, errorThreshold, maxRetries }
   // Chunks had 1000 rows by default once, and a repeated submission of such a job is still recognised.
   // A repeated submission is the same on another day.
-  const asked = { ...output, blob: template ?? output.blob }
+  const { isPerFile: _, ...plain } = output as JobSpec['output']
+  const asked = { ...plain, blob: template ?? output.blob }
   const content = {
     ...options,
     output: asked,
@@ -108,7 +122,13 @@ export function chooseJobId(
 }
 
 function parseSource(input: JobSubmission['input'], limits: RequestLimits): RowSource {
-  const { blob, url, rows, format, isGzip } = input
+  const { blob, blobs, url, rows, format, isGzip } = input
+  if (blobs !== undefined || (blob !== undefined && isPattern(blob))) {
+    const files: FileSource = blobs ? { blobs } : { pattern: blob as string }
+    for (const each of blobs ?? [blob as string]) allowInputBlob(each, limits.containers)
+    const found = chooseInputFormat(blobs?.[0] ?? (blob as string), { format, isGzip })
+    return { files, givenGzip: isGzip, ...tableOptions(input, found) }
+  }
   if (blob !== undefined) {
     return {
       blob: allowInputBlob(blob, limits.containers),
@@ -176,6 +196,19 @@ function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
   return { ...format, ...(header === undefined ? {} : { header }), ...(columns === undefined ? {} : { columns }) }
 }
 
+/** The output of a job would be an input of the next one. @throws ScoringError JOB_INVALID */
+function requireOtherFolder(source: RowSource, output: string): void {
+  if (!('files' in source)) return
+  const { files } = source
+  const isInput = 'pattern' in files ? isMatch(files.pattern, output) : files.blobs.includes(output)
+  if (isInput) throw invalidJob(`output.blob: "${output}" is among the inputs of the job; choose another folder`)
+}
+
+function isMatch(pattern: string, blob: string): boolean {
+  const { container, matches } = parsePattern(pattern)
+  return blob.startsWith(`${container}/`) && matches(blob.slice(container.length + 1))
+}
+
 /** @throws ScoringError JOB_INVALID when the output has columns of its own with these names, whatever the service answers */
 function requireIncludable({ format, include = [], columns = [] }: JobRequest['output']): void {
   const own: readonly string[] = format === 'jsonl' ? [] : [...fixedColumns, ...columns]
@@ -198,6 +231,10 @@ function encodeLine(row: unknown): string {
 /** The source as the fingerprint compares it: inline rows and files by their hash, a URL without its signature. */
 function identifySource(source: RowSource): object {
   if ('rows' in source) return { rows: source.hash }
+  if ('files' in source) {
+    const { files, givenGzip: _, ...form } = source
+    return { ...form, ...files }
+  }
   if ('file' in source) {
     const { file, ...form } = source
     return { ...form, file: file.hash }

@@ -144,6 +144,10 @@ export class JobService {
     const job = await this.status(service, jobId)
     if (job.status !== 'Completed') throw notCompleted(job)
     if (!job.output) throw new ScoringError('JOB_OUTPUT_MISSING', 'The job has no output ("action": "summary_only").')
+    if (job.progress.files !== undefined && job.output.blob.includes('{name}')) {
+      const why = `each file of the input has an output of its own, ${job.output.blob}; read these blobs`
+      throw new ScoringError('JOB_OUTPUT_MISSING', `The job has no single output: ${why}.`)
+    }
     const blob = parseBlobReference(job.output.blob)
     const head = await store.head(blob)
     if (!head) throw new ScoringError('JOB_OUTPUT_MISSING', `The output ${job.output.blob} has been deleted.`)

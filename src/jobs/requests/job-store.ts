@@ -65,7 +65,7 @@ export class JobStore {
       throw invalidJob(`service: "${service}" ${why}; call it over HTTP`)
     }
     const modelDigest = await scorer.modelDigest(service)
-    const isNew = !output.overwrite && output.action !== 'summary_only'
+    const isNew = !output.overwrite && !output.isPerFile && output.action !== 'summary_only'
     if (isNew && (await store.head(parseBlobReference(output.blob)))) {
       const advice = 'choose another name, remove the blob, or say "overwrite": true'
       throw new ScoringError('JOB_OUTPUT_EXISTS', `output.blob: the blob "${output.blob}" already exists; ${advice}`)

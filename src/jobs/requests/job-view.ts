@@ -30,7 +30,7 @@ export async function readJobView(store: BlobStore, job: StoredJob): Promise<Job
   if (isRefused(job)) return refusedView(job)
   const state: JobState = (await readState(store, job.folder)) ?? { status: 'NotStarted', createdAt: job.createdAt }
   const { status, createdAt, startedAt, endedAt, error } = state
-  const { action, overwrite: _, ...output } = job.output
+  const { action, overwrite: _, isPerFile: __, ...output } = job.output
   const partial = `jobs/${resultsPrefix(job.folder)}`
   const isPartial = status === 'Failed' || status === 'Canceled'
   return {

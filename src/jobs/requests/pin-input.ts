@@ -3,21 +3,17 @@ import { type BlobHead, type BlobReference, type BlobStore, StorageError } from 
 import { activeBlob, inlineRowsBlob, parseBlobReference, signatureBlob } from '../layout.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobRequest } from './job-request.ts'
+import { findFilesVersion, pinFiles } from './pin-files.ts'
+import { requireBytes, requireFewBytes } from './require-bytes.ts'
 import type { StagedFile } from './staged-file.ts'
-
-/** Formats in which an empty file is valid and has no rows. */
-const formatsWithoutBytes = new Set(['jsonl', 'csv'])
 
 /**
  * Finds the input of a request and pins its version. Stores inline rows, and the signature of a URL, in blobs of the job.
  *
  * @throws ScoringError JOB_INPUT_MISSING, JOB_INPUT_EMPTY, JOB_INPUT_TOO_LARGE
  */
-export async function pinInput(
-  store: BlobStore,
-  { service, folder, source }: JobRequest,
-  maxBytes: number,
-): Promise<JobSpec['input']> {
+export async function pinInput(store: BlobStore, request: JobRequest, maxBytes: number): Promise<JobSpec['input']> {
+  const { service, folder, source } = request
   const { format, isGzip, header, columns } = source
   const table = { format, isGzip, ...(header === undefined ? {} : { header }), ...(columns && { columns }) }
   if ('rows' in source) {
@@ -33,23 +29,15 @@ export async function pinInput(
     await store.create(activeBlob(folder), '', { service, upload: asName(source.file.blob) })
     return { ...(await commitFile(store, source.file)), ...table }
   }
+  if ('files' in source) return { ...table, ...(await pinFiles(store, request, source, maxBytes)) }
   const { head, name, reference } =
     'blob' in source ? await findBlob(store, source.blob) : await findRemote(store, source)
   if (!head) throw new ScoringError('JOB_INPUT_MISSING', `${name}; upload it before you submit the job`)
   const { bytes, etag } = head
-  if (bytes > maxBytes) {
-    const limit = `the limit is ${maxBytes} (SCORING_JOB_MAX_INPUT_BYTES); split the input into several`
-    throw new ScoringError('JOB_INPUT_TOO_LARGE', `input: has ${bytes} bytes; ${limit}`)
-  }
+  requireFewBytes(bytes, maxBytes)
   requireBytes(source, bytes)
   if ('signature' in source && source.signature !== '') await store.create(signatureBlob(folder), source.signature)
   return { place: reference, etag, bytes, ...table }
-}
-
-/** @throws ScoringError JOB_INPUT_EMPTY */
-function requireBytes({ format, isGzip }: JobRequest['source'], bytes: number): void {
-  if (bytes > 0 || (!isGzip && formatsWithoutBytes.has(format))) return
-  throw new ScoringError('JOB_INPUT_EMPTY', `input: has no bytes, so it is not ${isGzip ? 'gzip' : format}`)
 }
 
 async function commitFile(
@@ -63,7 +51,9 @@ async function commitFile(
 }
 
 /** @returns the current version of the input; undefined when it cannot be read, or came with the submission */
-export async function findCurrentEtag(store: BlobStore, { source }: JobRequest): Promise<string | undefined> {
+export async function findCurrentEtag(store: BlobStore, request: JobRequest): Promise<string | undefined> {
+  const { source } = request
+  if ('files' in source) return findFilesVersion(store, request, source)
   if ('rows' in source || 'file' in source) return undefined
   if ('blob' in source) return (await store.head(parseBlobReference(source.blob)))?.etag
   // The signature may have expired since. The job is still the same.

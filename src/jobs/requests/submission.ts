@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { serviceNamePattern } from '../../models/definition/service-name.ts'
+import { maxFiles } from '../input-files.ts'
 import { inputFormats, jobIdPattern, outputFormats } from '../spec.ts'
 import { blobNameFault } from './blob-name.ts'
 import { invalidJob } from './job-invalid.ts'
@@ -12,8 +13,26 @@ const blobPath = z.string().superRefine((name, context) => {
   context.addIssue({ code: 'custom', message: `must be "<container>/<path>", e.g. "input/patients.csv": ${fault}` })
 })
 
+/** It may stand for several blobs. */
+const inputPath = z.string().superRefine((name, context) => {
+  const fault = blobNameFault(name.endsWith('/') ? name.slice(0, -1) : name)
+  if (fault === undefined || /^[^/]+\/$/.test(name)) return
+  context.addIssue({ code: 'custom', message: `must be "<container>/<path>", e.g. "input/patients.csv": ${fault}` })
+})
+
 const JobInputMembers = z.strictObject({
-  blob: blobPath.optional().describe('a blob of the storage account of the app: "<container>/<path>"'),
+  blob: inputPath
+    .optional()
+    .describe(
+      'a blob of the storage account of the app: "<container>/<path>"; several with *, ? and **, or all below "<container>/<folder>/"',
+    ),
+  blobs: z
+    .array(blobPath)
+    .min(1)
+    .max(maxFiles)
+    .refine(names => new Set(names).size === names.length, 'must not name a blob twice')
+    .optional()
+    .describe('several blobs of one format, in this order'),
   url: z
     .url({ protocol: /^https$/, error: 'must be an https URL' })
     .optional()
@@ -43,14 +62,14 @@ const JobInputMembers = z.strictObject({
     ),
 })
 
-/** The source of the rows: one of `blob`, `url` and `rows`. */
+/** The source of the rows: one of `blob`, `blobs`, `url` and `rows`. */
 const JobInput = JobInputMembers.refine(
-  ({ blob, url, rows }) => [blob, url, rows].filter(each => each !== undefined).length === 1,
-  'must have exactly one of "blob", "url" and "rows"',
+  ({ blob, blobs, url, rows }) => [blob, blobs, url, rows].filter(each => each !== undefined).length === 1,
+  'must have exactly one of "blob", "blobs", "url" and "rows"',
 )
 
 /** The source is a file that comes with the submission. */
-const FileInput = JobInputMembers.omit({ blob: true, url: true, rows: true })
+const FileInput = JobInputMembers.omit({ blob: true, blobs: true, url: true, rows: true })
 
 const JobOutput = z.strictObject({
   blob: blobPath

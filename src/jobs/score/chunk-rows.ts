@@ -70,7 +70,7 @@ async function openPieces(
   { part, planned }: Omit<ChunkSource, 'signal'>,
 ): Promise<AsyncIterable<Uint8Array>> {
   if (isCopied(spec.input)) return readCopy(tools.store, { folder: spec.folder, part: part.part, chunk: planned.chunk })
-  return (await openInput(tools, spec))({ start: planned.start, end: planned.end })
+  return (await openInput(tools, spec, planned.file?.index))({ start: planned.start, end: planned.end })
 }
 
 async function collect(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Uint8Array[]> {

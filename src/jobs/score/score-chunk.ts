@@ -6,12 +6,12 @@ import { partNumber } from '../limits.ts'
 import { type JobMessage, type JobStep, jobMessage, messageJobFolder } from '../message-queues.ts'
 import { isActive, type OpenJob, openJob, whileActive } from '../open-job.ts'
 import { afterResult, type FollowingSteps } from '../output/after-result.ts'
+import { chunkOutput } from '../output/chunk-output.ts'
 import { hasNextResult, headResult, writeResult } from '../output/chunk-result.ts'
 import { failJob } from '../output/end-job.ts'
 import { includeColumns } from '../output/included-columns.ts'
-import { outputTable } from '../output/output-table.ts'
 import { type ResultLines, resultLines } from '../output/result-lines.ts'
-import { listPlan, type PlanPart, readPart } from '../plan-parts.ts'
+import { listPlan, type PlanPart, readPart, rowInFile } from '../plan-parts.ts'
 import type { Row } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
@@ -190,7 +190,7 @@ async function withIncluded(
   spec: JobSpec,
   { part, planned, text, results, signal }: ChunkSource & { readonly text: ChunkText; readonly results: ResultLines },
 ): Promise<ResultLines> {
-  const table = outputTable(spec, part.next)
+  const table = await chunkOutput(tools, spec, { part, planned })
   if (table.include.length === 0) return results
   // A text that is not held has been read to its end.
   const { pieces } = text.content ? text : await readChunkText(tools, spec, { part, planned, signal })
@@ -206,16 +206,17 @@ interface ScoredText extends ChunkTask {
 
 /** Scores a chunk from text to text. @returns undefined when the service takes no such rows */
 async function scoreText(
-  { scorer, store }: ScoreTools,
+  tools: ScoreTools,
   spec: JobSpec,
   { part, planned, text, signal, isTimeUp }: ScoredText,
 ): Promise<ResultLines | 'time is up' | undefined> {
+  const { scorer, store } = tools
   const { folder, service, maxRetries, modelDigest } = spec
-  const { form } = outputTable(spec, part.next)
-  const { rowCount, firstRow, chunk } = planned
+  const { rowCount, chunk } = planned
   const { content, reading } = text
   if (!content) return undefined
-  const rows = { content, reading, rowCount, firstRow, form }
+  const { form } = await chunkOutput(tools, spec, { part, planned })
+  const rows = { content, reading, rowCount, firstRow: rowInFile(planned), form }
   const pieces = await scorer.scoreText(service, rows, { maxRetries, modelDigest, signal, isTimeUp })
   if (!pieces) return undefined
   const lines = joinPieces(pieces, rows)
@@ -246,7 +247,10 @@ async function scoreEach(tools: ScoreTools, spec: JobSpec, task: ScoredText): Pr
   const isScored = isIsolated
     ? await scoreInIsolation(tools, { attempts, range, score, isTimeUp })
     : await scorePendingRows(attempts, range, score)
-  if (isScored) return resultLines(attempts.results(range), planned.firstRow, outputTable(spec, part.next).form)
+  if (isScored) {
+    const { form } = await chunkOutput(tools, spec, { part, planned })
+    return resultLines(attempts.results(range), rowInFile(planned), form)
+  }
   if (!isIsolated) await attempts.storeResults(range)
   return undefined
 }

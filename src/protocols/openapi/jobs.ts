@@ -31,7 +31,12 @@ const schemas = {
         },
         input: objectSchema(
           {
-            blob: { ...text, description: '"<container>/<path>" in the storage account of the app' },
+            blob: {
+              ...text,
+              description:
+                '"<container>/<path>" in the storage account of the app; several with *, ? and **, or all below "<container>/<folder>/"',
+            },
+            blobs: { type: 'array', items: text, minItems: 1, maxItems: 10_000, description: 'several, in this order' },
             url: { ...text, format: 'uri', description: 'a blob elsewhere, on a host that the operator allows' },
             rows: { type: 'array', items: {}, description: 'the rows themselves, for small jobs' },
             format: { enum: ['jsonl', 'csv', 'json', 'parquet'], description: 'default: by the file extension' },
@@ -51,7 +56,7 @@ const schemas = {
             },
           },
           [],
-          'one of "blob", "url" and "rows"',
+          'one of "blob", "blobs", "url" and "rows"',
         ),
         output: objectSchema(
           {
@@ -111,6 +116,8 @@ const schemas = {
           chunks: count,
           chunksDone: count,
           percent: { type: 'number', minimum: 0, maximum: 100 },
+          files: { ...count, description: 'only if the input has several' },
+          filesDone: count,
         },
         ['rows', 'succeeded', 'failed', 'chunks', 'chunksDone', 'percent'],
       ),

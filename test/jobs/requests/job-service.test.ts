@@ -578,6 +578,112 @@ describe('JobService.submit, names of outputs', () => {
   })
 })
 
+describe('JobService.submit, with several files', () => {
+  const contents: Record<string, string> = {
+    'input/11/b.csv': 'x\n1\n',
+    'input/11/a.csv': 'x\n2\n3\n',
+    'input/11/x/a.csv': '',
+    'input/11/_SUCCESS': '',
+    'input/12/c.csv.gz': 'gz',
+    'input/12/d.csv': 'x\n',
+    'input/13/e.jsonl': '1\n',
+  }
+  const open = async () => {
+    const service = openJobService()
+    for (const [blob, content] of Object.entries(contents)) await service.put(blob, content)
+    const submit = (input: object, output: object = {}) =>
+      service.jobs.submit('diabetes', { jobId: 'one', input, output })
+    const readFiles = async () => {
+      const { place, bytes, fileCount } = (await readSpec(service.store, folderOf('one')))!.input
+      const { files } = JSON.parse(service.store.text(parseBlobReference((place as { files: string }).files))!)
+      return { bytes, fileCount, files: files as { blob: string; output?: string }[] }
+    }
+    return { ...service, submit, readFiles }
+  }
+
+  it('pins those that match, in order of their names', async () => {
+    const { submit, readFiles, store } = await open()
+    await submit({ blob: 'input/11/**/*.csv' })
+    const { files, ...counts } = await readFiles()
+    assert.deepEqual(counts, { bytes: 10, fileCount: 3 })
+    const names = ['input/11/a.csv', 'input/11/b.csv', 'input/11/x/a.csv']
+    const pinned = await Promise.all(
+      names.map(async blob => {
+        const { etag, bytes } = (await store.head(parseBlobReference(blob)))!
+        return { blob, etag, bytes }
+      }),
+    )
+    assert.deepEqual(files, pinned)
+  })
+
+  it('gives each file an output of its own if that is named by it', async () => {
+    const { submit, readFiles } = await open()
+    const view = await submit({ blob: 'input/11/', format: 'csv' }, { blob: 'output/{date}/{name}.jsonl' })
+    assert.deepEqual(view.output, { blob: 'output/2026-11-21/{name}.jsonl', format: 'jsonl' })
+    assert.deepEqual(
+      (await readFiles()).files.map(({ output }) => output),
+      ['a', 'b', 'x/a'].map(name => `output/2026-11-21/${name}.jsonl`),
+    )
+  })
+
+  it('keeps the order of a list, and names its outputs below the folder that all are in', async () => {
+    const { submit, readFiles } = await open()
+    await submit({ blobs: ['input/11/x/a.csv', 'input/11/b.csv'] }, { blob: 'output/{name}.csv' })
+    assert.deepEqual(
+      (await readFiles()).files.map(({ blob, output }) => [blob, output]),
+      [
+        ['input/11/x/a.csv', 'output/x/a.csv'],
+        ['input/11/b.csv', 'output/b.csv'],
+      ],
+    )
+  })
+
+  it.each([
+    [{ blob: 'input/11/*.parquet' }, {}, 'JOB_INPUT_MISSING', /no blob matches "input\/11\/\*\.parquet"/],
+    [{ blobs: ['input/11/a.csv', 'input/none.csv'] }, {}, 'JOB_INPUT_MISSING', /"input\/none\.csv"/],
+    [{ blob: 'input/11/' }, {}, 'JOB_INVALID', /input\.format: is missing/],
+    [
+      { blob: 'input/12/*', format: 'csv' },
+      {},
+      'JOB_INVALID',
+      /c\.csv\.gz" is gzipped, and "input\/12\/d\.csv" is not/,
+    ],
+    [{ blob: 'input/*/[a-z].*', format: 'csv' }, {}, 'JOB_INPUT_MISSING', /no blob matches/],
+    [{ blob: 'input/**', format: 'csv' }, {}, 'JOB_INVALID', /"input\/13\/e\.jsonl" is jsonl, and the job reads csv/],
+    [{ blob: 'input/11/*.csv' }, { blob: 'input/11/out.csv' }, 'JOB_INVALID', /is among the inputs/],
+    [{ blobs: ['input/11/a.csv', 'input/11/a.csv'] }, {}, 'JOB_INVALID', /must not name a blob twice/],
+    [{ blob: 'in*/a.csv' }, {}, 'JOB_INVALID', /a container is 3 to 63/],
+    [{ blob: 'jobs/**/*.csv' }, {}, 'JOB_INPUT_NOT_ALLOWED', /internal files of jobs/],
+  ] as const)('refuses %j', async (input, output, code, message) => {
+    const { submit } = await open()
+    await refused(submit(input, output), code, message)
+  })
+
+  it('refuses two files with one output, and an output that is there', async () => {
+    const { submit, put } = await open()
+    await put('input/11/a.csv.gz', 'gz')
+    const output = { blob: 'output/{name}.csv' }
+    const both = { blobs: ['input/11/a.csv', 'input/11/a.csv.gz'], isGzip: false }
+    await refused(
+      submit(both, output),
+      'JOB_INVALID',
+      /a\.csv" and "input\/11\/a\.csv\.gz" would both be written to "output\/a\.csv"/,
+    )
+    await put('output/b.csv', 'yesterday')
+    await refused(submit({ blob: 'input/11/*.csv' }, output), 'JOB_OUTPUT_EXISTS', /"output\/b\.csv"/)
+    await submit({ blob: 'input/11/*.csv' }, { ...output, overwrite: true })
+  })
+
+  it('is the same job while the files are the same', async () => {
+    const { submit, put } = await open()
+    const submitAgain = () => submit({ blob: 'input/11/*.csv' })
+    const { createdAt } = await submitAgain()
+    assert.equal((await submitAgain()).createdAt, createdAt)
+    await put('input/11/new.csv', 'x\n')
+    await refused(submitAgain(), 'JOB_INPUT_CHANGED', /input\/11\/\*\.csv, which has changed/)
+  })
+})
+
 describe('JobService.stageFile', () => {
   const piecesOf = (...texts: string[]) => texts.map(text => Buffer.from(text))
   const uploads = (store: MemoryBlobStore) => store.names().filter(name => name.includes('_uploads/'))
