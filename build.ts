@@ -8,7 +8,8 @@
  * - `encrypted-requests.cjs` how they and public keys are read; read only with the first of them
  * - `grpc.cjs`         the gRPC services; read only with the first call
  * - `docs/`            the interactive page of a service: Swagger UI and what we add, each file compressed once, here
- * - `key-vault.cjs`    Azure's SDKs for Key Vault and identities; read only when `KEY_VAULT_URL` is set
+ * - `key-vault.cjs`    Azure's SDK for Key Vault; read only when `KEY_VAULT_URL` is set
+ * - `identity.cjs`     Azure's SDK for identities; read when there is a vault, or storage without a connection string
  * - `jobs.cjs`         batch jobs; read only when there is one, or when a minute has passed
  * - `remote-store.cjs` reads services from Blob storage; read only when SCORING_MODELS says so
  * - `storage.cjs`      Azure's clients for blobs and queues; read only when batch jobs are used
@@ -33,10 +34,17 @@ import { execFileSync } from 'node:child_process'
 import { copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
-import { constants, gzipSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { brotliCompress } from 'node:zlib'
 import { type BuildOptions, build } from 'esbuild'
 import { serviceJsonSchema } from './src/models/definition/json-schema.ts'
 import { docsFileTypes } from './src/protocols/ops/docs-files.ts'
+
+/**
+ * Supplied at run time: functions-core by the host, the others from node_modules. They are native code, too big to bundle, or,
+ * like @azure/functions, shared with the functions of the project: its settings (HTTP streaming) are those of one copy.
+ */
+const runTime = ['@azure/functions-core', '@azure/functions', 'onnxruntime-node', 'sharp', 'azurite']
 
 const options: BuildOptions = {
   bundle: true,
@@ -48,9 +56,7 @@ const options: BuildOptions = {
   // `npm run build -- --source-maps`: break points in src/ (.vscode/launch.json).
   sourcemap: process.argv.includes('--source-maps'),
   logLevel: 'warning',
-  // Supplied at run time: functions-core by the host, the others from node_modules. They are native code, too big to bundle, or,
-  // like @azure/functions, shared with the functions of the project: its settings (HTTP streaming) are those of one copy.
-  external: ['@azure/functions-core', '@azure/functions', 'onnxruntime-node', 'sharp', 'azurite'],
+  external: runTime,
   // A CommonJS bundle has no import.meta; files that look for their neighbours use its url.
   banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
   define: { 'import.meta.url': 'bundleUrl' },
@@ -69,6 +75,8 @@ const requireInModule =
   "import { createRequire as requireFrom } from 'node:module';const require = requireFrom(import.meta.url);"
 
 for (const folder of ['dist', 'create/dist']) await rm(folder, { recursive: true, force: true })
+const swaggerUi = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
+const docs = writeDocs() // takes seconds, in zlib's threads
 const bundled = new Set<string>()
 /** Of the package that is deployed: a fifth smaller, and functions keep their names in stack traces. Lines stay of a length to read. */
 const deployed: BuildOptions = { minifyWhitespace: true, lineLimit: 160 }
@@ -87,7 +95,10 @@ await bundle({
 await bundle({ ...deployed, entryPoints: { 'scoring-thread': 'src/compose/scoring-thread.ts' } })
 await bundle({ entryPoints: { 'host-process': 'src/host/host-process.ts' } })
 // Almost all of it is others' code, and less than half as long when minified.
-await bundle({ minify: true, entryPoints: { 'key-vault': 'src/adapters/azure/key-vault.ts' } })
+await bundle({
+  minify: true,
+  entryPoints: { 'key-vault': 'src/adapters/azure/key-vault.ts', identity: 'src/adapters/azure/identity.ts' },
+})
 await bundle({ ...rarelyRead, entryPoints: { jobs: 'src/compose/jobs-app.ts' } })
 await bundle({
   ...rarelyRead,
@@ -98,12 +109,27 @@ await bundle({
 })
 await bundle({ ...rarelyRead, entryPoints: { 'remote-store': 'src/compose/remote-store.ts' } })
 await bundle({ ...rarelyRead, entryPoints: { grpc: 'src/compose/grpc-services.ts' } })
-await bundle({ minify: true, entryPoints: { storage: 'src/adapters/azure/storage.ts' } })
-await bundle({ minify: true, entryPoints: { 'host-storage': 'src/host/host-storage.ts' } })
+await bundle({
+  minify: true,
+  external: [...runTime, 'apache-arrow'], // a format of lists of blobs that we do not ask for
+  entryPoints: { storage: 'src/adapters/azure/storage.ts', 'host-storage': 'src/host/host-storage.ts' },
+})
 await bundle({ minify: true, entryPoints: { 'host-service-bus': 'src/host/service-bus/azure-bus.ts' } })
 await bundle({
   minify: true,
   entryPoints: { 'parquet-process': 'src/adapters/child-process/parquet-process.ts' },
+  // Node.js has these codecs itself; the package does not say that a bundle may leave out what it does not use.
+  plugins: [
+    {
+      name: 'unused codecs',
+      setup: ({ onResolve }) => {
+        onResolve({ filter: /^\.\/(?:brotli|compressors|gzip)\.js$/ }, ({ path, resolveDir }) => ({
+          path: join(resolveDir, path),
+          sideEffects: false,
+        }))
+      },
+    },
+  ],
 })
 await bundle({
   minify: true,
@@ -149,6 +175,8 @@ await bundle({
 })
 await bundle({
   format: 'esm',
+  splitting: true,
+  chunkNames: 'client-[hash]',
   entryPoints: { 'client-node': 'src/workspace/open-workspace.ts' },
   outExtension: { '.js': '.mjs' },
   define: {},
@@ -168,14 +196,7 @@ await declareTypes(['src/scripts/api.ts', 'src/testing/load-service.ts', 'src/cl
 await writeFile('models/service.schema.json', serviceJsonSchema())
 await copyFile('models/service.schema.json', 'dist/service.schema.json')
 
-const swaggerUi = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
-await mkdir('dist/docs')
-for (const name of Object.keys(docsFileTypes)) {
-  const content = await readFile(join(name.startsWith('page.') ? 'src/docs-page' : swaggerUi, name))
-  await writeFile(`dist/docs/${name}.gz`, gzipSync(content, { level: constants.Z_BEST_COMPRESSION }))
-}
-// Apache License 2.0, section 4: whoever gets the files gets these two as well.
-for (const name of ['LICENSE', 'NOTICE']) await copyFile(join(swaggerUi, name), `dist/docs/swagger-ui.${name}.txt`)
+await docs
 await writeFile('dist/THIRD-PARTY-NOTICES.txt', await noticesOf([...bundled, swaggerUi], await noticesOfSchemas()))
 await writeFile('create/dist/THIRD-PARTY-NOTICES.txt', await noticesOf(['node_modules/commander']))
 
@@ -187,6 +208,18 @@ async function bundle(more: BuildOptions): Promise<void> {
     const [folder] = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? []
     if (folder !== undefined) bundled.add(folder)
   }
+}
+
+/** Compresses what the interactive page loads, and copies what whoever gets that gets as well (Apache License 2.0, section 4). */
+async function writeDocs(): Promise<void> {
+  const compress = promisify(brotliCompress) // at its default, which is its best
+  await mkdir('dist/docs', { recursive: true })
+  const compressed = Object.keys(docsFileTypes).map(async name => {
+    const content = await readFile(join(name.startsWith('page.') ? 'src/docs-page' : swaggerUi, name))
+    await writeFile(`dist/docs/${name}.br`, await compress(content))
+  })
+  const copied = ['LICENSE', 'NOTICE'].map(name => copyFile(join(swaggerUi, name), `dist/docs/swagger-ui.${name}.txt`))
+  await Promise.all([...compressed, ...copied])
 }
 
 /** Writes the declarations of entry points, and of the files that those mention, to `dist/types/`. */

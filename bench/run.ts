@@ -31,7 +31,7 @@ const benchmarks: Record<string, Benchmark> = {
   },
   jobs: {
     run: benchJobs,
-    about: 'rows per second of batch jobs, and memory against file size (8 minutes, 3 GB of disk)',
+    about: 'rows per second of batch jobs, what others notice of them, memory by file size (15 minutes, 3 GB of disk)',
   },
   'cold-start': { run: benchColdStart, about: 'time from process start to the first score, by phase (2 minutes)' },
   start: { run: benchStart, about: 'opening a model, with and without an optimized copy (a minute)' },

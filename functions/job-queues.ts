@@ -2,7 +2,7 @@
 import { app, type InvocationContext } from '@azure/functions'
 import { startedApp } from '../src/compose/app.ts'
 import type { Jobs } from '../src/compose/jobs-app.ts'
-import { jobQueues } from '../src/jobs/message-queues.ts'
+import { jobQueues } from '../src/jobs/job-queues.ts'
 import { hostTrace } from './host-trace.ts'
 
 type Handler = (jobs: Jobs, message: unknown, context: InvocationContext) => Promise<void>

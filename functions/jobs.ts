@@ -1,7 +1,13 @@
 import { app, type HttpRequest } from '@azure/functions'
 import { serverVersion, startedApp } from '../src/compose/app.ts'
 import { triggerPlan } from '../src/compose/service-triggers.ts'
-import { answerJobById, answerJobOutput, answerJobs, type JobsSource } from '../src/protocols/jobs/endpoints.ts'
+import {
+  answerJobById,
+  answerJobCancel,
+  answerJobOutput,
+  answerJobs,
+  type JobsSource,
+} from '../src/protocols/jobs/endpoints.ts'
 import { everyMethod } from './every-method.ts'
 import { httpHandler } from './http-handler.ts'
 
@@ -30,4 +36,11 @@ app.http('job-output', {
   methods: everyMethod,
   authLevel: triggerPlan.authLevel,
   handler: httpHandler(request => answerJobOutput(request, request.params.jobId ?? '', jobsSource(request))),
+})
+
+app.http('job-cancel', {
+  route: 'api/v1/service/{service}/jobs/{jobId}/cancel',
+  methods: everyMethod,
+  authLevel: triggerPlan.authLevel,
+  handler: httpHandler(request => answerJobCancel(request, request.params.jobId ?? '', jobsSource(request))),
 })

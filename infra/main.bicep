@@ -49,11 +49,14 @@ param alwaysReadyInstances int
 @maxValue(500)
 param requestsPerThread int = 8
 
-@description('Queues of Service Bus that services name as triggers: input.')
-param serviceBusInputQueues string[] = []
+@description('Queues of Service Bus from which services take requests (triggers.serviceBus.input), with commas; empty: no namespace.')
+param serviceBusInputQueues string
 
-@description('Queues of Service Bus that services name as triggers: output.')
-param serviceBusOutputQueues string[] = []
+@description('Queues of Service Bus to which services send answers (triggers.serviceBus.output), with commas.')
+param serviceBusOutputQueues string
+
+@description('Queues of the storage account from which services take requests (triggers.queue.input), with commas.')
+param storageInputQueues string
 
 @description('Further settings of guide/settings.md, e.g. { "SCORING_METRICS": "on" }.')
 param appSettings object = {}
@@ -65,7 +68,10 @@ var token = toLower(uniqueString(subscription().id, environmentName, location))
 var packageContainer = 'app-package'
 var jobContainers = ['input', 'output']
 var encryptedKeysContainer = 'encrypted-keys'
-var hasServiceBus = !empty(serviceBusInputQueues) || !empty(serviceBusOutputQueues)
+var busInputs = filter(map(split(serviceBusInputQueues, ','), each => trim(each)), each => !empty(each))
+var busOutputs = filter(map(split(serviceBusOutputQueues, ','), each => trim(each)), each => !empty(each))
+var storageInputs = filter(map(split(storageInputQueues, ','), each => trim(each)), each => !empty(each))
+var hasServiceBus = !empty(busInputs) || !empty(busOutputs)
 
 resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
   name: 'rg-${environmentName}'
@@ -113,6 +119,7 @@ module storage 'modules/storage.bicep' = {
     jobContainers: jobContainers
     encryptedKeysContainer: encryptedKeysContainer
     packageContainer: packageContainer
+    triggerQueues: storageInputs
     principalId: identity.outputs.principalId
     hasFunctionsHost: true
     isZoneRedundant: isZoneRedundant
@@ -159,8 +166,10 @@ module serviceBus 'modules/service-bus.bicep' = if (hasServiceBus) {
     location: location
     tags: tags
     principalId: identity.outputs.principalId
-    inputQueues: serviceBusInputQueues
-    outputQueues: serviceBusOutputQueues
+    inputQueues: busInputs
+    outputQueues: busOutputs
+    scalerPrincipalId: ''
+    actionGroups: alerts.outputs.actionGroups
     isPrivate: isPrivate
   }
 }

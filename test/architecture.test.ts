@@ -6,6 +6,7 @@ import { slowFiles } from './support/slow-first.ts'
 
 /** Each room and the rooms that it may import; what everybody may import is left out. No circle: who is imported stands above. */
 const mayImport: Record<string, readonly string[]> = {
+  packaging: [],
   telemetry: [],
   tensor: [],
   encrypted: [],
@@ -76,13 +77,14 @@ const mayImport: Record<string, readonly string[]> = {
     ...['jobs/columns', 'jobs/plan', 'jobs/output', 'jobs/formats', 'jobs', 'scripts', 'inference', 'scheduling'],
     ...['models/repository', 'models/session', 'models/definition'],
   ],
-  'jobs/recovery': ['jobs/score', 'jobs/output', 'jobs'],
-  'jobs/requests': ['jobs/output', 'jobs/formats', 'jobs', 'inference', 'models/definition'],
+  'jobs/removal': ['jobs'],
+  'jobs/recovery': ['jobs/removal', 'jobs/score', 'jobs/output', 'jobs'],
+  'jobs/requests': ['jobs/removal', 'jobs/output', 'jobs/formats', 'jobs', 'inference', 'models/definition'],
   'jobs/steps.ts': ['jobs/recovery', 'jobs/score', 'jobs/plan', 'jobs/output', 'jobs'],
   'protocols/jobs': ['jobs/requests', 'jobs', 'protocols/azureml', 'protocols/http', 'inference', 'scripts'],
 }
-/** Programs beside the app, which no room imports. The host shares nothing with them but errors.ts; the commands know all, tests of users get what is in testing/, and callers what is in client/, which opens workspace/ where it runs on Node.js. */
-const programs = ['host', 'cli', 'testing', 'client', 'workspace']
+/** Programs beside the app, which no room imports. The host shares nothing with them but errors.ts; the commands know all, tests of users get what is in testing/, and callers what is in client/, which opens workspace/ where it runs on Node.js. The package to deploy is made by packaging/, for both. */
+const programs = ['host', 'cli', 'testing', 'client', 'workspace', 'packaging']
 const forEverybody = ['tensor', 'telemetry', 'errors.ts', 'clock.ts']
 const vendors = /^(@azure\/|@opentelemetry\/|onnxruntime|azurite|sharp)/
 
@@ -123,7 +125,10 @@ describe('the rooms of src/', () => {
         const [from, to] = [roomOf(file), roomOf(normalize(join(dirname(file), target)))]
         if (from === 'host') assert.ok(['host', 'errors.ts'].includes(to), `${file} imports ${target}`)
         else if (from === 'workspace')
-          assert.ok(['workspace', 'client', 'host'].includes(to) || !programs.includes(to), `${file} imports ${target}`)
+          assert.ok(
+            ['workspace', 'client', 'host', 'packaging'].includes(to) || !programs.includes(to),
+            `${file} imports ${target}`,
+          )
         else if (from !== 'cli') assert.ok(to === from || !programs.includes(to), `${file} imports ${target}`)
       }
     }
@@ -145,7 +150,6 @@ describe('the rooms of src/', () => {
       'src/adapters/entra-id/entra-authorizers.ts', // expiry of tokens
       'src/adapters/azure/open-key-vault.ts', // the same
       'src/adapters/azure/long-waits.ts', // Retry-After as a date
-      'src/compose/jobs-app.ts', // when a job was submitted
       'src/adapters/local/folder-repository-files.ts', // what a process that ended has left
       'src/adapters/local/file-lock.ts', // the same
       'src/adapters/local/file-cache.ts', // the same

@@ -11,6 +11,13 @@ export function cpuMillisecondsOf(pid: number): number | undefined {
   return times.length === 0 ? undefined : times.reduce((sum, times) => sum + (times?.ticks ?? 0), 0) * tickMs
 }
 
+/** The process among the children of this one whose command line has `word` (Linux). */
+export function findChild(word: string): number | undefined {
+  if (process.platform !== 'linux') return undefined
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ').map(Number)
+  return children.find(pid => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(word))
+}
+
 /** proc(5): fields 1 pid, 4 ppid, 14 utime, 15 stime; the name in field 2 may hold anything, up to the last `)`. */
 function timesOf(entry: string): { pid: number; parent: number; ticks: number } | undefined {
   try {

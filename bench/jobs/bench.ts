@@ -4,14 +4,20 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type LocalStorage, startAzurite } from '../../src/host/azurite/local-storage.ts'
 import { prepareApps } from '../http/our-host.ts'
+import { preparePythonVenv } from '../http/python-venv.ts'
 import { describeMachine, machineLine } from '../report/machine.ts'
-import { median, ratioOf } from '../report/statistics.ts'
-import { markdownTable, readable, verdict } from '../report/table.ts'
-import { type Contest, jobContest } from './contest.ts'
+import { markdownTable, readable } from '../report/table.ts'
+import { describeBeside, measureBeside } from './beside.ts'
+import { byDefault, type JobSetup, jobContest } from './contest.ts'
+import { contestTable, csvTargets, jsonTargets } from './contest-table.ts'
 import { diabetesRows, digitsRows } from './inputs.ts'
 import { JobHosts } from './job-run.ts'
 
-const target = { against: 'plain loop, row by row', of: /^job: 1 host, 2 threads$/, ratio: 1.5 }
+const otherSetups: readonly JobSetup[] = [
+  { hosts: 1, threads: 2 },
+  { hosts: 2, threads: 1 },
+  { hosts: 1, miniBatchSize: 1000 },
+]
 
 /** Hosts that have scored a file of this size, and the most memory that they held. */
 interface MemoryUse {
@@ -21,51 +27,84 @@ interface MemoryUse {
   readonly peakMiB: number
 }
 
-/** `npm run bench -- jobs`: rows per second against a loop without a server, and memory against the size of the file. */
+/** `npm run bench -- jobs`: batch jobs against scripts without a server, what others notice of them, and their memory. */
 export async function benchJobs(settings: {
   rounds: number
   isBuilt: boolean
   isQuick: boolean
 }): Promise<{ result: object; markdown: string }> {
   const { isQuick } = settings
-  const rounds = Math.min(settings.rounds, isQuick ? 1 : 2)
+  const rounds = Math.min(settings.rounds, isQuick ? 1 : 3)
   await prepareApps(settings.isBuilt)
-  const rows = isQuick ? { diabetes: 10_000, digits: 2000 } : { diabetes: 200_000, digits: 50_000 }
-  const contests = await withStorage(async ({ connectionString }) => [
-    await jobContest(await diabetesRows(rows.diabetes), await diabetesRows(1000), rounds, connectionString),
-    await jobContest(await digitsRows(rows.digits), await digitsRows(1000), rounds, connectionString),
-  ])
-  // 105 bytes a row: 10 MB, a million rows, 1 GB.
+  const contests = await withStorage(storage => measureContests(storage, rounds, isQuick))
+  const beside = await withStorage(({ connectionString }) =>
+    measureBeside(connectionString, { rowCount: isQuick ? 100_000 : 1_000_000, seconds: isQuick ? 3 : 10, rounds }),
+  )
+  // 95 bytes a row: 10 MB, a million rows, 1 GB.
   const sizes = isQuick ? [1000, 10_000] : [95_000, 1_000_000, 9_500_000]
   const memory: MemoryUse[] = []
   for (const rowCount of sizes) memory.push(await measureMemory(rowCount))
   const oneRow = await measureOneRow(isQuick ? 1 : 5)
   const machine = describeMachine()
   const date = new Date().toISOString().slice(0, 10)
+  const { csv, many, json, skipped } = contests
   const markdown = [
     `${date}, ${rounds} rounds. ${machineLine(machine)}`,
-    ...contests.map(describeContest),
-    markdownTable(
-      ['CSV of `diabetes`, 1 host', 'Rows', 'Seconds', 'Rows/s', 'Peak memory, MiB'],
-      memory.map(({ what, rows, seconds, peakMiB }) => [
-        what,
-        String(rows),
-        readable(seconds),
-        readable(rows / seconds),
-        readable(peakMiB),
-      ]),
-      1,
-    ),
-    `A job of one row: ${oneRow.map(readable).join(', ')} s.`,
+    contestTable(csv, csvTargets),
+    contestTable(many, csvTargets),
+    contestTable(json, jsonTargets),
+    describeBeside(beside),
+    memoryTable(memory),
+    `A job of one row on an idle host: ${oneRow.map(readable).join(', ')} s.`,
+    ...skipped.map(what => `Skipped: ${what}.`),
   ].join('\n\n')
-  // The path on this machine is left out of the record.
-  const recorded = contests.map(({ file: { service, name, rowCount }, seconds }) => ({
-    service,
-    name,
-    rowCount,
-    seconds,
-  }))
-  return { result: { date, machine, rounds, contests: recorded, memory, oneRow }, markdown }
+  return { result: { date, machine, rounds, contests: [csv, many, json], beside, memory, oneRow, skipped }, markdown }
+}
+
+async function measureContests({ connectionString }: LocalStorage, rounds: number, isQuick: boolean) {
+  const python = await preparePythonVenv()
+  const rows = isQuick ? { one: 10_000, many: 1000, digits: 2000 } : { one: 1_000_000, many: 100_000, digits: 50_000 }
+  const setups = [byDefault, ...otherSetups]
+  const [one, warmUp] = [await diabetesRows(rows.one), await diabetesRows(1000, 1)]
+  const many = await Promise.all(Array.from({ length: 10 }, (_, part) => diabetesRows(rows.many, part)))
+  const digits = await digitsRows(rows.digits)
+  const shared = { rounds, python }
+  const title = (service: string, count: number) => `\`${service}\`, ${count} rows`
+  return {
+    csv: await jobContest(
+      { ...shared, title: `${title('diabetes', rows.one)} of CSV`, files: [one], warmUp, setups },
+      connectionString,
+    ),
+    many: await jobContest(
+      {
+        ...shared,
+        title: `${title('diabetes', rows.many)} in each of 10 files`,
+        files: many,
+        warmUp,
+        setups: [byDefault],
+      },
+      connectionString,
+    ),
+    json: await jobContest(
+      { ...shared, title: title('digits', rows.digits), files: [digits], warmUp: await digitsRows(1000), setups },
+      connectionString,
+    ),
+    skipped: 'missing' in python ? [`pandas: ${python.missing}`] : [],
+  }
+}
+
+function memoryTable(memory: readonly MemoryUse[]): string {
+  return markdownTable(
+    ['CSV of `diabetes`, 1 host', 'Rows', 'Seconds', 'Rows/s', 'Peak memory, MiB'],
+    memory.map(({ what, rows, seconds, peakMiB }) => [
+      what,
+      String(rows),
+      readable(seconds),
+      readable(rows / seconds),
+      readable(peakMiB),
+    ]),
+    1,
+  )
 }
 
 /** One that works on disk, as there are gigabytes to keep. */
@@ -80,30 +119,11 @@ async function withStorage<T>(work: (storage: LocalStorage) => Promise<T>): Prom
   }
 }
 
-function describeContest({ file, seconds }: Contest): string {
-  const theirs = seconds[target.against] ?? []
-  const rows = Object.entries(seconds).map(([what, times]) => {
-    const rates = times.map(time => file.rowCount / time)
-    const { median: ratio, lowest, highest } = ratioOf(theirs, times) // seconds: less is more
-    const isOurs = target.of.test(what)
-    return [
-      what,
-      readable(median(rates)),
-      readable(ratio),
-      `${readable(lowest)}-${readable(highest)}`,
-      isOurs ? `>= ${target.ratio}` : '',
-      isOurs ? verdict(ratio >= target.ratio) : '',
-    ]
-  })
-  const head = [`\`${file.service}\`, ${file.rowCount} rows`, 'Rows/s', 'Ratio', 'Range', 'Target', '']
-  return markdownTable(head, rows, 1)
-}
-
 /** Seconds of jobs of one row, each after a pause in which the host looks into its queues ever more rarely. */
 function measureOneRow(count: number): Promise<number[]> {
   return withStorage(async ({ connectionString }) => {
     const file = await diabetesRows(1)
-    const hosts = await JobHosts.start(connectionString, 1, 2)
+    const hosts = await JobHosts.start(connectionString, 1)
     try {
       await hosts.upload(file)
       await hosts.run(file) // loads what jobs need
@@ -122,7 +142,7 @@ function measureOneRow(count: number): Promise<number[]> {
 function measureMemory(rowCount: number): Promise<MemoryUse> {
   return withStorage(async ({ connectionString }) => {
     const file = await diabetesRows(rowCount)
-    const hosts = await JobHosts.start(connectionString, 1, 2)
+    const hosts = await JobHosts.start(connectionString, 1)
     try {
       await hosts.upload(file)
       const { seconds } = await hosts.run(file)

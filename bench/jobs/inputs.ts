@@ -12,12 +12,20 @@ export interface JobInputFile {
   readonly rowCount: number
 }
 
-/** CSV with ten columns, about 105 bytes a row. */
-export function diabetesRows(rowCount: number): Promise<JobInputFile> {
+/**
+ * CSV with ten columns, about 95 bytes a row.
+ *
+ * @param part  number of a file among several, which begin with other rows
+ */
+export function diabetesRows(rowCount: number, part = 0): Promise<JobInputFile> {
   const header = 'age,sex,bmi,bp,s1,s2,s3,s4,s5,s6\n'
   const value = (row: number, column: number) => (((row * 7919 + column * 104_729) % 20_000) / 100_000 - 0.1).toFixed(6)
-  const line = (row: number) => `${Array.from({ length: 10 }, (_, column) => value(row, column)).join(',')}\n`
-  return makeFile({ service: 'diabetes', name: `diabetes-${rowCount}.csv`, rowCount }, header, line)
+  const line = (row: number) => {
+    const ofAll = part * rowCount + row
+    return `${Array.from({ length: 10 }, (_, column) => value(ofAll, column)).join(',')}\n`
+  }
+  const name = `diabetes-${rowCount}${part === 0 ? '' : `-${part}`}.csv`
+  return makeFile({ service: 'diabetes', name, rowCount }, header, line)
 }
 
 /** JSON Lines, each an image of 8x8 grey values from 0 to 16, about 200 bytes. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { BlobServiceClient } from '@azure/storage-blob'
+import { type BlobClient, BlobServiceClient } from '@azure/storage-blob'
 import { rootDir } from '../cache.ts'
 import { ourHost, primaryKeyOf } from '../http/our-host.ts'
 import { ServerProcess } from '../http/server-process.ts'
@@ -18,10 +18,11 @@ export class JobHosts {
     this.#blobs = BlobServiceClient.fromConnectionString(connectionString)
   }
 
-  /** @param maxThreads  scoring threads a service has on each host, at most */
-  static async start(connectionString: string, hostCount: number, maxThreads: number): Promise<JobHosts> {
+  /** @param maxThreads  scoring threads that a service has on each host, at most; absent: as many as the app takes */
+  static async start(connectionString: string, hostCount: number, maxThreads?: number): Promise<JobHosts> {
     const command = ourHost(join(rootDir, 'models'))
-    const env = { ...command.env, AzureWebJobsStorage: connectionString, SCORING_MAX_THREADS: String(maxThreads) }
+    const threads = maxThreads === undefined ? {} : { SCORING_MAX_THREADS: String(maxThreads) }
+    const env = { ...command.env, ...threads, AzureWebJobsStorage: connectionString }
     const hosts = await Promise.all(Array.from({ length: hostCount }, () => ServerProcess.start({ ...command, env })))
     return new JobHosts(hosts, connectionString)
   }
@@ -44,10 +45,13 @@ export class JobHosts {
   ): Promise<{ seconds: number; output: string }> {
     const jobId = `bench-${randomUUID()}`
     const startedAt = performance.now()
-    await this.#call(service, '', { jobId, input: { blob: `input/${name}` }, ...(miniBatchSize && { miniBatchSize }) })
-    for (;;) {
-      // Each look costs the host several calls of the storage; clients are told to wait five seconds.
-      await delay(Math.min(1000, 50 + (performance.now() - startedAt) / 20))
+    const submission = { jobId, input: { blob: `input/${name}` }, ...(miniBatchSize && { miniBatchSize }) }
+    const { output } = (await this.#call(service, '', submission)) as JobStatus
+    const blob = this.#blob(output.blob)
+    for (let looks = 0; ; looks++) {
+      // Clients are told to ask the host every five seconds, and each answer costs it several calls of the storage.
+      await delay(20)
+      if (looks % 250 < 249 && !(await blob.exists())) continue
       const job = (await this.#call(service, `/${jobId}`)) as JobStatus
       if (job.status === 'Completed') {
         const seconds = (performance.now() - startedAt) / 1000
@@ -58,11 +62,19 @@ export class JobHosts {
     }
   }
 
+  /** The first host. */
+  get port(): number {
+    return this.#hosts[0]?.port as number
+  }
+
   /** @param blob  `<container>/<path>` */
   async readOutput(blob: string): Promise<string> {
+    return (await this.#blob(blob).downloadToBuffer()).toString()
+  }
+
+  #blob(blob: string): BlobClient {
     const slash = blob.indexOf('/')
-    const client = this.#blobs.getContainerClient(blob.slice(0, slash)).getBlobClient(blob.slice(slash + 1))
-    return (await client.downloadToBuffer()).toString()
+    return this.#blobs.getContainerClient(blob.slice(0, slash)).getBlobClient(blob.slice(slash + 1))
   }
 
   /** Most memory that each host has held so far, in MiB (Linux). */
@@ -80,7 +92,7 @@ export class JobHosts {
   }
 
   async #call(service: string, path: string, submission?: object): Promise<unknown> {
-    const url = `http://127.0.0.1:${this.#hosts[0]?.port}/api/v1/service/${service}/jobs${path}`
+    const url = `http://127.0.0.1:${this.port}/api/v1/service/${service}/jobs${path}`
     const headers = { authorization: `Bearer ${await primaryKeyOf(service)}`, 'content-type': 'application/json' }
     const body = submission && JSON.stringify(submission)
     const answer = await fetch(url, { headers, ...(body ? { method: 'POST', body } : {}) })

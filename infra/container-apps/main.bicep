@@ -35,10 +35,23 @@ param hasPurgeProtection bool
 @description('Profile with a GPU, e.g. Consumption-GPU-NC8as-T4; empty: none.')
 param gpuProfile string
 
+@description('Queues of Service Bus from which services take requests (triggers.serviceBus.input), with commas; empty: no namespace.')
+param serviceBusInputQueues string
+
+@description('Queues of Service Bus to which services send answers (triggers.serviceBus.output), with commas.')
+param serviceBusOutputQueues string
+
+@description('Queues of the storage account from which services take requests (triggers.queue.input), with commas.')
+param storageInputQueues string
+
 var tags = { 'azd-env-name': environmentName }
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var jobContainers = ['input', 'output']
 var encryptedKeysContainer = 'encrypted-keys'
+var busInputs = filter(map(split(serviceBusInputQueues, ','), each => trim(each)), each => !empty(each))
+var busOutputs = filter(map(split(serviceBusOutputQueues, ','), each => trim(each)), each => !empty(each))
+var storageInputs = filter(map(split(storageInputQueues, ','), each => trim(each)), each => !empty(each))
+var hasServiceBus = !empty(busInputs) || !empty(busOutputs)
 
 resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
   name: 'rg-${environmentName}'
@@ -50,6 +63,13 @@ module identity '../modules/identity.bicep' = {
   name: 'identity'
   scope: group
   params: { name: 'id-${token}', location: location, tags: tags }
+}
+
+// A second one for the scale rules, which no container can use.
+module scaler '../modules/identity.bicep' = if (hasServiceBus) {
+  name: 'scaler'
+  scope: group
+  params: { name: 'id-scaler-${token}', location: location, tags: tags }
 }
 
 module network '../modules/network.bicep' = if (isPrivate) {
@@ -73,7 +93,12 @@ module monitoring '../modules/monitoring.bicep' = {
 module workbook '../modules/workbook.bicep' = {
   name: 'workbook'
   scope: group
-  params: { location: location, tags: tags, workspaceId: monitoring.outputs.workspaceId }
+  params: {
+    location: location
+    tags: tags
+    workspaceId: monitoring.outputs.workspaceId
+    prelude: loadTextContent('console-lines.kql')
+  }
 }
 
 module storage '../modules/storage.bicep' = {
@@ -85,6 +110,7 @@ module storage '../modules/storage.bicep' = {
     tags: tags
     jobContainers: jobContainers
     encryptedKeysContainer: encryptedKeysContainer
+    triggerQueues: storageInputs
     principalId: identity.outputs.principalId
     hasFunctionsHost: false
     isZoneRedundant: isZoneRedundant
@@ -119,7 +145,23 @@ module endpoints '../modules/private-endpoints.bicep' = if (isPrivate) {
     subnetId: network!.outputs.endpointSubnetId
     storageId: storage.outputs.id
     vaultId: keyVault.outputs.id
-    serviceBusId: ''
+    serviceBusId: hasServiceBus ? serviceBus!.outputs.id : ''
+  }
+}
+
+module serviceBus '../modules/service-bus.bicep' = if (hasServiceBus) {
+  name: 'service-bus'
+  scope: group
+  params: {
+    name: 'sb-${token}'
+    location: location
+    tags: tags
+    principalId: identity.outputs.principalId
+    inputQueues: busInputs
+    outputQueues: busOutputs
+    scalerPrincipalId: hasServiceBus ? scaler!.outputs.principalId : ''
+    actionGroups: alerts.outputs.actionGroups
+    isPrivate: isPrivate
   }
 }
 
@@ -179,3 +221,6 @@ output AZURE_KEY_VAULT_URL string = keyVault.outputs.url
 output AZURE_STORAGE_ACCOUNT_NAME string = storage.outputs.name
 output AZURE_BLOB_ENDPOINT string = storage.outputs.blobEndpoint
 output AZURE_QUEUE_ENDPOINT string = storage.outputs.queueEndpoint
+output AZURE_SERVICE_BUS_HOST string = hasServiceBus ? serviceBus!.outputs.hostName : ''
+output AZURE_SERVICE_BUS_NAMESPACE string = hasServiceBus ? serviceBus!.outputs.name : ''
+output AZURE_SCALER_IDENTITY_ID string = hasServiceBus ? scaler!.outputs.id : ''

@@ -13,6 +13,15 @@ param vaultUrl string
 param blobEndpoint string
 param queueEndpoint string
 param storageAccountName string
+@description('Host of the namespace of Service Bus; empty: there is none.')
+param serviceBusHost string
+param serviceBusNamespace string
+@description('Identity that counts messages of Service Bus; empty: there is none.')
+param scalerIdentityId string
+@description('Queues of Service Bus from which services take requests, with commas.')
+param serviceBusInputQueues string
+@description('Queues of the storage account from which services take requests, with commas.')
+param storageInputQueues string
 
 @description('Whether the app runs on the GPU profile of the environment.')
 param hasGpu bool
@@ -43,8 +52,10 @@ var port = 8080
 var queues = ['scoring-jobs', 'scoring-job-split', 'scoring-job-chunk', 'scoring-job-finish']
 // As many as an instance takes at once (host.json: batchSize + newBatchThreshold).
 var messagesPerReplica = 3
+var busInputs = filter(map(split(serviceBusInputQueues, ','), each => trim(each)), each => !empty(each))
+var storageInputs = filter(map(split(storageInputQueues, ','), each => trim(each)), each => !empty(each))
 var queueRules = [
-  for queue in queues: {
+  for queue in concat(queues, storageInputs): {
     name: queue
     azureQueue: {
       accountName: storageAccountName
@@ -56,13 +67,30 @@ var queueRules = [
   }
 ]
 
+// Those that run count as well, and an instance runs this many (host.json: maxConcurrentCalls).
+var busMessagesPerReplica = 64
+var busRules = [
+  for (queue, index) in busInputs: {
+    name: 'bus-${index}'
+    custom: {
+      type: 'azure-servicebus'
+      metadata: {
+        queueName: queue
+        namespace: serviceBusNamespace
+        messageCount: string(busMessagesPerReplica)
+      }
+      identity: scalerIdentityId
+    }
+  }
+]
+
 resource app 'Microsoft.App/containerApps@2026-01-01' = {
   name: 'ca-scoring'
   location: resourceGroup().location
   tags: { 'azd-service-name': 'scoring' }
   identity: {
     type: 'UserAssigned'
-    userAssignedIdentities: { '${identityId}': {} }
+    userAssignedIdentities: union({ '${identityId}': {} }, empty(scalerIdentityId) ? {} : { '${scalerIdentityId}': {} })
   }
   properties: {
     environmentId: environmentId
@@ -71,6 +99,8 @@ resource app 'Microsoft.App/containerApps@2026-01-01' = {
       // The next revision takes over when it is ready, and the previous one completes what it has begun.
       activeRevisionsMode: 'Single'
       maxInactiveRevisions: 5
+      // Only the scale rules get tokens of it: it could read and change the queues.
+      identitySettings: empty(scalerIdentityId) ? [] : [{ identity: scalerIdentityId, lifecycle: 'None' }]
       registries: [{ server: registry, identity: identityId }]
       ingress: {
         external: true
@@ -101,6 +131,13 @@ resource app 'Microsoft.App/containerApps@2026-01-01' = {
               { name: 'AZURE_AUTHORITY_HOST', value: environment().authentication.loginEndpoint }
               { name: 'SCORING_MAX_THREADS', value: string(cpu) }
             ],
+            empty(serviceBusHost)
+              ? []
+              : [
+                  { name: 'AzureWebJobsServiceBus__fullyQualifiedNamespace', value: serviceBusHost }
+                  { name: 'AzureWebJobsServiceBus__credential', value: 'managedidentity' }
+                  { name: 'AzureWebJobsServiceBus__clientId', value: identityClientId }
+                ],
             moreSettings
           )
           probes: [
@@ -119,7 +156,8 @@ resource app 'Microsoft.App/containerApps@2026-01-01' = {
         maxReplicas: maxReplicas
         rules: concat(
           [{ name: 'requests', http: { metadata: { concurrentRequests: string(cpu * requestsPerThread) } } }],
-          queueRules
+          queueRules,
+          busRules
         )
       }
     }

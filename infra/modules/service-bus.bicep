@@ -9,6 +9,10 @@ param principalId string
 param inputQueues string[]
 @description('Queues to which answers go.')
 param outputQueues string[]
+@description('Principal that counts the messages of the input queues, for a scale rule; empty: the host does so itself.')
+param scalerPrincipalId string
+@description('Hear of dead letters; empty: the alert is only in the portal.')
+param actionGroups string[]
 @description('Closes the namespace to the internet, which needs the tier Premium; a private endpoint leads to it.')
 param isPrivate bool
 
@@ -43,6 +47,41 @@ resource queue 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = [
   }
 ]
 
+// The app cannot tell of these: after too many deliveries Service Bus moves a message by itself.
+resource deadLetters 'Microsoft.Insights/metricAlerts@2018-03-01' = {
+  name: 'dead-letters-${name}'
+  // Alerts by metrics have no region.
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'A queue of Service Bus has dead letters: messages that can never be scored, failed too often, or expired. What to do: guide/operations.md'
+    severity: 1
+    enabled: true
+    scopes: [namespace.id]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          criterionType: 'StaticThresholdCriterion'
+          name: 'dead-letters'
+          metricNamespace: 'Microsoft.ServiceBus/namespaces'
+          metricName: 'DeadletteredMessages'
+          timeAggregation: 'Average'
+          operator: 'GreaterThan'
+          threshold: 0
+          // An alert for each queue, which it names.
+          dimensions: [{ name: 'EntityName', operator: 'Include', values: ['*'] }]
+        }
+      ]
+    }
+    // Ends when nothing is left in the dead letters.
+    autoMitigate: true
+    actions: [for group in actionGroups: { actionGroupId: group }]
+  }
+}
+
 // For each queue alone: the app cannot read the answers that it sends, nor other queues of the namespace.
 resource receiver 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for (queueName, index) in inputQueues: {
@@ -68,6 +107,20 @@ resource sender 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   }
 ]
 
+// Counting needs the claim Manage, which only the owner has. The app itself cannot get a token of this identity.
+resource scaler 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (queueName, index) in (empty(scalerPrincipalId) ? [] : inputQueues): {
+    name: guid(namespace.id, queueName, scalerPrincipalId, roles.serviceBusDataOwner)
+    scope: queue[index]
+    properties: {
+      principalId: scalerPrincipalId
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.serviceBusDataOwner)
+    }
+  }
+]
+
 output id string = namespace.id
+output name string = namespace.name
 // `https://<name>.servicebus.windows.net:443/`, or another domain in other clouds.
 output hostName string = split(split(namespace.properties.serviceBusEndpoint, '://')[1], ':443')[0]

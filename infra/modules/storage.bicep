@@ -9,6 +9,8 @@ param jobContainers string[]
 param encryptedKeysContainer string
 @description('Container from which Flex Consumption takes the package; empty: none.')
 param packageContainer string = ''
+@description('Queues from which services take requests.')
+param triggerQueues string[]
 @description('Principal of the app\'s identity.')
 param principalId string
 @description('Whether the Functions host runs the app: it needs to own the blobs of its locks.')
@@ -23,8 +25,9 @@ var blobRole = hasFunctionsHost ? roles.storageBlobDataOwner : roles.storageBlob
 // The app makes these itself when it needs them; made here, the first job does not wait, and an operator sees them.
 var containers = concat(jobContainers, ['jobs', encryptedKeysContainer], empty(packageContainer) ? [] : [packageContainer])
 var jobQueues = ['scoring-jobs', 'scoring-job-split', 'scoring-job-chunk', 'scoring-job-finish']
-// To these the host moves messages that failed too often, and the app ends their jobs.
-var poisonQueues = map(jobQueues, each => '${each}-poison')
+var inputQueues = concat(jobQueues, triggerQueues)
+// To these the host moves messages that failed too often. The app ends their jobs; those of triggers are for an operator.
+var poisonQueues = map(inputQueues, each => '${each}-poison')
 
 resource account 'Microsoft.Storage/storageAccounts@2026-04-01' = {
   name: name
@@ -76,7 +79,7 @@ resource queues 'Microsoft.Storage/storageAccounts/queueServices@2026-04-01' = {
 }
 
 resource queue 'Microsoft.Storage/storageAccounts/queueServices/queues@2026-04-01' = [
-  for queueName in concat(jobQueues, poisonQueues): {
+  for queueName in concat(inputQueues, poisonQueues): {
     parent: queues
     name: queueName
   }

@@ -55,7 +55,8 @@ export class ForcedRefresh {
   }
 
   #read(reader: KeyReader, isSuspect: boolean): Promise<unknown> | undefined {
-    if (reader.isReading || this.#isLocal) return reader.read()
+    const isFirst = reader.startedCount === 0 // no guess could cause a second one
+    if (reader.isReading || isFirst || this.#isLocal) return reader.read()
     const now = this.#clock.monotonicMs()
     if (isSuspect && now - this.#lastReadAt(reader) < keyTimes.forcedReadIntervalOfSuspectsMs) return undefined
     this.#pending.add(reader)

@@ -37,7 +37,7 @@ export class KeyAuthorizer implements Authorizer {
   }
 
   get isReady(): boolean {
-    return this.#parts.reader.ring.isReadable
+    return this.#parts.reader.isReady
   }
 
   describe(): object {

@@ -13,6 +13,12 @@ export interface KeySource {
   log(line: string): void
 }
 
+/** What the reads of all services tell of their vault. */
+export interface VaultState {
+  /** Whether the read that ended last got an answer; false before the first one. */
+  isAnswering: boolean
+}
+
 /** The failure of the last read that failed. */
 interface ReadFailure {
   /** `timeout`, or the name or code of the error. */
@@ -34,6 +40,7 @@ export class KeyReader {
   #isFailing = false
   #isReadable = true
   readonly #source: KeySource
+  readonly #vault: VaultState
   readonly #loggedFaults = new Map<KeyType, string | undefined>()
   #failuresInRow = 0
   #reading: Promise<boolean> | undefined
@@ -42,14 +49,20 @@ export class KeyReader {
   #cancelTimer = () => {}
   #abort = new AbortController()
 
-  constructor(service: string, source: KeySource) {
+  constructor(service: string, source: KeySource, vault: VaultState) {
     this.service = service
+    this.#vault = vault
     this.ring = new KeyRing(source.clock)
     this.#source = source
   }
 
   get isReading(): boolean {
     return this.#reading !== undefined
+  }
+
+  /** Whether the keys can be checked, or could be if they were read: there was no reason to read them yet. */
+  get isReady(): boolean {
+    return this.startedCount === 0 ? this.#vault.isAnswering : this.ring.isReadable
   }
 
   /** Whether the last read failed. */
@@ -140,6 +153,7 @@ export class KeyReader {
       this.#readIn(keyTimes.refreshAfterMs * (0.8 + random() * 0.15))
     }
     this.#isFailing = failure !== undefined
+    this.#vault.isAnswering = failure === undefined
     const { isReadable } = this.ring
     if (this.#isReadable && !isReadable)
       log(`[${this.service}] no key is usable now: every request is answered with 503`)

@@ -2,7 +2,7 @@ import { ServiceLoadError } from '../errors.ts'
 import { ForcedRefresh } from './forced-refresh.ts'
 import { KeyAuthorizer } from './key-authorizer.ts'
 import { keySecretName, keyTypes, parseKeySecretName } from './key-names.ts'
-import { KeyReader, type KeySource } from './key-reader.ts'
+import { KeyReader, type KeySource, type VaultState } from './key-reader.ts'
 import { WrongKeyLimit } from './wrong-key-limit.ts'
 
 interface ServiceKey {
@@ -10,9 +10,13 @@ interface ServiceKey {
   readonly authorizer: KeyAuthorizer
 }
 
+/** Services whose keys are read at a time that nobody waits for: requests come before them. */
+const parallelReads = 4
+
 /** Manages the keys of all services that are protected by keys. Services may come and go. */
 export class ServiceKeys {
   readonly #source: KeySource
+  readonly #vault: VaultState = { isAnswering: false }
   readonly #services = new Map<string, ServiceKey>()
   readonly #limit: WrongKeyLimit
   readonly #forcedRefresh: ForcedRefresh
@@ -27,7 +31,7 @@ export class ServiceKeys {
   }
 
   #register(service: string): ServiceKey {
-    const reader = new KeyReader(service, this.#source)
+    const reader = new KeyReader(service, this.#source, this.#vault)
     const { clock } = this.#source
     const parts = { reader, forcedRefresh: this.#forcedRefresh, limit: this.#limit, clock }
     const registered = { reader, authorizer: new KeyAuthorizer(parts) }
@@ -36,11 +40,21 @@ export class ServiceKeys {
   }
 
   /**
-   * Reads all keys for the first time, and keeps them fresh from then on. Resolves within the timeout of a read and never
+   * Reads keys for the first time, and keeps them fresh from then on. Resolves within the timeout of a read and never
    * rejects: a failed read is retried in the background.
+   *
+   * @param isAwaited  the services whose keys are read by then. Those of the others follow a few at a time, or come with their
+   *   first request; but one is read in any case, which tells whether the vault answers
    */
-  async load(): Promise<void> {
-    await Promise.all([...this.#services.values()].map(({ reader }) => reader.read()))
+  async load(isAwaited: (service: string) => boolean = () => true): Promise<void> {
+    const readers = [...this.#services.values()].map(({ reader }) => reader)
+    const awaited = readers.filter(({ service }) => isAwaited(service))
+    await Promise.all((awaited.length > 0 ? awaited : readers.slice(0, 1)).map(reader => reader.read()))
+    const others = readers.values() // one iterator, from which each takes the next
+    const readOthers = async () => {
+      for (const reader of others) if (reader.startedCount === 0) await reader.read()
+    }
+    for (let index = 0; index < parallelReads; index++) void readOthers()
   }
 
   /**

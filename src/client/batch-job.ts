@@ -191,7 +191,23 @@ export class BatchJob {
 
   /** Asks the job to stop; `wait` tells when it has. @throws RequestError JOB_NOT_CANCELLABLE */
   cancel(options: CallOptions = {}): Promise<JobDescription> {
-    return this.#call('DELETE', options)
+    return this.#call('POST', options, '/cancel')
+  }
+
+  /**
+   * Deletes the job and its files, also its results if the submission named no other place for them. A job that has not ended is
+   * cancelled first. A job that does not exist counts as deleted.
+   *
+   * @throws RequestError JOB_NOT_CANCELLABLE while the results are being written
+   */
+  async delete(options: CallOptions = {}): Promise<void> {
+    const remove = () =>
+      this.service.caller.send(this.#path, { method: 'DELETE' }, options, ({ status }) => status !== 202)
+    while (!(await remove())) {
+      await this.wait(options).catch(failure => {
+        if (!(failure instanceof JobError)) throw failure
+      })
+    }
   }
 
   /**
@@ -234,7 +250,7 @@ export class BatchJob {
    * @throws JobError when the job failed or was cancelled; RequestError JOB_NOT_COMPLETED when it has not ended
    */
   async download({ signal }: Pick<CallOptions, 'signal'> = {}): Promise<ReadableStream<Uint8Array>> {
-    const path = `/jobs/${encodeURIComponent(this.jobId)}/output`
+    const path = `${this.#path}/output`
     try {
       return await this.service.caller.send(path, { method: 'GET' }, { signal }, ({ body }) => body ?? emptyStream())
     } catch (failure) {
@@ -244,8 +260,12 @@ export class BatchJob {
     }
   }
 
-  #call(method: string, options: CallOptions): Promise<JobDescription> {
-    return this.service.caller.send(`/jobs/${encodeURIComponent(this.jobId)}`, { method }, options, readJob)
+  get #path(): string {
+    return `/jobs/${encodeURIComponent(this.jobId)}`
+  }
+
+  #call(method: string, options: CallOptions, action = ''): Promise<JobDescription> {
+    return this.service.caller.send(this.#path + action, { method }, options, readJob)
   }
 }
 

@@ -28,6 +28,7 @@ export {
   type ModelRecord,
   type ModelRegistration,
 } from './model.ts'
+export { ModelPackage, type PackageFile, type PackageParameters, type PackageState } from './model-package.ts'
 export { RequestError } from './request-error.ts'
 export type { InputOptions, ScoringInput, TensorElements } from './scoring-input.ts'
 export type { DeploymentRecord, NewDeployment, ServiceChange, ServiceRecord, Traffic } from './service-record.ts'

@@ -3,7 +3,10 @@
 export interface InferenceConfigParameters {
   /** TypeScript or JavaScript module with `init()` and `run()`, relative to `sourceDirectory`; absent: tensors in, tensors out. */
   readonly entryScript?: string | undefined
-  /** Folder with the script and what it imports; absent: the working directory, from which the script alone is taken. */
+  /**
+   * Folder with the script and what it imports, or with the scripts of the `stages` in `definition`; absent: the working directory,
+   * from which `entryScript` alone is taken.
+   */
   readonly sourceDirectory?: string | undefined
   /** A sample request body: a value, or the path of a JSON file. It is scored at load, and shown in the OpenAPI document. */
   readonly sample?: string | object | undefined

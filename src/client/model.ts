@@ -1,5 +1,6 @@
 import { type DeploymentConfiguration, deployConfiguration } from './deployment-configuration.ts'
 import { InferenceConfig } from './inference-config.ts'
+import { checkPackageParameters, ModelPackage, type PackageParameters } from './model-package.ts'
 import type { TagFilters } from './tags.ts'
 import { Webservice } from './webservice.ts'
 import type { Workspace } from './workspace.ts'
@@ -133,6 +134,23 @@ export class Model {
   ): Promise<Webservice> {
     await workspace.store.deploy({ name, models, inferenceConfig, configuration, overwrite })
     return Webservice.deployed(workspace, name, configuration)
+  }
+
+  /**
+   * Makes a zip file for Azure Functions: the app of a project with one service of the models, and no other. It is made while the caller
+   * goes on; `waitForCreation` waits for it.
+   *
+   * @param models  registered models; several need an entry script
+   * @throws TypeError for a parameter that means nothing here
+   */
+  static package(
+    workspace: Workspace,
+    models: readonly Model[],
+    inferenceConfig: InferenceConfig = new InferenceConfig(),
+    parameters: PackageParameters = {},
+  ): ModelPackage {
+    checkPackageParameters(parameters)
+    return new ModelPackage(report => workspace.store.packageModels({ ...parameters, models, inferenceConfig, report }))
   }
 
   /** Changes what may change of a version: tags, description, and further properties. */

@@ -2,6 +2,7 @@ import type { Fetch } from './caller.ts'
 import type { DeploymentConfiguration } from './deployment-configuration.ts'
 import type { InferenceConfig } from './inference-config.ts'
 import type { Model, ModelChange, ModelFilters, ModelRecord, ModelRegistration } from './model.ts'
+import type { PackageFile, PackageRequest } from './model-package.ts'
 import type { NewDeployment, ServiceChange, ServiceRecord, Traffic } from './service-record.ts'
 
 export type KeyType = 'primary' | 'secondary'
@@ -77,6 +78,7 @@ export interface WorkspaceStore {
   listServices(): Promise<ServiceRecord[]>
   readService(name: string): Promise<ServiceRecord | undefined>
   deploy(deployment: Deployment): Promise<void>
+  packageModels(request: PackageRequest): Promise<PackageFile>
   updateService(name: string, change: ServiceChange): Promise<void>
   putDeployment(service: string, name: string, deployment: NewDeployment): Promise<void>
   deleteDeployment(service: string, name: string): Promise<void>

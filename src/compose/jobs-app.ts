@@ -71,7 +71,6 @@ export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
     runner: steps.runner,
     find,
     scorer,
-    now: Date.now,
     newId: randomUUID,
     log,
   })

@@ -112,21 +112,24 @@ export interface ServiceParts {
   readonly onLoading?: (service: ScoringService) => void
   /** Gets the files of services that are elsewhere; absent: they are here. */
   readonly elsewhere?: Pick<Required<ModelStore>, 'fetch' | 'hold' | 'release'> | undefined
-  /** @returns a deployment that is served already, and is the same */
-  readonly reuse?: (name: string, spec: ServiceSpec) => ScoringService | undefined
   /** Receives lines about workers; absent: `console.error`. */
   readonly log?: (line: string) => void
 }
+
+/** @returns a deployment that is served already, and is the same */
+export type FindServed = (deployment: string, spec: ServiceSpec) => ScoringService | undefined
 
 /**
  * Starts the workers of a service, unless it loads on demand. `load` of the service tells when it can score, or why it cannot.
  *
  * @param authorizer  undefined: anybody may call it
+ * @param findServed  is not kept: it knows the service before, which would never be freed
  */
 export function startService(
   service: ReadService,
   authorizer: Authorizer | undefined,
   parts: ServiceParts,
+  findServed?: FindServed,
 ): ScoringService {
   const { name, definition } = service
   const all = { authorizer, parts }
@@ -137,9 +140,9 @@ export function startService(
   if (!spec.deployments) return startAlone({ name, definition, spec, documents }, all)
   const adopted = new Set<ScoringService>()
   const deployments = Object.entries(spec.deployments).map(([deployment, own]): Deployment => {
-    const reused = parts.reuse?.(deployment, own)
-    if (reused) adopted.add(reused)
-    const started = reused ?? startAlone({ name, definition: own.definition, spec: own, documents, deployment }, all)
+    const served = findServed?.(deployment, own)
+    if (served) adopted.add(served)
+    const started = served ?? startAlone({ name, definition: own.definition, spec: own, documents, deployment }, all)
     const { weight = 0, mirror = 0 } = definition.deployments?.[deployment] ?? {}
     return { name: deployment, service: started, weight, mirror }
   })

@@ -12,7 +12,14 @@ import { versionPattern } from '../models/repository/repository-layout.ts'
 import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
 import type { FileVersions, StoreFiles } from '../models/repository/store-changes.ts'
 import { requireRoomForBody } from './byte-budgets.ts'
-import { type ReadService, readService, type ServiceParts, startService, unreadable } from './open-service.ts'
+import {
+  type FindServed,
+  type ReadService,
+  readService,
+  type ServiceParts,
+  startService,
+  unreadable,
+} from './open-service.ts'
 import type { ServiceAuthorizers } from './service-authorizers.ts'
 import { ServiceWatch } from './service-watch.ts'
 import type { Settings } from './settings.ts'
@@ -46,10 +53,10 @@ export async function serveServices(read: readonly ReadService[], options: Serve
   const elsewhere = store.isElsewhere ? (store as Required<ModelStore>) : undefined
   const onLoading = (service: ScoringService) => void announceLoad(service)
   const parts: ServiceParts = { ...options.parts, load: settings.load, loaded, elsewhere, onLoading }
-  const start = async (service: ReadService, versions: FileVersions | undefined, reuse?: ServiceParts['reuse']) => {
+  const start = async (service: ReadService, versions: FileVersions | undefined, findServed?: FindServed) => {
     const opened = store.isElsewhere ? undefined : versions && watchOpened(service, versions, store)
     try {
-      return startService(service, await authorizers.authorizerFor(service), { ...parts, files: opened, reuse })
+      return startService(service, await authorizers.authorizerFor(service), { ...parts, files: opened }, findServed)
     } finally {
       if (service.kind === 'readable') await elsewhere?.release(service.spec)
     }

@@ -17,11 +17,14 @@ import type { Settings } from './settings.ts'
 export class ServiceAuthorizers {
   readonly #settings: Settings
   readonly #keys: ServiceKeys
+  /** The services of the start that load with their first request. */
+  readonly #onDemand: ReadonlySet<string>
   #tokens: Promise<EntraAuthorizers> | undefined
 
-  private constructor(settings: Settings, keys: ServiceKeys) {
+  private constructor(settings: Settings, keys: ServiceKeys, onDemand: ReadonlySet<string>) {
     this.#settings = settings
     this.#keys = keys
+    this.#onDemand = onDemand
   }
 
   /**
@@ -36,12 +39,13 @@ export class ServiceAuthorizers {
       random: Math.random,
       log: line => console.error(line),
     })
-    return new ServiceAuthorizers(settings, keys)
+    const onDemand = services.filter(({ definition }) => (definition.load ?? settings.load) === 'onDemand')
+    return new ServiceAuthorizers(settings, keys, new Set(onDemand.map(({ name }) => name)))
   }
 
-  /** Reads all keys for the first time. @throws StartupError for a secret that is no key */
+  /** Reads the keys of the services that load with the app. @throws StartupError for a secret that is no key */
   async loadKeys(): Promise<void> {
-    await this.#keys.load()
+    await this.#keys.load(name => !this.#onDemand.has(name))
     const [mistake] = this.#keys.mistakes
     if (mistake !== undefined) throw new StartupError(mistake)
   }

@@ -1,26 +1,8 @@
-/** What the clients of queues and blobs share: how they retry, who they are, and how their failures read. */
-import { DefaultAzureCredential, ManagedIdentityCredential, type TokenCredential } from '@azure/identity'
-import type { IdentityConnection } from './app/binding-settings.ts'
+/** What the clients of queues and blobs share: how they retry, and how their failures read. */
 
 /** Callers retry no call but the polls of a queue, so the SDK does. */
 export const clientOptions = {
   retryOptions: { maxTries: 3, tryTimeoutInMs: 30_000, retryDelayInMs: 200, maxRetryDelayInMs: 1000 },
-}
-
-/** Each keeps its token until that expires, so there is one for all queues and containers, and for every output. */
-const credentials = new Map<string, TokenCredential>()
-
-export function openCredential(connection: IdentityConnection): TokenCredential {
-  const key = JSON.stringify([connection.isManagedIdentity, connection.clientId])
-  const credential = credentials.get(key) ?? makeCredential(connection)
-  credentials.set(key, credential)
-  return credential
-}
-
-function makeCredential({ isManagedIdentity, clientId }: IdentityConnection): TokenCredential {
-  const retryOptions = { maxRetries: 1 } // each poll is a retry
-  if (!isManagedIdentity) return new DefaultAzureCredential({ managedIdentityClientId: clientId, retryOptions })
-  return new ManagedIdentityCredential(clientId === undefined ? { retryOptions } : { clientId, retryOptions })
 }
 
 /** A failed call to storage. The message may be logged: it has no signed URLs and no headers. */

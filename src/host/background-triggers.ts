@@ -102,7 +102,7 @@ export class BackgroundTriggers {
   ): Promise<Listener> {
     const warn = (text: string) => host.log.system('warning', text)
     return new BusListener(trigger, runner, {
-      bus: await bus.open(trigger.connectionString),
+      bus: await bus.open(trigger.connection),
       settings,
       held: bus.held,
       warn,

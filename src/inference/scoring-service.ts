@@ -14,7 +14,7 @@ import type { InferenceResult, WholeResult } from '../scheduling/inference-resul
 import { type CallDeadline, stopping } from '../scheduling/request-queue.ts'
 import type { ColdStart, PhaseTimes } from '../telemetry/cold-start.ts'
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
-import type { Tracing } from '../telemetry/tracing.ts'
+import type { Span, Tracing } from '../telemetry/tracing.ts'
 import type { SchedulerActivity, ServiceScheduler } from '../workers/pool/service-scheduler.ts'
 import type { Call } from './call.ts'
 import type { Deployments } from './deployments.ts'
@@ -168,6 +168,11 @@ export class ScoringService {
     return [...(older === undefined ? [] : [older]), ...(this.report?.notes ?? [])]
   }
 
+  /** Whether the app had a caller within the last second, for whom jobs make room. */
+  get hasCallers(): boolean {
+    return this.scheduler?.hasCallers === true
+  }
+
   /** What its workers do; undefined where it never had any. */
   get activity(): SchedulerActivity | undefined {
     return this.scheduler?.activity
@@ -244,11 +249,17 @@ export class ScoringService {
    * request or two. `limits.timeoutMs` counts from the dispatch.
    *
    * @param isAbandoned  whether the job has ended; such work is not started
+   * @param span  gets the wait and the run as parts
    * @throws ScoringError SERVICE_LOADING or SERVICE_UNAVAILABLE
    */
-  async inferInBackground(request: InferenceRequest, isAbandoned: () => boolean): Promise<WholeResult> {
+  async inferInBackground(request: InferenceRequest, isAbandoned: () => boolean, span?: Span): Promise<WholeResult> {
     if (this.status === 'idle') await this.load().catch(() => {}) // `#ready` says why
-    return readWholeResult(await this.#ready().scheduler.submitInBackground(request, isAbandoned))
+    const { scheduler, report } = this.#ready()
+    if (!span?.isRecorded) return readWholeResult(await scheduler.submitInBackground(request, isAbandoned))
+    const acceptedAt = performance.now()
+    const result = await scheduler.submitInBackground(withTraceContext(request, span.context), isAbandoned)
+    traceResult(span, result, { service: this.name, acceptedAt, ...report })
+    return readWholeResult(result)
   }
 
   /**

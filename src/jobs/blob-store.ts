@@ -33,6 +33,9 @@ export interface ByteRange {
 }
 
 export interface BlobStore {
+  /** The time by the clock of the storage, in milliseconds since 1970. Clocks of machines differ from it, and may jump. */
+  now(): Promise<number>
+
   /** @returns undefined when there is no such blob */
   head(blob: ReadableReference): Promise<BlobHead | undefined>
 
@@ -54,8 +57,8 @@ export interface BlobStore {
    */
   create(blob: BlobReference, content: Uint8Array | string, metadata?: BlobMetadata): Promise<boolean>
 
-  /** Overwrites the version that `etag` names. @returns false when the blob has another version or is gone */
-  replace(blob: BlobReference, content: Uint8Array | string, etag: string): Promise<boolean>
+  /** Overwrites the version that `etag` names, with its metadata. @returns false when the blob has another version or is gone */
+  replace(blob: BlobReference, content: Uint8Array | string, etag: string, metadata?: BlobMetadata): Promise<boolean>
 
   /** Does nothing when there is no such blob. */
   remove(blob: BlobReference): Promise<void>

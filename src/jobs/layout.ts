@@ -18,7 +18,8 @@
  *     <folder>/predictions.jsonl        the output, unless the request names another blob
  *     _uploads/<id>                     file that came with the submission; removed when the job ends
  *     _active/<folder>                  exists while the job has not ended; read by the sweeper
- *     _sweep                            written by each sweep to read the clock of the storage
+ *     _deleting/<folder>                exists while the blobs of a deleted job are removed; read by the sweeper
+ *     _deleted/<folder>                 a deleted job, whose id is not free yet: `spec.json` says so, and its state still shows an end
  *     _services/<service>/<time>_<jobId>  list entry; newest first
  *     _messages/<jobId>/spec.json       failed job of a message that names no existing service
  */
@@ -78,11 +79,18 @@ export const activePrefix = '_active/'
 /** Prefix of the active jobs of one service. */
 export const activePrefixFor = (service: string) => `${activePrefix}${service}/`
 export const activeBlob = (folder: JobFolder) => inJobs(activePrefix + folder)
-export const sweepClockBlob = inJobs('_sweep')
 export const listPrefix = (service: string) => `_services/${service}/`
 /** Sorts newest first, because blobs are listed by name. @param createdAt  milliseconds since 1970 */
 export const listEntryBlob = (service: string, createdAt: number, jobId: string) =>
   inJobs(`${listPrefix(service)}${String(9_999_999_999_999 - createdAt).padStart(13, '0')}_${jobId}`)
+
+/** Prefixes of entries that the sweeper reads; an entry is named by the folder of its job. */
+export const entryPrefixes = { deleting: '_deleting/', deleted: '_deleted/' } as const
+export type EntryKind = keyof typeof entryPrefixes
+export const entryBlob = (kind: EntryKind, folder: JobFolder) => inJobs(entryPrefixes[kind] + folder)
+/** @param path  of an entry */
+export const entryFolder = (kind: EntryKind, path: string): JobFolder =>
+  path.slice(entryPrefixes[kind].length) as JobFolder
 
 /** @param path  of an entry under `_active/` */
 export const activeJobFolder = (path: string): JobFolder => path.slice(activePrefix.length) as JobFolder

@@ -27,6 +27,10 @@ export interface JobLimits {
   readonly longestPauseMs: number
   /** How long the entry of an active job is kept without a job, whose submission may still be in progress. */
   readonly orphanMs: number
+  /** How long after its deletion the id of a job cannot be used again, because duplicates of its messages may still come. */
+  readonly deletedMs: number
+  /** Most deleted jobs whose blobs one sweep removes. */
+  readonly perSweep: number
   /** For this long after its attempt began, a single row is assumed to be in progress elsewhere. */
   readonly rowGraceMs: number
   /** Interval at which a running step checks that the job is still active. */
@@ -51,6 +55,8 @@ export const jobLimits: JobLimits = {
   stallMs: 90_000,
   longestPauseMs: 600_000,
   orphanMs: 600_000,
+  deletedMs: 24 * 3_600_000,
+  perSweep: 20,
   rowGraceMs: 60_000,
   pollMs: 3_000,
   // Azure: Put Block List.

@@ -1,19 +1,9 @@
 /** The port to the queues that drive jobs. A message is a hint: it may be lost, duplicated, delayed or reordered. */
 import * as z from 'zod'
 import { serviceNamePattern } from '../models/definition/service-name.ts'
+import type { JobQueue } from './job-queues.ts'
 import { type JobFolder, jobFolder, oldJobFolder } from './layout.ts'
 import { jobIdPattern } from './spec.ts'
-
-/** Queues of the app. Each has a poison queue, `<name>-poison`, to which the host moves messages that failed too often. */
-export const jobQueues = {
-  /** Submissions, sent by users. */
-  submit: 'scoring-jobs',
-  split: 'scoring-job-split',
-  chunk: 'scoring-job-chunk',
-  finish: 'scoring-job-finish',
-} as const
-
-export type JobQueue = Exclude<keyof typeof jobQueues, 'submit'>
 
 /** A message of the app: a step of a job. It holds no data and no secrets. The names of its members are those on the wire. */
 export const JobMessage = z.strictObject({
@@ -45,9 +35,6 @@ export function jobMessage(folder: JobFolder): JobMessage {
 export function messageJobFolder({ service, jobId }: JobMessage): JobFolder {
   return service === undefined ? oldJobFolder(jobId) : jobFolder(service, jobId)
 }
-
-/** Azure: Put Message. */
-export const maxMessageBytes = 65_536
 
 export interface MessageQueues {
   /**

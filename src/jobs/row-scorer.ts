@@ -1,4 +1,5 @@
 import type { TensorInfo } from '../models/session/model-session.ts'
+import type { Span } from '../telemetry/tracing.ts'
 import type { LineForm } from './output/line-form.ts'
 
 /** The outcome of one row. */
@@ -62,6 +63,8 @@ export interface ScoreOptions {
   /** The digest that the service must have; absent: any. */
   readonly modelDigest?: string
   readonly signal: AbortSignal
+  /** Gets each run as a part; absent: runs are not traced. */
+  readonly span?: Span | undefined
   /** Once it is true, no more rows are started. */
   isTimeUp(): boolean
 }

@@ -10,6 +10,8 @@ interface CpuUser {
 const sliceMs = 10
 /** Most milliseconds that a scheduler which was idle may use before others. */
 const maxCreditMs = 200
+/** For so long after a call, more are expected. */
+const callersMs = 1000
 
 /**
  * Shares the processors between schedulers. At most `count` dispatches begin side by side; where more schedulers have work, the
@@ -34,6 +36,7 @@ export class CpuShares {
   #virtualMs = 0
   #timer: NodeJS.Timeout | undefined
   #shareCount = 0
+  #calledAt = Number.NEGATIVE_INFINITY
 
   /**
    * @param count  processors, or more where scripts wait for other things than processors
@@ -47,6 +50,16 @@ export class CpuShares {
   join(user: CpuUser): CpuShare {
     this.#shareCount++
     return new CpuShare(user, this)
+  }
+
+  /** For `CpuShare`. */
+  called(): void {
+    this.#calledAt = this.#now()
+  }
+
+  /** For `CpuShare`. */
+  get hasCallers(): boolean {
+    return this.#now() - this.#calledAt < callersMs
   }
 
   /** For `CpuShare`. */
@@ -171,6 +184,16 @@ export class CpuShare {
   /** Milliseconds of its dispatches, those that still run included. */
   usedMs(now: number): number {
     return this.chargedMs + this.runningCount * now - this.sumOfStarts
+  }
+
+  /** A request came that a caller waits for. */
+  called(): void {
+    this.#shares.called()
+  }
+
+  /** Whether any of the schedulers had a caller within the last second. */
+  get hasCallers(): boolean {
+    return this.#shares.hasCallers
   }
 
   /** Asks for a processor; undefined: `onGranted` says when to ask again. */

@@ -35,6 +35,7 @@ export const spanAttribute = {
   jobId: 'scoring.job.id',
   chunk: 'scoring.job.chunk',
   failedRows: 'scoring.job.rows.failed',
+  runs: 'scoring.job.runs',
   /** How often the message of a step was received. */
   deliveryCount: 'messaging.message.delivery_count',
   // OpenTelemetry semantic conventions: HTTP spans, RPC spans, messaging spans.

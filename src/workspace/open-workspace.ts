@@ -45,6 +45,7 @@ export async function openFolderWorkspace(
       trimUrl(url ?? (environment.SCORING_URL || readAppAddress(root)) ?? `http://localhost:${port ?? defaultPort}`),
     readLogs: folderLogs(root),
     uploadInput: uploadInput(async () => openRepository('blob:input', storageSettings(environment, root))),
+    projectRoot: root,
   })
 }
 
@@ -84,6 +85,7 @@ export async function openAzureWorkspace(options: AzureWorkspaceOptions): Promis
     findUrl: async () => trimUrl(url),
     readLogs: noLogs,
     uploadInput: uploadInput(openInput),
+    projectRoot: findUp(process.cwd(), 'host.json'),
   })
 }
 

@@ -9,6 +9,13 @@ const copiesProperty = 'copies'
 /** The member `models` of a `service.json`. */
 export type ServiceModels = Readonly<Record<string, { readonly path: string; readonly sha256?: string }>>
 
+export interface Registries {
+  /** Of the repository with the service. */
+  readonly registry: ModelRegistry
+  /** Of the repository with the models; mostly the same. */
+  readonly source: ModelRegistry
+}
+
 /** Whether a version was made for a service, and is no model of a user. */
 export const isCopy = ({ properties }: Pick<RegisteredModel, 'properties'>): boolean =>
   properties[copiesProperty] !== undefined
@@ -20,13 +27,14 @@ export const isCopy = ({ properties }: Pick<RegisteredModel, 'properties'>): boo
  * @throws WorkspaceError when a model has no ONNX file
  */
 export async function placeModels(
-  registry: ModelRegistry,
+  { registry, source }: Registries,
   service: string,
   models: readonly Model[],
 ): Promise<ServiceModels> {
   const [first] = models
   if (!first) return {}
-  if (models.length === 1 && first.name === service) return findGraphs(first.record, `${first.version}/`, first.name)
+  if (models.length === 1 && first.name === service && source === registry)
+    return findGraphs(first.record, `${first.version}/`, first.name)
   const findAll = (folder: string) =>
     uniteNames(
       models.flatMap(model => Object.entries(findGraphs(model.record, folder + modelFolder(model), model.name))),
@@ -34,7 +42,7 @@ export async function placeModels(
   findAll('') // says what is wrong before anything is written
   const copies = models.map(({ id }) => id).join(',')
   const known = (await registry.list({ name: service, properties: { [copiesProperty]: copies } })).at(-1)
-  const version = known?.version ?? (await copyModels(registry, service, models, copies))
+  const version = known?.version ?? (await copyModels({ registry, source }, service, models, copies))
   return findAll(`${version}/`)
 }
 
@@ -56,7 +64,7 @@ function uniteNames(graphs: readonly (readonly [name: string, graph: ServiceMode
 const modelFolder = ({ name, version }: Model): string => `${name}/${version}/`
 
 async function copyModels(
-  registry: ModelRegistry,
+  { registry, source }: Registries,
   service: string,
   models: readonly Model[],
   copies: string,
@@ -65,7 +73,7 @@ async function copyModels(
     model.record.files.map(({ path, sha256 }) => ({
       place: modelFolder(model) + path,
       sha256,
-      read: () => registry.read(model.record, path),
+      read: () => source.read(model.record, path),
     })),
   )
   const digests = files.flatMap(({ place, sha256 }) => (sha256 === undefined ? [] : [[place, sha256]]))

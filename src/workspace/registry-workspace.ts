@@ -1,8 +1,9 @@
-import { createWriteStream } from 'node:fs'
+import { createWriteStream, existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { ModelChange, ModelFilters, ModelRecord, ModelRegistration } from '../client/model.ts'
+import type { PackageFile, PackageRequest } from '../client/model-package.ts'
 import type { NewDeployment, ServiceChange, ServiceRecord, Traffic } from '../client/service-record.ts'
 import { hasTags } from '../client/tags.ts'
 import type { AccessToken, Deployment, ServiceKeys, TokenCredential, WorkspaceStore } from '../client/workspace.ts'
@@ -23,6 +24,8 @@ export interface WorkspaceParts {
   readonly findUrl: (signal?: AbortSignal) => Promise<string>
   readonly readLogs: WorkspaceStore['readLogs']
   readonly uploadInput: WorkspaceStore['uploadInput']
+  /** The project on this machine whose app the workspace has; undefined: there is none. */
+  readonly projectRoot: string | undefined
 }
 
 /** A workspace on top of a repository of models and services, and of the keys. */
@@ -35,8 +38,9 @@ export class RegistryWorkspace implements WorkspaceStore {
   readonly #services: Services
   readonly #keys: WorkspaceKeys
   readonly #credential: () => Promise<TokenCredential>
+  readonly #projectRoot: string | undefined
 
-  constructor({ name, files, keys, credential, findUrl, readLogs, uploadInput }: WorkspaceParts) {
+  constructor({ name, files, keys, credential, findUrl, readLogs, uploadInput, projectRoot }: WorkspaceParts) {
     this.name = name
     this.findUrl = findUrl
     this.readLogs = readLogs
@@ -45,6 +49,7 @@ export class RegistryWorkspace implements WorkspaceStore {
     this.#services = new Services(files, this.#models, keys)
     this.#keys = keys
     this.#credential = credential
+    this.#projectRoot = projectRoot
   }
 
   async registerModel({ modelPath, modelName, ...labels }: ModelRegistration): Promise<ModelRecord> {
@@ -102,6 +107,19 @@ export class RegistryWorkspace implements WorkspaceStore {
 
   deploy(deployment: Deployment): Promise<void> {
     return this.#services.deploy(deployment)
+  }
+
+  async packageModels(request: PackageRequest): Promise<PackageFile> {
+    const { project, report } = request
+    const root = project === undefined ? this.#projectRoot : resolve(project)
+    if (root === undefined || !existsSync(join(root, 'host.json')))
+      throw new WorkspaceError(
+        `project: a package holds the app of a project, and ${root ?? 'the working directory'} is none: name the folder of one, with its host.json`,
+      )
+    report(`the app of ${root}`)
+    // Rarely called, and it brings the code that compresses.
+    const { packageModels } = await import('./package-models.ts')
+    return packageModels(this.#models, root, request)
   }
 
   updateService(name: string, change: ServiceChange): Promise<void> {

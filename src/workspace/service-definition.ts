@@ -23,7 +23,7 @@ const maxScriptBytes = 16 * 2 ** 20
 /** @throws WorkspaceError when a file does not exist, or a folder of scripts is no folder of scripts */
 export async function readInferenceConfig(config: InferenceConfig): Promise<InferenceParts> {
   const { entryScript, sourceDirectory, sample, definition } = config
-  const files = entryScript === undefined ? {} : await readScripts(entryScript, sourceDirectory)
+  const files = await readScripts(config)
   const parts: Record<string, unknown> = { ...definition }
   if (entryScript !== undefined)
     parts.entryScript = sourceDirectory === undefined ? basename(entryScript) : slashed(entryScript)
@@ -37,11 +37,21 @@ export async function readInferenceConfig(config: InferenceConfig): Promise<Infe
   return { definition: parts, files }
 }
 
-async function readScripts(
-  entryScript: string,
-  sourceDirectory: string | undefined,
-): Promise<Record<string, Uint8Array>> {
-  if (sourceDirectory === undefined) return { [basename(entryScript)]: await readNamed('entryScript', entryScript) }
+async function readScripts({
+  entryScript,
+  sourceDirectory,
+  definition,
+}: InferenceConfig): Promise<Record<string, Uint8Array>> {
+  const named = [entryScript ?? [], ...scriptsOfStages(definition)].flat()
+  if (sourceDirectory === undefined) {
+    if (entryScript !== undefined) return { [basename(entryScript)]: await readNamed('entryScript', entryScript) }
+    if (named.length > 0) throw new WorkspaceError(`sourceDirectory: name the folder with ${named.join(', ')}`)
+    return {}
+  }
+  if (named.length === 0)
+    throw new WorkspaceError(
+      `sourceDirectory: no script in ${sourceDirectory} is used; name one as entryScript or in the stages of the definition`,
+    )
   const root = resolve(sourceDirectory)
   const files: Record<string, Uint8Array> = {}
   let bytes = 0
@@ -54,9 +64,18 @@ async function readScripts(
       )
     files[slashed(relative(root, path))] = content
   }
-  if (!Object.hasOwn(files, slashed(entryScript)))
-    throw new WorkspaceError(`entryScript: there is no ${join(sourceDirectory, entryScript)}`)
+  const missing = named.find(script => !Object.hasOwn(files, slashed(script)))
+  if (missing !== undefined)
+    throw new WorkspaceError(
+      `${missing === entryScript ? 'entryScript' : 'stages'}: there is no ${join(sourceDirectory, missing)}`,
+    )
   return files
+}
+
+/** What is no list of stages is found when the whole definition is checked. */
+function scriptsOfStages({ stages }: Definition): string[] {
+  const scripts = Array.isArray(stages) ? stages.map(stage => Object(stage).script as unknown) : []
+  return scripts.filter(script => typeof script === 'string')
 }
 
 async function readNamed(parameter: string, path: string): Promise<Uint8Array> {

@@ -1,5 +1,6 @@
 /** Writes, reads and removes the services of a workspace. */
 import { createHash } from 'node:crypto'
+import type { Model } from '../client/model.ts'
 import type { NewDeployment, ServiceChange, ServiceRecord, Traffic } from '../client/service-record.ts'
 import type { Deployment } from '../client/workspace.ts'
 import { WorkspaceError } from '../client/workspace-error.ts'
@@ -12,7 +13,7 @@ import type { RepositoryFiles } from '../models/repository/repository-files.ts'
 import { ServiceRegistry } from '../models/repository/service-registry.ts'
 import { findVersion } from '../models/repository/versions.ts'
 import { addDeployment, changeTraffic, removeDeployment } from './deployments.ts'
-import { isCopy, placeModels } from './placed-models.ts'
+import { isCopy, placeModels, type ServiceModels } from './placed-models.ts'
 import { type Definition, readInferenceConfig, writeDefinition } from './service-definition.ts'
 import type { WorkspaceKeys } from './workspace-keys.ts'
 
@@ -22,11 +23,22 @@ export class Services {
   readonly #files: RepositoryFiles
   readonly #models: ModelRegistry
   readonly #services: ServiceRegistry
-  readonly #keys: WorkspaceKeys
+  readonly #keys: Pick<WorkspaceKeys, 'ensure'>
+  readonly #source: ModelRegistry
 
-  constructor(files: RepositoryFiles, models: ModelRegistry, keys: WorkspaceKeys) {
+  /**
+   * @param models  the models of the same repository, in which copies for services are registered
+   * @param source  where the models are that are deployed; default: the same
+   */
+  constructor(
+    files: RepositoryFiles,
+    models: ModelRegistry,
+    keys: Pick<WorkspaceKeys, 'ensure'>,
+    source: ModelRegistry = models,
+  ) {
     this.#files = files
     this.#models = models
+    this.#source = source
     this.#services = new ServiceRegistry(files)
     this.#keys = keys
   }
@@ -38,7 +50,7 @@ export class Services {
       throw new WorkspaceError(`there is a service "${name}" already: update it, or deploy with overwrite`)
     const { definition, files } = await readInferenceConfig(inferenceConfig)
     requireModels(models.length, definition)
-    const placed = await placeModels(this.#models, name, models)
+    const placed = await this.#place(name, models)
     const written = writeDefinition(parameters, { ...definition, models: placed })
     checkDefinition(name, written)
     // The app finds the keys when it finds the service.
@@ -49,7 +61,7 @@ export class Services {
   /** @throws WorkspaceError when there is no such service, or the definition is wrong */
   async update(name: string, change: ServiceChange): Promise<void> {
     const parts = change.inferenceConfig && (await readInferenceConfig(change.inferenceConfig))
-    const models = change.models && { models: await placeModels(this.#models, name, change.models) }
+    const models = change.models && { models: await this.#place(name, change.models) }
     await this.#edit(
       name,
       definition => {
@@ -64,7 +76,7 @@ export class Services {
 
   /** Adds or replaces a deployment, which gets no requests yet. */
   async putDeployment(name: string, deployment: string, given: NewDeployment): Promise<void> {
-    const models = await placeModels(this.#models, name, given.models)
+    const models = await this.#place(name, given.models)
     if (Object.keys(models).length === 0) throw new WorkspaceError('models: a deployment has a model')
     const newest = (await this.#models.list({ name, isLatest: true }))[0]?.version
     await this.#edit(name, definition => addDeployment(definition, deployment, { ...given, placed: models, newest }))
@@ -78,6 +90,10 @@ export class Services {
   /** @throws WorkspaceError when there is no such deployment, or the weights do not add to 100 */
   async setTraffic(name: string, traffic: Traffic): Promise<void> {
     await this.#edit(name, definition => changeTraffic(definition, traffic))
+  }
+
+  #place(service: string, models: readonly Model[]): Promise<ServiceModels> {
+    return placeModels({ registry: this.#models, source: this.#source }, service, models)
   }
 
   /** Changes a definition; when another caller has changed it meanwhile, that change is kept and ours added. */
@@ -164,7 +180,7 @@ function requireModels(count: number, { entryScript, stages }: Definition): void
     throw new WorkspaceError('models: several need an entryScript, or "stages" in the definition of inferenceConfig')
 }
 
-function withoutInference({ entryScript: _script, schema: _schema, ...rest }: Definition): Definition {
+function withoutInference({ entryScript: _script, stages: _stages, schema: _schema, ...rest }: Definition): Definition {
   return rest
 }
 

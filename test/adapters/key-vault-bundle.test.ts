@@ -99,9 +99,14 @@ describe('dist/key-vault.cjs', skipFor(noOpenssl), () => {
     }
   })
 
-  it('holds the SDKs, and the bundle that every start reads does not', async () => {
-    const sdk = /IDENTITY_ENDPOINT/
-    assert.match(await readFile('dist/key-vault.cjs', 'utf8'), sdk)
-    assert.doesNotMatch(await readFile('dist/functions.cjs', 'utf8'), sdk)
+  it('holds the SDK of vaults, another that of identities, and the bundle that every start reads neither', async () => {
+    const started = await readFile('dist/functions.cjs', 'utf8')
+    for (const [bundle, sdk] of [
+      ['key-vault', /keyVaultAuthenticationPolicy/],
+      ['identity', /IDENTITY_ENDPOINT/],
+    ] as const) {
+      assert.match(await readFile(`dist/${bundle}.cjs`, 'utf8'), sdk)
+      assert.doesNotMatch(started, sdk)
+    }
   })
 })

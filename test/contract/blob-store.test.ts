@@ -63,6 +63,23 @@ for (const { name, open } of stores) {
       await assert.rejects(gather(store.read(reference, '"0x8D0000000000000"')), BlobGone)
     })
 
+    it('tells the time by which it stamps blobs', async () => {
+      const reference = fresh()
+      await store.create(reference, 'x')
+      const { modifiedAt } = (await store.head(reference))!
+      const now = await store.now()
+      assert.ok(now >= modifiedAt && now < modifiedAt + 2000, `${now} after ${modifiedAt}`)
+    })
+
+    it('replaces the metadata with the content', async () => {
+      const reference = fresh()
+      await store.create(reference, 'x', { one: '1' })
+      assert.equal(await store.replace(reference, 'y', await etagOf(reference), { other: '2' }), true)
+      assert.deepEqual((await store.head(reference))?.metadata, { other: '2' })
+      assert.equal(await store.replace(reference, 'z', await etagOf(reference)), true)
+      assert.deepEqual((await store.head(reference))?.metadata, {})
+    })
+
     it('creates a missing container for the first blob, block or commit', async () => {
       assert.equal(await store.create({ container: 'made-by-create', path: 'a' }, 'x'), true)
       const staged = { container: 'made-by-block', path: 'a' }

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import { describe, it } from 'vitest'
 import type { IdentityConnection } from '../../src/host/app/binding-settings.ts'
 import { makeCertificates, noOpenssl } from '../host/certificates.ts'
+import { startIdentityEndpoint } from '../support/identity-endpoint.ts'
 import { skipFor } from '../support/skip-for.ts'
 
 const base64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
@@ -37,15 +36,7 @@ const useQueue = (account: IdentityConnection) => `
 describe('openAzureQueue with an identity', () => {
   it('reaches the account with a token of the managed identity that is named', skipFor(noOpenssl), async test => {
     const { cert, key } = makeCertificates(test)
-    const asked: URLSearchParams[] = []
-    const endpoint = createServer((request, response) => {
-      asked.push(new URL(request.url ?? '', 'http://x').searchParams)
-      const expires = Math.floor(Date.now() / 1000) + 3600
-      response.setHeader('content-type', 'application/json')
-      response.end(JSON.stringify({ access_token: makeToken(), expires_on: String(expires), token_type: 'Bearer' }))
-    }).listen(0, '127.0.0.1')
-    await once(endpoint, 'listening')
-    test.onTestFinished(() => void endpoint.close())
+    const { asked, environment } = await startIdentityEndpoint(test, makeToken)
 
     const azurite = spawn(process.execPath, [
       ...[
@@ -72,12 +63,7 @@ describe('openAzureQueue with an identity', () => {
       isManagedIdentity: true,
       clientId: 'our-client',
     }
-    const env = {
-      ...process.env,
-      NODE_EXTRA_CA_CERTS: cert,
-      IDENTITY_ENDPOINT: `http://127.0.0.1:${(endpoint.address() as AddressInfo).port}/msi/token`,
-      IDENTITY_HEADER: 'secret-of-the-platform',
-    }
+    const env = { ...process.env, NODE_EXTRA_CA_CERTS: cert, ...environment }
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ['--input-type=module', '--eval', useQueue(account)],

@@ -149,6 +149,7 @@ describe('the triggers of services on the host of Azure', () => {
         'encrypted',
         'encrypted-keys',
         'job',
+        'job-cancel',
         'job-output',
         'jobs',
         'open-inference',

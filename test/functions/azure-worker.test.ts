@@ -152,6 +152,8 @@ describe("the bundle in Azure's Node worker", () => {
       })
     for (let n = 0; n < 20; n++) assert.equal((await tryKey('wrong', `192.0.2.${n}, 203.0.113.7:${n}`)).status, 401)
     const { status, headers } = await tryKey('wrong', '192.0.2.21, 203.0.113.7:61598')
+    assert.equal(headers['strict-transport-security'], 'max-age=31536000; includeSubDomains')
+    assert.equal(headers['cache-control'], 'no-store')
     assert.deepEqual([status, Number(headers['retry-after']) > 0], [429, true])
     assert.equal((await tryKey('wrong', '203.0.113.7:1, 203.0.113.8:1')).status, 401)
     assert.equal((await tryKey('a, Bearer b', '203.0.113.7:1')).status, 401) // how its host joins two headers

@@ -5,7 +5,7 @@ import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage 
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { gunzipSync } from 'node:zlib'
+import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { identityModel } from '../support/onnx-writer.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
@@ -134,7 +134,7 @@ describe('GET /docs: the page of a service', () => {
     for (const name of [
       ...['..%2f..%2fhost.json', '..%2F..%2Fpackage.json', '..%5c..%5chost.json', '../../../../../host.json'],
       ...['%00', 'page.js%00', 'page.js%00.txt', '%2e%2e%2fpage.js', '%252e%252e%252fhost.json'],
-      ...['__proto__', 'constructor', 'toString', 'page.js.gz', 'PAGE.JS', 'swagger-ui.LICENSE.txt', 'host.json'],
+      ...['__proto__', 'constructor', 'toString', 'page.js.br', 'PAGE.JS', 'swagger-ui.LICENSE.txt', 'host.json'],
     ]) {
       for (const path of [`${named}/${name}`, `/docs/${name}`]) {
         const answer = await call(path)
@@ -150,13 +150,19 @@ describe('GET /docs: the page of a service', () => {
     ['swagger-ui-bundle.js.LICENSE.txt', 'text/plain; charset=utf-8'],
   ] as const)('gives $0 as its makers published it, compressed for those who take that', async (name, type) => {
     const published = await readFile(join(swaggerUi, name))
-    for (const accept of ['gzip', 'br, gzip;q=0.5', '*']) {
+    for (const [accept, coding, unpack] of [
+      ['gzip, deflate, br, zstd', 'br', brotliDecompressSync],
+      ['gzip;q=0, br', 'br', brotliDecompressSync],
+      ['gzip', 'gzip', gunzipSync],
+      ['br;q=0, gzip;q=0.5', 'gzip', gunzipSync],
+      ['*', 'gzip', gunzipSync],
+    ] as const) {
       const { status, headers, body } = await call(`/docs/${name}`, { 'accept-encoding': accept })
-      assert.deepEqual([status, headers['content-encoding'], headers['content-type']], [200, 'gzip', type])
+      assert.deepEqual([status, headers['content-encoding'], headers['content-type']], [200, coding, type])
       assert.ok(body.length < published.length)
-      assert.ok(gunzipSync(body).equals(published))
+      assert.ok(unpack(body).equals(published))
     }
-    for (const accept of [undefined, 'br', 'gzip;q=0', 'identity']) {
+    for (const accept of [undefined, 'zstd', 'gzip;q=0', 'identity']) {
       const { status, headers, body } = await call(`/docs/${name}`, accept ? { 'accept-encoding': accept } : {})
       assert.deepEqual([status, headers['content-encoding'], headers['content-type']], [200, undefined, type])
       assert.equal(headers.vary, 'Accept-Encoding')

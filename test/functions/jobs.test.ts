@@ -157,12 +157,42 @@ describe('POST /jobs: batch jobs', () => {
     await put('many.jsonl', '[5.1, 3.4, 1.5, 0.2]\n'.repeat(50_000))
     const submission = { jobId: 'long', input: { blob: 'input/many.jsonl' } }
     assert.equal((await call('POST', 'iris/jobs', submission)).status, 202)
-    const cancelled = await call('DELETE', 'iris/jobs/long')
+    const cancelled = await call('POST', 'iris/jobs/long/cancel')
     assert.ok([200, 202].includes(cancelled.status))
     assert.equal((await endOf('iris', 'long')).status, 'Canceled')
-    const ended = await call('DELETE', 'iris/jobs/inline')
+    const ended = await call('POST', 'iris/jobs/inline/cancel')
     assert.deepEqual([ended.status, ((await ended.json()) as { code: string }).code], [409, 'JOB_NOT_CANCELLABLE'])
-    assert.equal((await call('DELETE', 'iris/jobs/none')).status, 404)
+    assert.equal((await call('POST', 'iris/jobs/none/cancel')).status, 404)
+    assert.equal((await call('GET', 'iris/jobs/inline/cancel')).status, 405)
+  })
+
+  it('are cancelled by DELETE if they have not ended, and else deleted with their files', async () => {
+    const submission = { jobId: 'stopped', input: { blob: 'input/many.jsonl' }, output: { blob: 'output/kept.jsonl' } }
+    assert.equal((await call('POST', 'iris/jobs', submission)).status, 202)
+    assert.equal((await call('DELETE', 'iris/jobs/stopped')).status, 202)
+    assert.equal((await endOf('iris', 'stopped')).status, 'Canceled')
+    const small = { jobId: 'small', input: { rows: [[5.1, 3.4, 1.5, 0.2]] } }
+    assert.equal((await call('POST', 'iris/jobs', small)).status, 202)
+    const { output } = await endOf('iris', 'small')
+    for (const jobId of ['stopped', 'small', 'small', 'never-was']) {
+      const deleted = await call('DELETE', `iris/jobs/${jobId}`)
+      assert.deepEqual([deleted.status, await deleted.text()], [204, ''], jobId)
+      assert.equal((await call('GET', `iris/jobs/${jobId}`)).status, 404)
+    }
+    await assert.rejects(read(output.blob), { statusCode: 404 })
+    const left: string[] = []
+    for await (const { name } of blobs.getContainerClient('jobs').listBlobsFlat({ prefix: 'iris/small/' }))
+      left.push(name)
+    assert.deepEqual(left, ['iris/small/spec.json', 'iris/small/state.json'], 'which keep its id for a day')
+    const { jobs } = (await (await call('GET', 'iris/jobs?limit=100')).json()) as { jobs: Job[] }
+    assert.deepEqual(
+      jobs.filter(({ jobId }) => ['stopped', 'small'].includes(jobId)),
+      [],
+    )
+    const again = await call('POST', 'iris/jobs', small)
+    const { code, message } = (await again.json()) as { code: string; message: string }
+    assert.deepEqual([again.status, code], [409, 'JOB_ID_TAKEN'])
+    assert.match(message, /"small" of 20.* was deleted/)
   })
 
   it('are refused without the key of the service, before the body is read', async () => {

@@ -4,22 +4,10 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, it } from 'vitest'
-import {
-  BatchJob,
-  FlexWebservice,
-  InferenceConfig,
-  type JobDescription,
-  JobError,
-  Model,
-  Webservice,
-  Workspace,
-} from '../../src/client/index.ts'
-import { noOpenssl } from '../host/certificates.ts'
+import { BatchJob, InferenceConfig, type JobDescription, JobError, Model, Workspace } from '../../src/client/index.ts'
 import { startStorage } from '../support/azurite-storage.ts'
 import { runCommand } from '../support/command.ts'
-import { startKeyVaultDouble } from '../support/key-vault-double.ts'
 import { copyOfApp, type RunningApp, runProject } from '../support/running-app.ts'
-import { skipFor } from '../support/skip-for.ts'
 
 const cleanUps: (() => unknown)[] = []
 const cleaner = { onTestFinished: (cleanUp: unknown) => void cleanUps.push(cleanUp as () => unknown) } as never
@@ -48,67 +36,6 @@ describe('scoring-functions/client, in a folder', () => {
   })
   afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
-  })
-
-  it('registers, deploys, waits, scores, regenerates keys, updates, lists and deletes', async () => {
-    const model = await Model.register(workspace, {
-      modelPath: 'models/diabetes/1/model.onnx',
-      modelName: 'sklearn_diabetes',
-      tags: { area: 'diabetes' },
-      description: 'Ridge regression',
-    })
-    assert.deepEqual([model.id, model.tags, model.record.files.length], ['sklearn_diabetes:1', { area: 'diabetes' }, 1])
-    const configuration = FlexWebservice.deployConfiguration({ cpuCores: 1, memoryGb: 1, tags: { data: 'diabetes' } })
-    const service = await Model.deploy(workspace, 'my-diabetes', [model], new InferenceConfig(), configuration)
-    const lines: string[] = []
-    await service.waitForDeployment({ showOutput: line => void lines.push(line) })
-    assert.match(lines[0] ?? '', /^cpuCores, memoryGb: the app decides/)
-    assert.equal(lines.at(-1), 'my-diabetes: Healthy')
-    assert.deepEqual(
-      [service.state, service.authEnabled, service.tokenAuthEnabled, service.tags, service.models],
-      ['Healthy', true, false, { data: 'diabetes' }, [{ name: 'sklearn_diabetes', version: '1' }]],
-    )
-    assert.equal(service.scoringUri, `${app.url}/api/v1/service/my-diabetes/score`)
-    assert.equal((await fetch(service.swaggerUri)).status, 200)
-
-    assert.deepEqual(await service.run(diabetes), diabetesScores)
-    assert.deepEqual(await service.run(JSON.stringify(diabetes)), diabetesScores)
-    assert.deepEqual(await service.run(diabetes.data), diabetesScores)
-    const elements = new Float64Array(diabetes.data.flat())
-    assert.deepEqual(await service.run(elements, { shape: [2, 10] }), diabetesScores)
-    assert.deepEqual(await service.run(elements), diabetesScores)
-
-    const { primary, secondary } = await service.getKeys()
-    assert.match(`${primary} ${secondary}`, /^sfkey_\S+ sfkey_\S+$/)
-    const remembering = new Webservice({ url: service.scoringUri, key: primary })
-    assert.deepEqual(await remembering.run(diabetes), diabetesScores)
-    const fresh = await service.regenKey('Primary')
-    assert.notEqual(fresh, primary)
-    assert.deepEqual(await service.run(diabetes), diabetesScores) // the app reads the new key with the first request that has it
-    await assert.rejects(remembering.run(diabetes), { status: 401, code: 'BEARER_REJECTED' })
-    assert.equal((await service.getKeys()).secondary, secondary)
-    // Another program has regenerated it: run asks for the keys again.
-    await (await Webservice.get(workspace, 'my-diabetes')).regenKey('primary', 'a-key-of-my-own-with-32-characters')
-    assert.deepEqual(await service.run(diabetes), diabetesScores)
-
-    await service.update({ tags: { data: 'diabetes', stage: 'two' }, properties: { owner: 'risk' } })
-    assert.deepEqual([service.tags, service.properties], [{ data: 'diabetes', stage: 'two' }, { owner: 'risk' }])
-    await service.waitForDeployment()
-    assert.deepEqual(
-      (await Webservice.list(workspace, { tags: [['stage', 'two']] })).map(({ name }) => name),
-      ['my-diabetes'],
-    )
-    assert.deepEqual(await Webservice.list(workspace, { modelName: 'other' }), [])
-    await service.delete()
-    assert.deepEqual(
-      (await Webservice.list(workspace)).map(({ name }) => name),
-      ['first'],
-    )
-    assert.deepEqual(
-      (await Model.list(workspace)).map(({ id }) => id),
-      ['first:1', 'sklearn_diabetes:1'],
-    )
-    await assert.rejects(Webservice.get(workspace, 'my-diabetes'), { name: 'WebserviceError', message: /no service/ })
   })
 
   it('deploys a script with a sample, and version 2 under load without a failed request', async () => {
@@ -242,6 +169,12 @@ describe('scoring-functions/client, in a folder', () => {
     const failed = await BatchJob.submit(service, { input: { rows: [[1], [1]] }, errorThreshold: 0 })
     await assert.rejects(failed.wait(), (error: JobError) => error.job.error?.code === 'ERROR_THRESHOLD_EXCEEDED')
     await assert.rejects(failed.download(), JobError)
+    await failed.delete()
+    await failed.delete()
+    await assert.rejects(failed.status(), { status: 404, code: 'JOB_UNKNOWN' })
+    const stopped = await BatchJob.submit(service, { input: { blob } })
+    await stopped.delete()
+    await assert.rejects(stopped.status(), { status: 404, code: 'JOB_UNKNOWN' })
   })
 
   it('says what cannot be deployed before anything is written', async () => {
@@ -262,6 +195,19 @@ describe('scoring-functions/client, in a folder', () => {
         /entryScript: none\.ts cannot be read: ENOENT/,
       ],
       ['digits', [model], new InferenceConfig({ definition: { bathcing: {} } }), /unrecognized key "bathcing"/],
+      ['digits', [model], new InferenceConfig({ sourceDirectory: '.' }), /sourceDirectory: no script in \. is used/],
+      [
+        'digits',
+        [model],
+        new InferenceConfig({ definition: { stages: [{ script: 'scale.ts' }] } }),
+        /sourceDirectory: name the folder with scale\.ts/,
+      ],
+      [
+        'digits',
+        [model],
+        new InferenceConfig({ sourceDirectory: 'examples/pipeline', definition: { stages: [{ script: 'scale.ts' }] } }),
+        /stages: there is no examples\/pipeline\/scale\.ts/,
+      ],
     ]
     for (const [name, models, config, message] of cases) await assert.rejects(deploy(name, models, config), { message })
     assert.equal(await workspace.store.readService('digits'), undefined)
@@ -345,45 +291,5 @@ describe('scoring-functions/client, in a folder', () => {
       assert.deepEqual([run.code, run.stdout], [code, ''], run.stderr)
       assert.match(run.stderr, message)
     }
-  })
-})
-
-describe('scoring-functions/client, with Blob storage and a vault', skipFor(noOpenssl), () => {
-  it('registers, deploys, scores, regenerates keys, updates and deletes with the same lines', async test => {
-    const storage = await startStorage(test)
-    const vault = await startKeyVaultDouble(test)
-    const root = await copyOfApp(test)
-    const settings = { AzureWebJobsStorage: storage, SCORING_MODELS: 'blob:models', ...vault.environment }
-    await writeFile(join(root, 'local.settings.json'), JSON.stringify({ Values: settings }))
-    const early = await Workspace.fromFolder(root)
-    assert.match(early.name, /^http:.*\/models$/)
-    const model = await Model.register(early, { modelPath: 'models/diabetes/1/model.onnx', modelName: 'churn' })
-    await Model.deploy(early, 'my-churn', [model])
-    // What it is for: an app that starts finds the service and its keys.
-    const cache = join(root, '.local/models')
-    const app = await runProject(test, root, { ...settings, SCORING_POLL_MS: '200', SCORING_MODEL_CACHE: cache })
-    const workspace = await Workspace.fromFolder(root, { url: app.url })
-    const service = await Webservice.get(workspace, 'my-churn')
-    await service.waitForDeployment()
-    assert.deepEqual(await service.run(diabetes), diabetesScores)
-    const { primary, secondary } = await service.getKeys()
-    await service.regenKey('Primary')
-    assert.notEqual((await service.getKeys()).primary, primary)
-    assert.equal((await service.getKeys()).secondary, secondary)
-    assert.deepEqual(await service.run(diabetes), diabetesScores)
-    const second = await Model.register(workspace, { modelPath: 'models/diabetes/1/model.onnx', modelName: 'churn' })
-    await service.update({ models: [second] })
-    await service.waitForDeployment()
-    assert.deepEqual([service.models, service.status.version], [[{ name: 'churn', version: '2' }], '2'])
-    assert.deepEqual(await service.run(diabetes), diabetesScores)
-    const folder = await second.download(join(root, 'downloads'))
-    assert.deepEqual(await readFile(join(folder, 'model.onnx')), await readFile('models/diabetes/1/model.onnx'))
-    await service.delete()
-    assert.deepEqual(await Webservice.list(workspace), [])
-    assert.deepEqual(
-      (await Model.list(workspace)).map(({ id }) => id),
-      ['churn:1', 'churn:2'],
-    )
-    for (const secret of [primary, secondary]) assert.ok(!app.output().includes(secret as string))
   })
 })

@@ -6,11 +6,15 @@ import { ServiceBusClient } from '@azure/service-bus'
 import { BlobServiceClient } from '@azure/storage-blob'
 import { QueueServiceClient } from '@azure/storage-queue'
 import { afterAll, beforeAll, describe, it } from 'vitest'
+import { makeCertificates, noOpenssl } from '../host/certificates.ts'
 import { startStorage } from '../support/azurite-storage.ts'
+import { startIdentityEndpoint } from '../support/identity-endpoint.ts'
 import { identityModel } from '../support/onnx-writer.ts'
 import { PrometheusPage } from '../support/prometheus-page.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 import { type ServiceBusDouble, startServiceBus } from '../support/service-bus-double.ts'
+import { skipFor } from '../support/skip-for.ts'
+import { SigningKey } from '../support/token-issuer.ts'
 
 /** Answers `{"sum": …}`; the first run of a request with `wish` does what it says. */
 const script = `
@@ -28,6 +32,24 @@ const script = `
     return { sum: data.reduce((a, b) => a + b, 0) }
   }`
 
+/** A namespace without shared keys, which the app reaches with the identity that the platform gives it. */
+async function startNamespaceByIdentity(name: string) {
+  const { cert, key } = makeCertificates(test)
+  const signedBy = new SigningKey('entra')
+  const orders = await startServiceBus(test, { entra: { signedBy, cert, key } })
+  const { environment } = await startIdentityEndpoint(test, aud => {
+    const now = Math.floor(Date.now() / 1000)
+    return signedBy.sign({ aud, iat: now, nbf: now - 60, exp: now + 3600 })
+  })
+  const settings = {
+    [`${name}__fullyQualifiedNamespace`]: `localhost:${orders.port}`,
+    [`${name}__credential`]: 'managedidentity',
+    NODE_EXTRA_CA_CERTS: cert,
+    ...environment,
+  }
+  return { orders, settings }
+}
+
 const cleanUps: (() => unknown)[] = []
 const test = { onTestFinished: (cleanUp: unknown) => void cleanUps.push(cleanUp as () => unknown) } as never
 
@@ -37,6 +59,7 @@ describe('triggers of a service', () => {
   let queues: QueueServiceClient
   let bus: ServiceBusDouble
   let client: ServiceBusClient
+  let orders: ServiceBusDouble | undefined
 
   beforeAll(async () => {
     const storage = await startStorage(test)
@@ -45,6 +68,8 @@ describe('triggers of a service', () => {
     queues = QueueServiceClient.fromConnectionString(storage)
     client = new ServiceBusClient(bus.connectionString)
     cleanUps.push(() => client.close())
+    const byIdentity = noOpenssl ? undefined : await startNamespaceByIdentity('OrdersBus')
+    orders = byIdentity?.orders
     await blobs.createContainer('requests')
     await put('before.json', '{"data": [1, 2]}')
     app = await runApp(
@@ -65,6 +90,11 @@ describe('triggers of a service', () => {
           triggers: { serviceBus: { input: 'rows-in', output: 'rows-out' } },
         },
         'rows/1/model.onnx': identityModel('float32'),
+        'orders/service.json': {
+          entryScript: 'score.js',
+          triggers: { serviceBus: { connection: 'OrdersBus', input: 'orders', output: 'order-answers' } },
+        },
+        'orders/score.js': script,
         'split/service.json': {
           deployments: {
             blue: { entryScript: 'blue.js', weight: 50 },
@@ -90,6 +120,7 @@ describe('triggers of a service', () => {
       {
         AzureWebJobsStorage: storage,
         AzureWebJobsServiceBus: bus.connectionString,
+        ...byIdentity?.settings,
         SCORING_HOST_QUEUE_MAX_POLLING_MS: '100',
         SCORING_HOST_QUEUE_INVISIBILITY_MS: '3000',
       },
@@ -225,6 +256,18 @@ describe('triggers of a service', () => {
       ['second', undefined, 'application/json', '{"sum": 3}'],
     ])
     waiting.length = 0
+  })
+
+  it('receive and answer by the identity of the app where a namespace has no keys', skipFor(noOpenssl), async () => {
+    assert(orders)
+    orders.put('orders', { body: '{"data": [4, 5]}', message_id: 'by identity' })
+    orders.put('orders', { body: '{"data": ', message_id: 'broken' })
+    const answers = orders.queue('order-answers').waiting
+    const { deadLetters } = orders.queue('orders')
+    await orders.until(() => answers.length === 1 && deadLetters.length === 1)
+    assert.equal(answers[0]?.message.correlation_id, 'by identity')
+    assert.equal(orders.textOf(answers[0].message), '{"sum": 9}')
+    assert.equal(deadLetters[0]?.message.message_id, 'broken')
   })
 
   it('score messages that come together in one run', async () => {

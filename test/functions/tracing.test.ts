@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
+import { BlobServiceClient } from '@azure/storage-blob'
 import { QueueServiceClient } from '@azure/storage-queue'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { type AzureHost, startAzureHost } from '../support/azure-host-process.ts'
@@ -155,7 +156,37 @@ describe('an app that exports to a collector, on the embedded host', () => {
       ({ name, attributes }) => name === 'score chunk' && attributes['scoring.job.chunk'] === 0,
     )
     assert.partialDeepStrictEqual(chunk.attributes, { 'scoring.rows': 10, 'scoring.job.rows.failed': 0 })
+    // From the request of the caller over the queue to the run of a chunk.
+    const step = await collector.span(({ spanId }) => spanId === chunk.parentId)
+    assert.deepEqual([step.name, step.links], ['job chunk', [link]])
+    const run = await collector.span(({ name, parentId }) => name === 'run' && parentId === chunk.spanId)
+    assert.equal(run.traceId, chunk.traceId)
+    assert.partialDeepStrictEqual(run.attributes, {
+      'scoring.service': 'two-floats',
+      'scoring.execution_provider': 'cpu',
+    })
+    assert.ok(Number(run.attributes['scoring.run.duration']) > 0)
     assert.doesNotMatch(JSON.stringify(collector.spans), /31337/)
+  })
+
+  it('gives scripts the span of the chunk, and records the first 32 runs of many', async () => {
+    const job = { jobId: 'many-runs', input: { rows: Array.from({ length: 40 }, (_, index) => [index]) } }
+    const url = `${app.url}/api/v1/service/hands-on/jobs`
+    const headers = { authorization: `Bearer ${await app.keyOf('hands-on')}`, 'content-type': 'application/json' }
+    assert.equal((await fetch(url, { method: 'POST', headers, body: JSON.stringify(job) })).status, 202)
+    const ofJob = (name: string) => (span: CollectedSpan) =>
+      span.name === name && span.attributes['scoring.job.id'] === 'many-runs'
+    await collector.span(ofJob('job finish'))
+    const step = await collector.span(ofJob('job chunk'))
+    const chunk = await collector.span(({ name, parentId }) => name === 'score chunk' && parentId === step.spanId)
+    assert.partialDeepStrictEqual(chunk.attributes, { 'scoring.rows': 40, 'scoring.job.runs': 40 })
+    const runs = collector.spans.filter(({ name, parentId }) => name === 'run' && parentId === chunk.spanId)
+    assert.equal(runs.length, 32)
+    const output = BlobServiceClient.fromConnectionString(storage)
+      .getContainerClient('jobs')
+      .getBlobClient('hands-on/many-runs/predictions.jsonl')
+    const [line = ''] = (await output.downloadToBuffer()).toString().split('\n')
+    assert.equal(JSON.parse(line).prediction.split(' ')[0], `00-${chunk.traceId}-${chunk.spanId}-01`)
   })
 
   it('links the steps of a job that came by message to its sender', async () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { describe, it } from 'vitest'
-import { jobQueues } from '../../src/jobs/message-queues.ts'
+import { jobQueues } from '../../src/jobs/job-queues.ts'
+import { openKusto } from '../support/kusto.ts'
 import { type BicepFile, parseBicep, readBicep, type Value } from './bicep.ts'
 import { policies } from './policies.ts'
 
@@ -35,9 +36,10 @@ describe('infra/**/*.bicep', () => {
   })
 
   it('adds an instance of the container app for as many messages as one takes at once', () => {
-    const { queues } = JSON.parse(readFileSync('host.json', 'utf8')).extensions
+    const { queues, serviceBus } = JSON.parse(readFileSync('host.json', 'utf8')).extensions
     const { variables } = fileNamed('infra/container-apps/scoring.bicep')
     assert.equal(variables.get('messagesPerReplica'), queues.batchSize + queues.newBatchThreshold)
+    assert.equal(variables.get('busMessagesPerReplica'), serviceBus.maxConcurrentCalls)
   })
 })
 
@@ -46,6 +48,21 @@ describe('the workbook', () => {
     const text = readFileSync('infra/workbook/scoring.json', 'utf8')
     assert.equal(text.match(/"azure monitor"/g)?.length, 1)
     assert.deepEqual(JSON.parse(text).fallbackResourceIds, ['azure monitor'])
+  })
+
+  it('reads the lines of a container app in their own table, by what is put before each query', () => {
+    const check = openKusto()
+    const prelude = readFileSync('infra/container-apps/console-lines.kql', 'utf8')
+    // As infra/modules/workbook.bicep does.
+    const escaped = prelude.replaceAll('"', '\\"').replaceAll('\n', '\\n')
+    const text = readFileSync('infra/workbook/scoring.json', 'utf8').replaceAll('"query": "', `"query": "${escaped}`)
+    const { items } = JSON.parse(text) as { items: { content: { query?: string } }[] }
+    const queries = items.flatMap(({ content }) => content.query ?? [])
+    assert.equal(queries.length, globSync('infra/queries/*.kql').length)
+    for (const query of queries) {
+      assert(query.startsWith(prelude))
+      assert.deepEqual(check(query.replaceAll('{TimeRange:start}', 'ago(1d)')), [])
+    }
   })
 })
 
@@ -239,6 +256,39 @@ const mutations: readonly (readonly [keyof typeof policies, string, string | Reg
     'param email string\nparam phone string',
     /parameter phone is not used/,
   ],
+  ['isHardened', 'modules/service-bus', 'enabled: true', 'enabled: false', /properties.enabled is false/],
+  ['hasPublishedTypes', 'modules/service-bus', 'metricName:', 'metric:', /allOf\[\].metric: unknown/],
+  [
+    'grantsKnownRoles',
+    'modules/service-bus',
+    'principalId: principalId\n      principalType',
+    'principalId: scalerPrincipalId\n      principalType',
+    /receiver: owner of the queues is only what scales/,
+  ],
+  [
+    'grantsKnownRoles',
+    'modules/service-bus',
+    'principalId: scalerPrincipalId',
+    'principalId: principalId',
+    /scaler: owner of the queues is only what scales/,
+  ],
+  [
+    'keepsIdentitiesApart',
+    'container-apps/scoring',
+    "lifecycle: 'None'",
+    "lifecycle: 'All'",
+    /can use scalerIdentityId/,
+  ],
+  ['keepsIdentitiesApart', 'container-apps/scoring', /identitySettings: .*/, '', /can use scalerIdentityId/],
+  [
+    'hasPublishedTypes',
+    'container-apps/scoring',
+    'identity: scalerIdentityId\n    }',
+    'id: scalerIdentityId\n    }',
+    /custom.id: unknown/,
+  ],
+  ['watchesDeadLetters', 'modules/service-bus', "'DeadletteredMessages'", "'ActiveMessages'", /no alert looks/],
+  ['watchesDeadLetters', 'modules/service-bus', /actions: \[.*\]/, '', /nobody hears of it/],
 ]
 
 describe('a policy', () => {

@@ -3,7 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { Ajv } from 'ajv'
 import { describe, it } from 'vitest'
 import { parseAllDocuments } from 'yaml'
-import { jobQueues } from '../../src/jobs/message-queues.ts'
+import { jobQueues } from '../../src/jobs/job-queues.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: what a YAML file holds
 type Document = any

@@ -29,6 +29,8 @@ const required: Readonly<Record<string, Readonly<Record<string, readonly Value[]
     'properties.disableLocalAuth': [true],
     'properties.minimumTlsVersion': ['1.2', '1.3'],
   },
+  'Microsoft.Insights/metricAlerts': { 'properties.enabled': [true] },
+  'Microsoft.Insights/scheduledQueryRules': { 'properties.enabled': [true] },
   'Microsoft.OperationalInsights/workspaces': { 'properties.features.disableLocalAuth': [true] },
   'Microsoft.Insights/components': { 'properties.DisableLocalAuth': [true] },
   'Microsoft.ContainerRegistry/registries': {
@@ -99,6 +101,7 @@ const knownRoles: Readonly<Record<string, string>> = {
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb',
   acrPull: '7f951dda-4ed3-4680-a7ca-43fe172d538d',
   serviceBusDataReceiver: '4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0',
+  serviceBusDataOwner: '090c5cfd-751d-490a-894a-3ce6f1109419',
   serviceBusDataSender: '69a216fc-b8fb-44d8-bc22-1f3c2cd27a39',
 }
 
@@ -127,6 +130,10 @@ function checkAssignment(file: string, { name, body }: BicepResource): string[] 
     findings.push('its name is not a guid of scope, principal and role')
   if (text('scope').length === 0) findings.push('it is for the whole resource group: it has no scope')
   const [kind = ''] = text('properties.principalType')
+  // With it the app could empty the queues, and change them.
+  const isScaler = text('properties.principalId')[0] === 'scalerPrincipalId'
+  if ((id === 'roles.serviceBusDataOwner') !== isScaler)
+    findings.push('owner of the queues is only what scales the app')
   const isOfPeople = id === 'roles.keyVaultSecretsOfficer'
   if (isOfPeople ? kind !== 'keyOperatorType' : kind !== 'ServicePrincipal') findings.push(`principalType is ${kind}`)
   return findings.map(text => `${file}: ${name}: ${text}`)
@@ -145,6 +152,7 @@ const apiVersions: Readonly<Record<string, string>> = {
   'Microsoft.Insights/actionGroups': '2023-01-01',
   'Microsoft.Insights/components': '2020-02-02',
   'Microsoft.Insights/diagnosticSettings': '2021-05-01-preview',
+  'Microsoft.Insights/metricAlerts': '2018-03-01',
   'Microsoft.Insights/scheduledQueryRules': '2022-06-15',
   'Microsoft.Insights/workbooks': '2023-06-01',
   'Microsoft.KeyVault/vaults': '2026-02-01',
@@ -203,6 +211,36 @@ export const fitsTogether: Policy = files => {
   return findings
 }
 
+/** An app can get a token of each identity that it has, unless the identity is for nothing but the platform. */
+export const keepsIdentitiesApart: Policy = files =>
+  resourcesOf(files).flatMap(({ file, resource: { type, name, body } }) => {
+    if (type !== 'Microsoft.App/containerApps') return []
+    const others = valuesAt(body, 'identity.userAssignedIdentities')
+      .flatMap(each => Object.keys(isObject(each) ? each : {}))
+      .map(key => key.replace(/^\$\{(\w+)\}$/, '$1'))
+    const settings = valuesAt(body, 'properties.configuration.identitySettings').filter(isObject)
+    const closed = settings
+      .filter(({ lifecycle }) => lifecycle === 'None')
+      .map(({ identity }) => (identity instanceof Expression ? identity.text : identity))
+    return others
+      .filter(id => id !== 'identityId' && !closed.includes(id))
+      .map(id => `${file}: ${name}: containers can use ${id}`)
+  })
+
+/** Service Bus moves messages to the dead letters by itself, so that no line of the app tells of them. */
+export const watchesDeadLetters: Policy = files =>
+  files.flatMap(({ file, resources }) => {
+    if (!resources.some(({ type }) => type === 'Microsoft.ServiceBus/namespaces/queues')) return []
+    const alerts = resources.filter(({ type }) => type === 'Microsoft.Insights/metricAlerts')
+    const watching = alerts.filter(({ body }) =>
+      valuesAt(body, 'properties.criteria.allOf.metricName').includes('DeadletteredMessages'),
+    )
+    if (watching.length === 0) return [`${file}: no alert looks at DeadletteredMessages of its queues`]
+    return watching
+      .filter(({ body }) => valuesAt(body, 'properties.actions').length === 0)
+      .map(({ name }) => `${file}: ${name}: nobody hears of it: it has no actions`)
+  })
+
 function describe(value: Value): string {
   return value instanceof Expression ? value.text : JSON.stringify(value)
 }
@@ -214,4 +252,6 @@ export const policies = {
   hasPublishedTypes,
   usesKnownVersions,
   fitsTogether,
+  keepsIdentitiesApart,
+  watchesDeadLetters,
 }

@@ -53,6 +53,7 @@ const leftAtDefault: Readonly<Record<string, string>> = {
 /** What the host of the functions reads, Azure's and the embedded one. */
 const ofTheHost: Readonly<Record<string, RegExp>> = {
   'function app': /^APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING$/,
+  'container app': /^AzureWebJobsServiceBus__(fullyQualifiedNamespace|credential|clientId)$/,
   Kubernetes: /^AzureWebJobs\.[\w-]+\.Disabled$/,
 }
 

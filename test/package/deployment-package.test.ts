@@ -142,6 +142,18 @@ describe('scoring package', skipFor(noPython ?? noOpenssl), () => {
     for (const [tool, leftOut] of ignoreRules) assert.deepEqual(leftOut(rules, paths), [], tool)
   })
 
+  it('takes services from elsewhere in place of those of the project', async test => {
+    const services = await mkdtemp(join(tmpdir(), 'services-'))
+    test.onTestFinished(() => rm(services, { recursive: true, maxRetries: 9 }))
+    await cp('models/diabetes', join(services, 'mine'), { recursive: true })
+    const { files, images } = await makePackage('elsewhere', ['--models', services])
+    const packed = files.flatMap(({ path }) => (path.startsWith('models/') ? [path] : []))
+    assert.deepEqual(
+      [packed, images],
+      [['models/mine/1/model.onnx', 'models/mine/sample.json', 'models/mine/service.json'], false],
+    )
+  })
+
   it('fails above the limit, and names it', async () => {
     const out = join(folder, 'limited.zip')
     const { code, stdout, stderr } = await runCommand(['package', '--limit', '20', '--out', out])
@@ -167,7 +179,7 @@ describe('scoring package with mistakes', () => {
     [
       {},
       ['--models', '..'],
-      /^error: the services are in \/.+, and a package can only hold folders below \/.+: name one with --models\n$/,
+      /^error: the services are in \/.+, which holds the project itself: name a folder of services with --models\n$/,
       1,
     ],
     [{ 'package.json': '{' }, [], /^error: \/.+\/package\.json is not JSON: /, 1],

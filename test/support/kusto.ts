@@ -6,11 +6,14 @@ const common = `TimeGenerated: datetime, OperationId: string, OperationName: str
   AppRoleInstance: string, Properties: dynamic, ItemCount: int, SDKVersion: string, Type: string`
 const invoked =
   'Id: string, Name: string, DurationMs: real, Success: bool, ResultCode: string, PerformanceBucket: string'
+/** Columns of a table of Container Apps that are used ("Azure Monitor Logs tables", microsoft.app/managedenvironments). */
+const consoleLogs = 'TimeGenerated: datetime, Log: string, ContainerAppName: string, RevisionName: string'
 const tables: Readonly<Record<string, string>> = {
   AppTraces: `${common}, Message: string, SeverityLevel: int`,
   AppRequests: `${common}, ${invoked}, Url: string, Source: string`,
   AppDependencies: `${common}, ${invoked}, DependencyType: string, Target: string, Data: string`,
   AppMetrics: `${common}, Name: string, Sum: real, Min: real, Max: real`,
+  ContainerAppConsoleLogs: consoleLogs,
 }
 
 /** What is used of `@kusto/language-service-next`, which Bridge.NET has made of C#. */

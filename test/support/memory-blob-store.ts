@@ -50,6 +50,10 @@ export class MemoryBlobStore implements BlobStore {
     this.#random = random
   }
 
+  async now(): Promise<number> {
+    return this.#now()
+  }
+
   head(reference: ReadableReference): Promise<BlobHead | undefined> {
     const name = nameOf(reference)
     return this.hooks.around('head', name, () => {
@@ -100,11 +104,17 @@ export class MemoryBlobStore implements BlobStore {
     })
   }
 
-  replace(reference: BlobReference, content: Uint8Array | string, etag: string): Promise<boolean> {
+  replace(
+    reference: BlobReference,
+    content: Uint8Array | string,
+    etag: string,
+    metadata: BlobMetadata = {},
+  ): Promise<boolean> {
+    checkMetadata(metadata)
     const name = nameOf(reference)
     return this.hooks.around('replace', name, () => {
       if (this.#blobs.get(name)?.etag !== etag) return false
-      this.#write(name, bytesOf(content), {})
+      this.#write(name, bytesOf(content), metadata)
       return true
     })
   }

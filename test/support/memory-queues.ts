@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { type JobMessage, type JobQueue, jobQueues, type MessageQueues } from '../../src/jobs/message-queues.ts'
+import { type JobQueue, jobQueues } from '../../src/jobs/job-queues.ts'
+import type { JobMessage, MessageQueues } from '../../src/jobs/message-queues.ts'
 import { StorageHooks } from './storage-hooks.ts'
 
 interface StoredMessage {

@@ -3,10 +3,12 @@
  * peek-lock, credit, settlement, delivery counts, dead letters, locks that expire or are renewed, and duplicate detection.
  * ("AMQP 1.0 in Azure Service Bus protocol guide")
  */
-import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto'
+import { createHmac, randomUUID, timingSafeEqual, verify } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import type { AddressInfo, Server } from 'node:net'
 import rhea, { type Connection, type Delivery, type EventContext, type Message, type Receiver, type Sender } from 'rhea'
 import type { Cleaner } from './cleaner.ts'
+import type { SigningKey } from './token-issuer.ts'
 
 const { types } = rhea
 /** rhea's declarations lack them. */
@@ -44,6 +46,8 @@ export interface ServiceBusDouble {
   readonly port: number
   readonly connectionString: string
   queue(name: string): Queue
+  /** Puts a message into a queue as a sender does. */
+  put(queue: string, message: Message): void
   /** Body of a message as text. */
   textOf(message: Message): string
   /** Waits until it holds; it is asked again after each change. */
@@ -58,6 +62,8 @@ export interface DoubleOptions {
   readonly maxMessageBytes?: number
   /** Of an earlier double, which has ended; its queues are gone. */
   readonly port?: number
+  /** Speaks TLS, and takes tokens that Entra ID signed with this key in place of shared keys: `disableLocalAuth`. */
+  readonly entra?: { readonly signedBy: SigningKey; readonly cert: string; readonly key: string }
 }
 
 const keyName = 'test'
@@ -67,7 +73,7 @@ const batchFormat = 0x80013700
 
 export async function startServiceBus(
   test: Cleaner,
-  { lockMs = 30_000, maxDeliveryCount = 10, maxMessageBytes = 262_144, port: givenPort = 0 }: DoubleOptions = {},
+  { lockMs = 30_000, maxDeliveryCount = 10, maxMessageBytes = 262_144, port: givenPort = 0, entra }: DoubleOptions = {},
 ): Promise<ServiceBusDouble> {
   const queues = new Map<string, Queue>()
   const waiters = new Set<() => void>()
@@ -216,7 +222,10 @@ export async function startServiceBus(
 
   const putToken = (connection: Connection, { body, application_properties }: Message): Message => {
     const audience = String(application_properties?.name ?? '')
-    const isValid = isValidToken(String(body))
+    const isValid =
+      application_properties?.type === 'jwt'
+        ? entra !== undefined && isValidJwt(String(body), entra.signedBy)
+        : entra === undefined && isValidSignature(String(body))
     if (isValid) {
       const path = decodeURIComponent(new URL(audience.replace(/^sb:/, 'http:')).pathname.slice(1)).toLowerCase()
       const known = authorized.get(connection) ?? new Set()
@@ -280,7 +289,8 @@ export async function startServiceBus(
       if (error instanceof Error && !('condition' in error)) console.error('service-bus-double:', event, error)
     })
 
-  const server = container.listen({ port: givenPort, host: '127.0.0.1' }) as unknown as Server
+  const tls = entra && { transport: 'tls', cert: readFileSync(entra.cert), key: readFileSync(entra.key) }
+  const server = container.listen({ port: givenPort, host: '127.0.0.1', ...tls } as never) as unknown as Server
   const connections = new Set<{ destroy(): void }>()
   server.on('connection', socket => {
     connections.add(socket)
@@ -298,6 +308,10 @@ export async function startServiceBus(
     port,
     connectionString: `Endpoint=sb://127.0.0.1:${port};SharedAccessKeyName=${keyName};SharedAccessKey=${key};UseDevelopmentEmulator=true`,
     queue: queueOf,
+    put: (queue, message) => {
+      store(queueOf(queue), message)
+      changed()
+    },
     textOf: message => bodyOf(message).toString(),
     until: holds =>
       new Promise(done => {
@@ -314,7 +328,7 @@ export async function startServiceBus(
 }
 
 /** ("Service Bus access control with Shared Access Signatures") */
-function isValidToken(token: string): boolean {
+function isValidSignature(token: string): boolean {
   const fields = new URLSearchParams(token.replace(/^SharedAccessSignature /, ''))
   const [resource = '', signature = ''] = [fields.get('sr') ?? '', fields.get('sig') ?? '']
   const expected = createHmac('sha256', key)
@@ -324,6 +338,19 @@ function isValidToken(token: string): boolean {
   const isTimely = Number(fields.get('se')) * 1000 > Date.now()
   return (
     fields.get('skn') === keyName && isTimely && given.length === expected.length && timingSafeEqual(given, expected)
+  )
+}
+
+/** ("Authenticate an application with Microsoft Entra ID to access Azure Service Bus entities") */
+function isValidJwt(token: string, { publicKey }: SigningKey): boolean {
+  const [head = '', claims = '', signature = ''] = token.split('.')
+  const { aud, nbf, exp } = JSON.parse(Buffer.from(claims, 'base64url').toString())
+  const now = Date.now() / 1000
+  return (
+    verify('RSA-SHA256', Buffer.from(`${head}.${claims}`), publicKey, Buffer.from(signature, 'base64url')) &&
+    /^https:\/\/servicebus\.azure\.net\/?$/.test(aud) &&
+    nbf <= now &&
+    now < exp
   )
 }
 

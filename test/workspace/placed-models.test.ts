@@ -24,7 +24,7 @@ describe('placeModels', () => {
   it('calls a model by its name, and files of one that has several by theirs', async test => {
     const { registry, register } = await openRegistry(test)
     const [one, two] = [await register('text', 'encode.onnx', 'score.onnx'), await register('image', 'model.onnx')]
-    const placed = await placeModels(registry, 'both', [one, two])
+    const placed = await placeModels({ registry, source: registry }, 'both', [one, two])
     assert.deepEqual(
       Object.entries(placed).map(([name, { path }]) => [name, path]),
       [
@@ -39,12 +39,14 @@ describe('placeModels', () => {
     const { registry, register } = await openRegistry(test)
     const first = await register('iris', 'model.onnx')
     const second = await register('iris', 'model.onnx')
-    await assert.rejects(placeModels(registry, 'both', [first, second]), {
+    await assert.rejects(placeModels({ registry, source: registry }, 'both', [first, second]), {
       name: 'WorkspaceError',
       message: /^models: iris\/1\/model\.onnx and iris\/2\/model\.onnx are both called "iris"/,
     })
     assert.deepEqual(await registry.list({ name: 'both' }), [])
     const twice = await register('twice', 'a/model.onnx', 'b/model.onnx')
-    await assert.rejects(placeModels(registry, 'twice', [twice]), { message: /are both called "model"/ })
+    await assert.rejects(placeModels({ registry, source: registry }, 'twice', [twice]), {
+      message: /are both called "model"/,
+    })
   })
 })

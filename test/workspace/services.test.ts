@@ -43,6 +43,7 @@ describe('RegistryWorkspace', () => {
     const workspace = new RegistryWorkspace({
       ...{ name: 'test', files, keys: noKeys, credential: unused },
       ...{ findUrl: unused, readLogs: unused, uploadInput: unused },
+      projectRoot: undefined,
     })
     const path = '../../stolen.txt'
     const forged = { ...model, files: [...model.files, { path, bytes: 1, sha256: model.files[0]?.sha256 }] }

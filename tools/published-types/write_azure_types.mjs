@@ -12,7 +12,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-/** By type: package, the name of its function or table, and the folder of models where it is not the usual one. */
+/** By type: package, the name of its function or table, the folder of models where it is not the usual one, and what chooses one of several types. */
 const resources = {
   'Microsoft.App/containerApps': ['arm-appcontainers@4.0.0', 'containerAppSerializer'],
   'Microsoft.App/managedEnvironments': ['arm-appcontainers@4.0.0', 'managedEnvironmentSerializer'],
@@ -25,6 +25,12 @@ const resources = {
     'arm-monitor@8.0.0',
     'diagnosticSettingsResourceSerializer',
     'diagnosticsSettings',
+  ],
+  'Microsoft.Insights/metricAlerts': [
+    'arm-monitor@8.0.0',
+    'metricAlertResourceSerializer',
+    'metricAlertApi',
+    { odataType: 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria' },
   ],
   'Microsoft.Insights/scheduledQueryRules': [
     'arm-monitor@8.0.0',
@@ -75,25 +81,25 @@ const maxDepth = 12
 // ---- New packages -----------------------------------------------------------------------------------------------------
 
 const path = Symbol('path')
-/** Has every property; knows where it is. */
-function everything(at) {
+/** Has every property; knows where it is. @param chosen  values of properties that choose a type */
+function everything(at, chosen) {
   return new Proxy(
     {},
     {
       get(_, name) {
         if (name === path) return at
-        if (name === 'map') return convert => [convert(everything([...at, '[]']))]
-        if (name === 'toISOString') return () => everything(at)
+        if (name === 'map') return convert => [convert(everything([...at, '[]'], chosen))]
+        if (name === 'toISOString') return () => everything(at, chosen)
         if (name === 'getTime') return () => 0
         if (name === 'length') return 0 // of bytes, which are turned into base64
         if (typeof name === 'symbol' || name === 'valueOf' || at.length > maxDepth) return undefined
-        return everything([...at, name])
+        return chosen[name] ?? everything([...at, name], chosen)
       },
     },
   )
 }
 
-function fromSerializer(folder, serializer) {
+function fromSerializer(folder, serializer, chosen) {
   const models = require(join(folder, 'models.js'))
   const program = ts.createProgram([join(folder, 'models.d.ts')], {
     skipLibCheck: true,
@@ -107,7 +113,7 @@ function fromSerializer(folder, serializer) {
   if (declaration === undefined) throw new Error(`${folder} declares no ${serializer}`)
   const signature = checker.getTypeOfSymbolAtLocation(declaration, source).getCallSignatures()[0]
   const root = checker.getTypeOfSymbolAtLocation(signature.parameters[0], source)
-  return toSchema(models[serializer](everything([])))
+  return toSchema(models[serializer](everything([], chosen)))
 
   function toSchema(value) {
     if (value === undefined) return undefined
@@ -206,7 +212,7 @@ async function fromMapper(file, name) {
 }
 
 const types = {}
-for (const [type, [name, member, models = '']] of Object.entries(resources)) {
+for (const [type, [name, member, models = '', chosen = {}]] of Object.entries(resources)) {
   const folder = join(process.cwd(), 'node_modules/@azure', name.split('@')[0])
   const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
   if (!name.endsWith(`@${version}`)) throw new Error(`${name} is wanted, and ${version} is installed`)
@@ -215,7 +221,7 @@ for (const [type, [name, member, models = '']] of Object.entries(resources)) {
     .find(existsSync)
   const schema = mappers
     ? await fromMapper(mappers, member)
-    : fromSerializer(join(folder, 'dist/commonjs/models', models), member)
+    : fromSerializer(join(folder, 'dist/commonjs/models', models), member, chosen)
   types[type] = { package: `@azure/${name}`, schema }
 }
 console.log(JSON.stringify(types))

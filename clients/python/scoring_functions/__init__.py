@@ -12,6 +12,7 @@ from .configuration import (
 from .errors import JobException, ModelNotFoundException, WebserviceException, WorkspaceException
 from .jobs import BatchJob
 from .model import Model
+from .package import ModelPackage
 from .webservice import Webservice
 from .workspace import Workspace
 
@@ -27,6 +28,7 @@ __all__ = [
     "LocalWebservice",
     "Model",
     "ModelNotFoundException",
+    "ModelPackage",
     "Webservice",
     "WebserviceException",
     "Workspace",

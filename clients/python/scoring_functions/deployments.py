@@ -62,7 +62,7 @@ def update(
         if "deployments" in before and (models is not None or inference_config is not None):
             raise WorkspaceException(f"{name} has several deployments; add one or replace one with create_deployment")
         if inference_config is not None:
-            before = {key: value for key, value in before.items() if key not in ("entryScript", "schema")}
+            before = {key: value for key, value in before.items() if key not in ("entryScript", "stages", "schema")}
         definition = change_definition({**before, **parts, **({} if placed is None else {"models": placed})}, parameters)
         if is_protected(definition):
             ensure_keys(workspace, name, {})
@@ -175,7 +175,7 @@ def place_models(workspace: Workspace, service: str, models: Sequence[Model]) ->
     if not models:
         return {}
     first = models[0]
-    if len(models) == 1 and first.name == service:
+    if len(models) == 1 and first.name == service and first.workspace.name == workspace.name:
         return _find_graphs(first.record, f"{first.version}/", first.name)
     _find_all_graphs(models, "")  # says what is wrong before anything is written
     copies = ",".join(model.id for model in models)
@@ -185,7 +185,7 @@ def place_models(workspace: Workspace, service: str, models: Sequence[Model]) ->
         version = known[-1].version
     else:
         contents = {
-            f"{model.name}/{model.version}/{file.path}": (lambda model=model, path=file.path: registry.read(model.record, path))
+            f"{model.name}/{model.version}/{file.path}": (lambda model=model, path=file.path: model.workspace.model_registry.read(model.record, path))
             for model in models
             for file in model.record.files
         }
@@ -248,20 +248,35 @@ def ensure_keys(workspace: Workspace, service: str, given: Mapping[str, Any]) ->
 def _read_inference_config(config: InferenceConfig) -> tuple[dict[str, Any], dict[str, bytes]]:
     parts = dict(config.definition)
     files: dict[str, bytes] = {}
-    if config.entry_script is not None:
-        if config.source_directory is None:
-            parts["entryScript"] = Path(config.entry_script).name
-            files[Path(config.entry_script).name] = _read("entry_script", Path(config.entry_script))
-        else:
+    scripts = _scripts_of_stages(config.definition)
+    if config.source_directory is not None:
+        files = _read_scripts(Path(config.source_directory))
+        if config.entry_script is not None:
             parts["entryScript"] = Path(config.entry_script).as_posix()
-            files = _read_scripts(Path(config.source_directory))
-            if parts["entryScript"] not in files:
-                raise WorkspaceException(f"entry_script: there is no {Path(config.source_directory) / config.entry_script}")
+            scripts.append(parts["entryScript"])
+        if not scripts:
+            raise WorkspaceException(
+                f"source_directory: no script in {config.source_directory} is used; name one as entry_script or in the stages of definition"
+            )
+        missing = next((script for script in scripts if script not in files), None)
+        if missing is not None:
+            what = "stages" if missing != parts.get("entryScript") else "entry_script"
+            raise WorkspaceException(f"{what}: there is no {Path(config.source_directory) / missing}")
+    elif config.entry_script is not None:
+        parts["entryScript"] = Path(config.entry_script).name
+        files[Path(config.entry_script).name] = _read("entry_script", Path(config.entry_script))
+    elif scripts:
+        raise WorkspaceException(f"source_directory: name the folder with {', '.join(scripts)}")
     if config.sample is not None:
         is_path = isinstance(config.sample, str)
         parts["schema"] = {**parts.get("schema", {}), "input": "sample.json"}
         files["sample.json"] = _read("sample", Path(config.sample)) if is_path else json.dumps(config.sample).encode()
     return parts, files
+
+
+def _scripts_of_stages(definition: Mapping[str, Any]) -> list[str]:
+    stages = definition.get("stages")
+    return [stage["script"] for stage in stages if isinstance(stage, dict) and "script" in stage] if isinstance(stages, list) else []
 
 
 def _read_scripts(root: Path) -> dict[str, bytes]:

@@ -63,7 +63,18 @@ class BatchJob:
 
     def cancel(self) -> dict[str, Any]:
         """Asks the job to stop; ``wait`` tells when it has."""
-        return self._call("DELETE")
+        return self._call("POST", "/cancel")
+
+    def delete(self) -> None:
+        """Deletes the job and its files, also its results if the submission named no other place for them.
+
+        A job that has not ended is cancelled first. A job that does not exist counts as deleted.
+        """
+        while self.service.request("DELETE", self._path()).status_code == 202:
+            try:
+                self.wait()
+            except JobException:
+                pass
 
     def wait(
         self, timeout: float | None = None, on_progress: Callable[[dict[str, Any]], None] | None = None
@@ -104,6 +115,6 @@ class BatchJob:
     def _path(self) -> str:
         return f"/jobs/{quote(self.job_id, safe='')}"
 
-    def _call(self, method: str) -> dict[str, Any]:
-        job: dict[str, Any] = self.service.request(method, self._path()).json()
+    def _call(self, method: str, action: str = "") -> dict[str, Any]:
+        job: dict[str, Any] = self.service.request(method, self._path() + action).json()
         return job

@@ -14,6 +14,7 @@ from .errors import ModelNotFoundException, WorkspaceException
 from .registry import COPIES, ModelRecord, check_paths, find_model_files
 
 if TYPE_CHECKING:
+    from .package import ModelPackage
     from .webservice import Webservice
     from .workspace import Workspace
 
@@ -147,8 +148,25 @@ class Model:
         return service
 
     @staticmethod
-    def package(*_args: Any, **_kwargs: Any) -> None:
-        raise WorkspaceException('Model.package: "npx scoring package" makes the zip file of the app (guide/deploy.md)')
+    def package(
+        workspace: Workspace,
+        models: Sequence[Model],
+        inference_config: InferenceConfig | None = None,
+        generate_dockerfile: bool = False,
+        image_name: str | None = None,
+        image_label: None = None,
+    ) -> ModelPackage:
+        """
+        Makes a zip file for Azure Functions: the app of the workspace's project with one service of the models. Needs Node.js.
+
+        generate_dockerfile: whether ``save`` writes a Dockerfile, too, which makes an image of it.
+        image_name: of the service in it, and of the zip file; default: the name of the first model.
+        """
+        from .package import package
+
+        if image_label is not None:
+            raise WorkspaceException("Model.package: image_label: a zip file has no label; make it part of image_name")
+        return package(workspace, models, inference_config or InferenceConfig(), generate_dockerfile, image_name)
 
     def update(self, tags: Mapping[str, str] | None = None, description: str | None = None) -> None:
         """Replaces tags and description."""

@@ -34,6 +34,8 @@ class Workspace:
         self._credential = credential
         #: What ``scoring start`` has printed; None: the app is not of this machine.
         self.log_file: Path | None = None
+        #: The project on this machine whose app is packaged; None: there is none.
+        self.project: Path | None = None
 
     @classmethod
     def from_config(cls, path: str = ".", **_ignored: Any) -> Workspace:
@@ -80,6 +82,7 @@ class Workspace:
 
         workspace = cls(files, keys, find_url)
         workspace.log_file = root / ".local" / "app.log"
+        workspace.project = root
         return workspace
 
     @classmethod
@@ -96,7 +99,10 @@ class Workspace:
             raise WorkspaceException("models must be a container, such as https://myaccount.blob.core.windows.net/models")
         credential = credential or _default_credential()
         keys = VaultKeys(key_vault, credential) if key_vault else NoKeys()
-        return cls(_blobs(models, credential), keys, lambda: url.rstrip("/"), credential)
+        workspace = cls(_blobs(models, credential), keys, lambda: url.rstrip("/"), credential)
+        host = _find_up(Path.cwd(), "host.json")
+        workspace.project = host.parent if host else None
+        return workspace
 
     @property
     def name(self) -> str:

@@ -20,7 +20,8 @@ import {
 import { headBlob, isAbsent, lowerCased, type ReadableBlob, readBlob, readWholeBlob } from './read-blob.ts'
 import { silence } from './silence.ts'
 import { clientOptions, type NamedCall, type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
-import { errorCode, httpStatus } from './storage-failure.ts'
+import { answerDate, errorCode, httpStatus } from './storage-failure.ts'
+import { StorageTime } from './storage-time.ts'
 
 silence(logger)
 
@@ -39,11 +40,26 @@ export class AzureBlobStore implements BlobStore {
   readonly #service: BlobServiceClient
   readonly #calls: StorageCallOptions
   readonly #remoteOptions: object
+  readonly #time = new StorageTime(() => performance.now())
 
   constructor({ service, calls = usualCalls, remoteOptions = {} }: AzureBlobStoreOptions) {
     this.#service = service
     this.#calls = calls
     this.#remoteOptions = { ...clientOptions(calls), ...remoteOptions }
+  }
+
+  async now(): Promise<number> {
+    if (this.#time.now === undefined) {
+      // Every answer has the time, also that there is no such container.
+      const call = { what: 'read the time of the storage', known: answerDate }
+      const { date } = await this.#call<{ date?: Date }>(call, abortSignal =>
+        this.#container('jobs').getProperties({ abortSignal }),
+      )
+      this.#time.heard(date)
+    }
+    const { now } = this.#time
+    if (now === undefined) throw new StorageError('the storage sent no date', 'no-date')
+    return now
   }
 
   async head(reference: ReadableReference): Promise<BlobHead | undefined> {
@@ -64,17 +80,25 @@ export class AzureBlobStore implements BlobStore {
       reference,
       { what: `create the blob ${blobName(reference)}`, known: blobExists },
       async (blob, abortSignal) => {
-        await blob.upload(bytes, bytes.length, { abortSignal, metadata, conditions: createOnly })
+        this.#time.heard(
+          (await blob.upload(bytes, bytes.length, { abortSignal, metadata, conditions: createOnly })).date,
+        )
         return true
       },
     )
   }
 
-  replace(reference: BlobReference, content: Uint8Array | string, etag: string): Promise<boolean> {
+  replace(
+    reference: BlobReference,
+    content: Uint8Array | string,
+    etag: string,
+    metadata: BlobMetadata = {},
+  ): Promise<boolean> {
     const bytes = asBuffer(content)
     const isOther = (failure: unknown) => ([404, 412].includes(httpStatus(failure) ?? 0) ? { is: false } : undefined)
     const upload = async (abortSignal: AbortSignal) => {
-      await this.#blob(reference).upload(bytes, bytes.length, { abortSignal, conditions: { ifMatch: etag } })
+      const options = { abortSignal, metadata, conditions: { ifMatch: etag } }
+      this.#time.heard((await this.#blob(reference).upload(bytes, bytes.length, options)).date)
       return true
     }
     return this.#call({ what: `replace the blob ${blobName(reference)}`, known: isOther }, upload)
@@ -94,6 +118,7 @@ export class AzureBlobStore implements BlobStore {
       const page = await this.#call({ what, known: isAbsent }, abortSignal =>
         readPage(client, { prefix, continuationToken, abortSignal }),
       )
+      this.#time.heard(page?.date)
       for (const { name, properties, metadata } of page?.segment.blobItems ?? []) {
         const { contentLength: bytes = 0, lastModified } = properties
         const etag = properties.etag.replace(/^(?!")(.*)$/, '"$1"') // lists have it without the quotes of the header

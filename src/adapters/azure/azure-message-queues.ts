@@ -1,13 +1,8 @@
 import { channel } from 'node:diagnostics_channel'
 import { logger, type QueueClient, type QueueServiceClient } from '@azure/storage-queue'
 import { StorageError } from '../../jobs/blob-store.ts'
-import {
-  type JobMessage,
-  type JobQueue,
-  jobQueues,
-  type MessageQueues,
-  maxMessageBytes,
-} from '../../jobs/message-queues.ts'
+import { type JobQueue, jobQueues, maxMessageBytes } from '../../jobs/job-queues.ts'
+import type { JobMessage, MessageQueues } from '../../jobs/message-queues.ts'
 import { silence } from './silence.ts'
 import { type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
 import { errorCode } from './storage-failure.ts'

@@ -10,9 +10,15 @@ import type { ModelStore } from '../../models/repository/model-store.ts'
 import type { FileEntry, RepositoryFiles } from '../../models/repository/repository-files.ts'
 import { groupByFolder, listVersionsIn, withoutRegistration } from '../../models/repository/repository-layout.ts'
 import type { ServiceSpec } from '../../models/repository/service-spec.ts'
+import { readServingRecords } from '../../models/repository/serving-records.ts'
 import type { FileVersions, StoreFiles } from '../../models/repository/store-changes.ts'
-import { findServedVersions, keepServed } from '../../models/repository/used-files.ts'
-import { decodeRecord, recordFile, type VersionRecord } from '../../models/repository/version-record.ts'
+import {
+  findServedVersions,
+  keepServed,
+  listModelVersions,
+  type ServedVersions,
+} from '../../models/repository/used-files.ts'
+import type { VersionRecord } from '../../models/repository/version-record.ts'
 import type { CachedSource, FileCache } from '../local/file-cache.ts'
 
 interface RemoteStoreOptions {
@@ -40,6 +46,15 @@ interface View {
   fetching?: Promise<void> | undefined
 }
 
+/** What is known of the files of a service when they get their folder. */
+interface LayOut {
+  /** Of `service.json`. */
+  readonly text: string
+  readonly records: ReadonlyMap<string, VersionRecord>
+  /** The path of its sample request. */
+  readonly sample: string | undefined
+}
+
 /** What scripts import from beside the services. */
 const sharedCode = /\.[cm]?[jt]s$/
 /** Services that are opened, and files that are fetched, at a time; an app may have hundreds. */
@@ -56,10 +71,13 @@ export class RemoteModelStore implements ModelStore {
   readonly #views = new Map<string, View>()
   /** By the name of the service, the one that was opened last. */
   readonly #opened = new Map<string, View>()
-  readonly #served = new Map<string, ReadonlySet<string> | 'newest'>()
+  readonly #served = new Map<string, ServedVersions>()
   readonly #opening = limited(parallelOpens)
   readonly #fetching = limited(parallelFetches)
+  /** The files of each service as they were listed last, with paths from its folder. A service is opened once from it. */
+  readonly #listed = new Map<string, ReadonlyMap<string, FileEntry>>()
   #shared: ReadonlyMap<string, FileEntry> | undefined
+  #reading: Promise<StoreFiles> | undefined
   #count = 0
 
   constructor(options: RemoteStoreOptions) {
@@ -87,22 +105,22 @@ export class RemoteModelStore implements ModelStore {
 
   async #open(name: string): Promise<ServiceSpec> {
     if (!this.#shared) await this.readFiles()
-    const all = removePrefix(await this.#options.files.list(`${name}/`), `${name}/`)
+    const listed = this.#listed.get(name)
+    this.#listed.delete(name)
     const text = await this.#options.files.readText(`${name}/service.json`)
+    const isListed = text && text.version === listed?.get('service.json')?.version
+    const all = isListed ? listed : await this.#listService(name)
     if (!text || text.version !== all.get('service.json')?.version)
       throw new ServiceLoadError(`${name}/service.json was changed or removed meanwhile`)
     const definition = this.#options.reading.parseDefinition(`${name}/service.json`, text.text)
-    const records = await this.#readRecords(name, all)
-    const finished = withoutDeleted(withoutRegistration(all), records)
     const served = findServedVersions(definition)
+    const records = await readServingRecords(this.#options.files, { name, listing: all, served })
+    const finished = withoutDeleted(withoutRegistration(all), records)
     this.#served.set(name, served)
     const used = keepServed(finished, served)
-    const view = await this.#layOut(name, used, { records, sample: definition.schema.input })
+    const view = await this.#layOut(name, used, { text: text.text, records, sample: definition.schema.input })
     const spec = await this.#options.reading.openFolder(view.root).openService(name)
-    const versions = listVersionsIn(finished)
-      .filter(version => [...version.files.keys()].some(path => path.endsWith('.onnx')))
-      .map(({ version }) => String(version))
-    return { ...spec, versions }
+    return { ...spec, versions: listModelVersions(finished) }
   }
 
   async readDocuments(name: string): Promise<OwnDocuments> {
@@ -111,14 +129,25 @@ export class RemoteModelStore implements ModelStore {
     return this.#options.reading.openFolder(view.root).readDocuments(name)
   }
 
-  async readFiles(): Promise<StoreFiles> {
+  /** Who asks while it is read gets the same. */
+  readFiles(): Promise<StoreFiles> {
+    this.#reading ??= this.#readFiles().finally(() => {
+      this.#reading = undefined
+    })
+    return this.#reading
+  }
+
+  async #readFiles(): Promise<StoreFiles> {
     const listing = await this.#list()
     const services = new Map<string, FileVersions>()
     const undefinedServices = new Set<string>()
+    this.#listed.clear()
     for (const [name, files] of groupByFolder(listing)) {
       const own = withoutRegistration(files)
-      if (own.has('service.json')) services.set(name, readVersions(own))
-      else if (isUndefined(files)) undefinedServices.add(name)
+      if (own.has('service.json')) {
+        services.set(name, readVersions(own))
+        this.#listed.set(name, files)
+      } else if (isUndefined(files)) undefinedServices.add(name)
     }
     const shared = [...listing].filter(([path]) => {
       const [folder = '', ...rest] = path.split('/')
@@ -129,12 +158,19 @@ export class RemoteModelStore implements ModelStore {
   }
 
   async readServiceFiles(name: string): Promise<FileVersions> {
-    return readVersions(withoutRegistration(removePrefix(await this.#options.files.list(`${name}/`), `${name}/`)))
+    const files = await this.#listService(name)
+    this.#listed.set(name, files)
+    return readVersions(withoutRegistration(files))
+  }
+
+  async #listService(name: string): Promise<ReadonlyMap<string, FileEntry>> {
+    const files = await this.#options.files.list(`${name}/`)
+    return new Map([...files].map(([path, entry]) => [path.slice(name.length + 1), entry]))
   }
 
   selectServed(name: string, files: FileVersions): FileVersions {
-    const served = this.#served.get(name) ?? 'newest'
-    return served === 'newest' ? files : keepServed(files, served)
+    const served = this.#served.get(name)
+    return !served || served.isNewestServed ? files : keepServed(files, served)
   }
 
   async fetch({ folder }: ServiceSpec): Promise<void> {
@@ -178,25 +214,8 @@ export class RemoteModelStore implements ModelStore {
     }
   }
 
-  async #readRecords(name: string, files: ReadonlyMap<string, FileEntry>): Promise<Map<string, VersionRecord>> {
-    const registered = listVersionsIn(files).filter(({ isRegistered }) => isRegistered)
-    const records = new Map<string, VersionRecord>()
-    await Promise.all(
-      registered.map(async ({ version }) => {
-        const found = await this.#options.files.readText(`${name}/${version}/${recordFile}`)
-        const record = found && decodeRecord(found.text)
-        if (record) records.set(String(version), record)
-      }),
-    )
-    return records
-  }
-
   /** Makes the folder of a service: what is read when it is opened at once, the other files by their names only. */
-  async #layOut(
-    name: string,
-    used: ReadonlyMap<string, FileEntry>,
-    { records, sample }: { records: ReadonlyMap<string, VersionRecord>; sample: string | undefined },
-  ): Promise<View> {
+  async #layOut(name: string, used: ReadonlyMap<string, FileEntry>, { text, records, sample }: LayOut): Promise<View> {
     const root = join(this.#options.folder, String(this.#count++))
     const view: View = { root, missing: new Map(), users: 1, isTaken: false }
     const documents = new Set<string>(Object.values(ownDocumentFiles).flat())
@@ -210,12 +229,12 @@ export class RemoteModelStore implements ModelStore {
       for (const { path, source } of [...own, ...shared]) {
         const place = join(root, path)
         const inService = path.slice(path.indexOf('/') + 1)
-        const isRead = inService === 'service.json' || inService === sample || documents.has(inService)
-        if (isRead) await this.#options.cache.place(source, place)
+        const isDefinition = path === `${name}/service.json`
+        if (inService === sample || documents.has(inService)) await this.#options.cache.place(source, place)
         else {
           await mkdir(dirname(place), { recursive: true })
-          await writeFile(place, '')
-          view.missing.set(place, source)
+          await writeFile(place, isDefinition ? text : '')
+          if (!isDefinition) view.missing.set(place, source)
         }
       }
     } catch (failure) {
@@ -250,10 +269,6 @@ export class RemoteModelStore implements ModelStore {
 function isUndefined(files: ReadonlyMap<string, FileEntry>): boolean {
   const isRegistered = listVersionsIn(files).some(version => version.isRegistered || version.isUnfinished)
   return !isRegistered && [...files.keys()].some(path => /^(\d+\/)?[^/]+\.onnx$/.test(path))
-}
-
-function removePrefix<Entry>(files: ReadonlyMap<string, Entry>, prefix: string): Map<string, Entry> {
-  return new Map([...files].map(([path, entry]) => [path.slice(prefix.length), entry]))
 }
 
 function readVersions(files: ReadonlyMap<string, FileEntry>): Map<string, string> {

@@ -47,3 +47,9 @@ export function errorCode(failure: unknown): string | undefined {
   const header = response?.headers?.get('x-ms-error-code')
   return [header, code, name].find((each): each is string => typeof each === 'string' && /^[A-Za-z_]{2,60}$/.test(each))
 }
+
+/** For `NamedCall.known`: the time of an answer, whatever it says. */
+export function answerDate(failure: unknown): { readonly is: { readonly date: Date } } | undefined {
+  const date = ((failure ?? {}) as Failure).response?.headers?.get('date')
+  return date === undefined ? undefined : { is: { date: new Date(date) } }
+}

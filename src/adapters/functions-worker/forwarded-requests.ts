@@ -43,7 +43,7 @@ export class ForwardedRequests {
 
   /**
    * Makes a handler for both hosts: in Azure its request has `isAbandoned`, `whenAnswered` and `hostTrace`, and its answer the
-   * length of its body.
+   * length of its body, and the policy of HTTPS.
    */
   handler(answer: (request: HttpRequest) => Promise<HttpResponseInit>): HttpHandler {
     return (request, context) => {
@@ -57,7 +57,7 @@ export class ForwardedRequests {
           whenAnswered: { value: (then: () => void) => (response.destroyed ? then() : response.once('close', then)) },
         })
       }
-      return answer(request).then(init => withLength(request.method, init))
+      return answer(request).then(init => withTransportSecurity(request, withLength(request.method, init)))
     }
   }
 }
@@ -65,6 +65,13 @@ export class ForwardedRequests {
 /** Node.js reads it for each connection. */
 interface LimitedServer extends Server {
   maxHeaderSize?: number
+}
+
+/** Azure's front end ends TLS and adds no policy: for a year browsers open this host over HTTPS only. (RFC 6797) */
+function withTransportSecurity({ url }: HttpRequest, init: HttpResponseInit): HttpResponseInit {
+  if (!url.startsWith('https:')) return init
+  const fields = Array.isArray(init.headers) ? init.headers : Object.entries(init.headers ?? {})
+  return { ...init, headers: [...fields, ['strict-transport-security', 'max-age=31536000; includeSubDomains']] }
 }
 
 /** Clients of Azure Machine Learning get the length of an answer. A stream has none. */

@@ -35,6 +35,10 @@ const leftAfterMs = 24 * 3_600_000
 export class FileCache {
   readonly #options: CacheOptions
   readonly #fetching = new Map<string, Promise<string>>()
+  /** Bytes of the files when they were listed last, and of those that were added since; undefined: not listed yet. */
+  #bytes: number | undefined
+  /** With more bytes than that, room is made. */
+  #pruneAbove = 0
 
   constructor(options: CacheOptions) {
     this.#options = options
@@ -72,6 +76,15 @@ export class FileCache {
       await rm(isLeft ? file.path : dirname(file.path), { recursive: true, force: true })
       bytes -= file.size
     }
+    this.#bytes = bytes
+    // What is in use may be more than the limit; files are not listed for each one that comes then.
+    this.#pruneAbove = Math.max(this.#options.maxBytes, bytes + this.#options.maxBytes / 16)
+  }
+
+  /** To be called for each new file; lists the others only when there may be too many. */
+  async #makeRoom(bytes: number): Promise<void> {
+    if (this.#bytes !== undefined) this.#bytes += bytes
+    if (this.#bytes === undefined || this.#bytes > this.#pruneAbove) await this.prune()
   }
 
   #fetchOnce(source: CachedSource): Promise<string> {
@@ -103,7 +116,7 @@ export class FileCache {
       requireSame(source, { bytes, sha256 })
       const path = join(folder, sha256)
       await rename(fresh, path)
-      await this.prune()
+      await this.#makeRoom(bytes)
       return path
     } finally {
       await rm(fresh, { force: true })

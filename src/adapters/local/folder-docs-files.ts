@@ -2,12 +2,13 @@ import { hash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
+import { brotliDecompress, gzip } from 'node:zlib'
 import type { DocsFile, DocsFileName, DocsFiles } from '../../protocols/ops/docs-files.ts'
 
-const decompress = promisify(gunzip)
+const decompress = promisify(brotliDecompress)
+const compress = promisify(gzip)
 
-/** The files of the interactive page as `build.ts` puts them into `dist/docs/`: each compressed, `<name>.gz`. */
+/** The files of the interactive page as `build.ts` puts them into `dist/docs/`: each compressed, `<name>.br`. */
 export class FolderDocsFiles implements DocsFiles {
   readonly #folder: string
   readonly #files = new Map<DocsFileName, Promise<DocsFile>>()
@@ -26,12 +27,15 @@ export class FolderDocsFiles implements DocsFiles {
   }
 
   async #read(name: DocsFileName): Promise<DocsFile> {
-    const gzipped = await readFile(join(this.#folder, `${name}.gz`))
+    const brotli = await readFile(join(this.#folder, `${name}.br`))
     let plain: Promise<Uint8Array> | undefined
+    let gzipped: Promise<Uint8Array> | undefined
+    const readPlain = () => (plain ??= decompress(brotli))
     return {
-      version: hash('sha256', gzipped).slice(0, 16),
-      gzipped,
-      plain: () => (plain ??= decompress(gzipped)),
+      version: hash('sha256', brotli).slice(0, 16),
+      brotli,
+      gzipped: () => (gzipped ??= readPlain().then(content => compress(content))),
+      plain: readPlain,
     }
   }
 }

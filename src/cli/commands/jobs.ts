@@ -23,6 +23,7 @@ export function jobsCommand(): Command {
     .addCommand(ofJob('status', 'show a job', ({ showJob }) => showJob))
     .addCommand(ofJob('watch', 'show the progress of a job until it has ended', watchOne))
     .addCommand(ofJob('cancel', 'cancel a job', ({ cancelJob }) => cancelJob))
+    .addCommand(ofJob('delete', 'delete a job with its files', ({ deleteJob }) => deleteJob))
     .addCommand(ofJob('results', 'print the results of a job', ({ printResults }) => printResults))
     .addCommand(downloadCommand())
 }

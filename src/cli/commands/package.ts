@@ -1,8 +1,8 @@
 import { Command, Option } from 'commander'
+import { architectures } from '../../packaging/target.ts'
 import { exitCode } from '../exit-code.ts'
 import { describeExamples } from '../help-style.ts'
 import type { PackageOptions } from '../package/package-project.ts'
-import { architectures } from '../package/target.ts'
 import { addProjectOptions } from '../project.ts'
 import { UsageError } from '../usage-error.ts'
 

@@ -1,13 +1,13 @@
 /** `scoring package`: makes the package, says what is in it, and fails where it is too large. */
 import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { type MadePackage, makePackage } from '../../packaging/make-package.ts'
+import { type Architecture, linux } from '../../packaging/target.ts'
 import { posixPath } from '../posix-path.ts'
 import { openProject, type ProjectOptions } from '../project.ts'
 import { openTerminal } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
-import { type MadePackage, makePackage } from './make-package.ts'
 import { describeMegabytes, formatContents, maxBytes } from './package-report.ts'
-import { type Architecture, linux } from './target.ts'
 
 export interface PackageOptions extends ProjectOptions {
   /** Default: `out/app.zip` of the project. */

@@ -1,7 +1,8 @@
 /** What is in a package, by size, and whether it is as small as it should be: instances unpack it before their first request. */
+
+import type { MadePackage } from '../../packaging/make-package.ts'
 import { describeBytes } from '../describe.ts'
 import { type Column, formatTable, type Terminal } from '../terminal.ts'
-import type { MadePackage } from './make-package.ts'
 
 /** Bytes that Scoring Functions may take in a package: with sharp, which brings libvips, and without. */
 export const maxBytes = { withImages: 27_000_000, withoutImages: 19_500_000 } as const

@@ -139,6 +139,15 @@ export async function cancelJob(name: string, jobId: string, options: WorkspaceO
   else console.log(job.status)
 }
 
+/** A job that has not ended is cancelled first. */
+export async function deleteJob(name: string, jobId: string, options: WorkspaceOptions): Promise<void> {
+  const job = new BatchJob(await openService(name, options), jobId)
+  await job.status() // a job that does not exist is a mistyped id here
+  await job.delete()
+  if (options.json) printJson({ jobId, isDeleted: true })
+  else console.log('Deleted')
+}
+
 /** Prints the results as they are, to be read by a program. */
 export async function printResults(name: string, jobId: string, options: WorkspaceOptions): Promise<void> {
   const job = new BatchJob(await openService(name, options), jobId)

@@ -17,14 +17,18 @@ export function resolveSettings(text: string, label: string, environment: NodeJS
 
 export type StorageService = 'blob' | 'queue'
 
-/** An account that is reached with an identity of Entra ID. */
-export interface IdentityConnection {
-  /** Addresses of the services that were asked for. */
-  readonly urls: Partial<Record<StorageService, string>>
+/** An identity of Entra ID. */
+export interface Identity {
   /** As `…__credential` says; otherwise the account that is signed in on this machine is used, too. */
   readonly isManagedIdentity: boolean
   /** Of an identity that is assigned by the user. */
   readonly clientId: string | undefined
+}
+
+/** An account that is reached with an identity. */
+export interface IdentityConnection extends Identity {
+  /** Addresses of the services that were asked for. */
+  readonly urls: Partial<Record<StorageService, string>>
 }
 
 /** A connection string, or an account by identity. */
@@ -55,7 +59,7 @@ export function findStorageConnection(
     if (value && isConnectionString(value)) return { kind: 'found', account: value }
     if (value) return { kind: 'missing', reason: `${setting} is no connection string` }
     if (isByIdentity(setting, environment))
-      return { kind: 'found', account: readIdentity(setting, environment, services) }
+      return { kind: 'found', account: readAccount(setting, environment, services) }
   }
   return { kind: 'missing', reason: `${settings.join(' or ')} is not set` }
 }
@@ -75,7 +79,7 @@ export function isByIdentity(setting: string, environment: NodeJS.ProcessEnv): b
   return identitySuffixes.some(suffix => environment[`${setting}__${suffix}`])
 }
 
-function readIdentity(
+function readAccount(
   setting: string,
   environment: NodeJS.ProcessEnv,
   services: readonly StorageService[],
@@ -96,8 +100,15 @@ function readIdentity(
       )
     return [service, url]
   })
-  const isManagedIdentity = read('credential')?.toLowerCase() === 'managedidentity'
-  return { urls: Object.fromEntries(urls), isManagedIdentity, clientId: read('clientId') }
+  return { urls: Object.fromEntries(urls), ...readIdentity(setting, environment) }
+}
+
+/** Reads `<setting>__credential` and `<setting>__clientId`. */
+export function readIdentity(setting: string, environment: NodeJS.ProcessEnv): Identity {
+  return {
+    isManagedIdentity: environment[`${setting}__credential`]?.toLowerCase() === 'managedidentity',
+    clientId: environment[`${setting}__clientId`] || undefined,
+  }
 }
 
 function isConnectionString(text: string): boolean {

@@ -21,7 +21,12 @@ export interface IncomingRequest {
   readonly readableEnded: boolean
   readonly destroyed: boolean
   /** `destroyed`: the client has left. */
-  readonly socket: { readonly destroyed: boolean; readonly remoteAddress?: string | undefined }
+  readonly socket: {
+    readonly destroyed: boolean
+    readonly remoteAddress?: string | undefined
+    /** The connection is TLS. */
+    readonly encrypted?: boolean
+  }
   on(event: 'data' | 'end' | 'error' | 'close', listener: (chunk: Buffer) => void): IncomingRequest
   off(event: 'data' | 'end' | 'error' | 'close', listener: (chunk: Buffer) => void): IncomingRequest
   pause(): unknown

@@ -3,6 +3,7 @@ import type { IncomingRequest, OutgoingResponse } from './exchange.ts'
 import { discardBody, isTooLongToDiscard } from './request-body.ts'
 import { asBytes, cancel, splitBody, writeStream } from './response-stream.ts'
 import { encodeSetCookie } from './set-cookie.ts'
+import { addTransportSecurity } from './transport-security.ts'
 
 /** Headers that the host sets itself, or that concern one connection only (RFC 9110, section 7.6.1). */
 const hostHeaders = new Set([
@@ -60,6 +61,7 @@ export function writeResult(exchange: Exchange, result: unknown): Promise<void> 
   const { body, jsonBody } = result as Result
   const head = readHead(result as Result)
   const { status, fields, contentType, contentLength } = head
+  addTransportSecurity(exchange.incoming, fields)
   if (status === 204 || status === 205 || status === 304) {
     cancel(body)
     return writeWhole(exchange, head, undefined)

@@ -51,8 +51,12 @@ export class StreamRequest implements IncomingRequest {
   }
 
   get socket() {
-    const { closed, destroyed } = this.#stream
-    return { destroyed: closed || destroyed, remoteAddress: this.#remoteAddress }
+    const { closed, destroyed, session } = this.#stream
+    return {
+      destroyed: closed || destroyed,
+      remoteAddress: this.#remoteAddress,
+      encrypted: session?.encrypted === true,
+    }
   }
 
   on(event: string, listener: (chunk: Buffer) => void): this {

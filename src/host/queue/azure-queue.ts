@@ -1,6 +1,7 @@
 import { type QueueClient, QueueServiceClient } from '@azure/storage-queue'
 import type { StorageAccount } from '../app/binding-settings.ts'
-import { asStorageFault, clientOptions, errorCode, httpStatus, openCredential } from '../azure-storage.ts'
+import { openCredential } from '../azure-credential.ts'
+import { asStorageFault, clientOptions, errorCode, httpStatus } from '../azure-storage.ts'
 import type { Queue, QueueMessage } from './queue.ts'
 
 /** @throws Error for a connection string that the SDK cannot read */

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { TokenCredential } from '@azure/identity'
 import {
   isServiceBusError,
   ServiceBusClient,
@@ -17,6 +18,11 @@ const retryOptions = { maxRetries: 3, retryDelayInMs: 500, timeoutInMs: 20_000 }
 /** @throws Error for a connection string that the SDK cannot read */
 export function openAzureBus(connectionString: string): Bus {
   return new AzureBus(new ServiceBusClient(connectionString, { retryOptions }))
+}
+
+/** @param host  of the namespace, which TLS must show */
+export function openAzureBusAs(credential: TokenCredential, host: string): Bus {
+  return new AzureBus(new ServiceBusClient(host, credential, { retryOptions }))
 }
 
 class AzureBus implements Bus {

@@ -1,13 +1,14 @@
 import { StartupError } from '../../errors.ts'
-import { connectionSettings, resolveSettings } from '../app/binding-settings.ts'
+import { connectionSettings, readIdentity, resolveSettings } from '../app/binding-settings.ts'
 import type { Trigger } from '../app/triggers.ts'
+import type { BusConnection } from './bus.ts'
 
 /** A trigger of a Service Bus queue. */
 export interface BusTrigger {
   readonly kind: 'runs'
   readonly trigger: Trigger
   readonly queueName: string
-  readonly connectionString: string
+  readonly connection: BusConnection
 }
 
 /**
@@ -30,27 +31,33 @@ export function planBusTrigger(
   const found = findBusConnection(binding.connection, environment)
   return found.kind === 'missing'
     ? skipped(found.reason)
-    : { kind: 'runs', trigger, queueName, connectionString: found.connectionString }
+    : { kind: 'runs', trigger, queueName, connection: found.connection }
 }
 
-/** Finds the namespace that a `connection` names: the setting `AzureWebJobs<name>`, or else `<name>`. */
+/**
+ * Finds the namespace that a `connection` names: the setting `AzureWebJobs<name>`, or else `<name>`, each a connection string or
+ * settings that begin with it, such as `<name>__fullyQualifiedNamespace`.
+ *
+ * @throws StartupError when that is no host
+ */
 export function findBusConnection(
   name: unknown,
   environment: NodeJS.ProcessEnv,
 ):
-  | { readonly kind: 'found'; readonly connectionString: string }
+  | { readonly kind: 'found'; readonly connection: BusConnection }
   | { readonly kind: 'missing'; readonly reason: string } {
   const settings = connectionSettings(name, 'AzureWebJobsServiceBus')
   for (const setting of settings) {
     const value = environment[setting]
-    if (value && /(^|;)\s*endpoint\s*=/i.test(value)) return { kind: 'found', connectionString: value }
+    if (value && /(^|;)\s*endpoint\s*=/i.test(value)) return { kind: 'found', connection: value }
     if (value) return { kind: 'missing', reason: `${setting} is no connection string of Service Bus` }
-    const byIdentity = `${setting}__fullyQualifiedNamespace`
-    if (environment[byIdentity])
-      return {
-        kind: 'missing',
-        reason: `${byIdentity} asks for a connection by identity, which only Azure's own host makes: set ${setting} here`,
-      }
+    const host = environment[`${setting}__fullyQualifiedNamespace`]
+    if (!host) continue
+    if (!/^[a-z0-9.-]+(:\d{1,5})?$/i.test(host))
+      throw new StartupError(
+        `setting ${setting}__fullyQualifiedNamespace is ${JSON.stringify(host)}, and must be a host, such as orders.servicebus.windows.net`,
+      )
+    return { kind: 'found', connection: { host, identity: readIdentity(setting, environment) } }
   }
   return { kind: 'missing', reason: `${settings.join(' or ')} is not set` }
 }

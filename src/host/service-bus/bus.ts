@@ -1,3 +1,14 @@
+import type { Identity } from '../app/binding-settings.ts'
+
+/** A connection string, or a namespace by identity. */
+export type BusConnection =
+  | string
+  | {
+      /** e.g. `orders.servicebus.windows.net` */
+      readonly host: string
+      readonly identity: Identity
+    }
+
 /** A message as Service Bus delivers it; its lock is held until it is settled, or lost. */
 export interface ReceivedMessage {
   readonly body: Buffer

@@ -1,4 +1,5 @@
-import type { Bus, SentMessage } from './bus.ts'
+import { loadHostStorage } from '../load-host-storage.ts'
+import type { Bus, BusConnection, SentMessage } from './bus.ts'
 import { findBusConnection } from './bus-trigger.ts'
 import { HeldMessages } from './held-messages.ts'
 
@@ -12,10 +13,10 @@ export class HostBus {
     this.#environment = environment
   }
 
-  open(connectionString: string): Promise<Bus> {
-    const opened =
-      this.#buses.get(connectionString) ?? loadBusClient().then(client => client.openAzureBus(connectionString))
-    this.#buses.set(connectionString, opened)
+  open(connection: BusConnection): Promise<Bus> {
+    const key = JSON.stringify(connection)
+    const opened = this.#buses.get(key) ?? openBus(connection)
+    this.#buses.set(key, opened)
     return opened
   }
 
@@ -25,7 +26,7 @@ export class HostBus {
       send: async (connection: string, queue: string, message: SentMessage) => {
         const found = findBusConnection(connection, this.#environment)
         if (found.kind === 'missing') throw new Error(found.reason)
-        return (await this.open(found.connectionString)).send(queue, message)
+        return (await this.open(found.connection)).send(queue, message)
       },
       deadLetter: (lockToken: string, reason: string, description: string) =>
         this.held.deadLetter(lockToken, reason, description),
@@ -35,6 +36,13 @@ export class HostBus {
   async close(): Promise<void> {
     await Promise.allSettled([...this.#buses.values()].map(async bus => (await bus).close()))
   }
+}
+
+async function openBus(connection: BusConnection): Promise<Bus> {
+  const { openAzureBus, openAzureBusAs } = await loadBusClient()
+  if (typeof connection === 'string') return openAzureBus(connection)
+  const { openCredential } = await loadHostStorage()
+  return openAzureBusAs(openCredential(connection.identity), connection.host)
 }
 
 /** Loads Azure's SDK, in a bundle of its own, so that only an app with such a trigger pays for it. */

@@ -1,9 +1,9 @@
-import type { AsyncBuffer, Compressors, FileMetaData } from 'hyparquet'
+import type { AsyncBuffer, FileMetaData } from 'hyparquet'
 import { InputUnreadable } from '../failure.ts'
 import type { ReadInput } from './text-source.ts'
 
 /** Largest compressed column of a row group, and largest decompressed page. */
-const maxPartBytes = 512 * 1024 ** 2
+export const maxPartBytes = 512 * 1024 ** 2
 
 /** A Parquet file that hyparquet reads in ranges. */
 export class ParquetFile implements AsyncBuffer {
@@ -62,22 +62,6 @@ export function checkRowGroups({ row_groups }: FileMetaData, leaves: readonly st
   }
 }
 
-/** Decompressors for every codec of the format, which refuse pages that are too large for memory. */
-export async function parquetCodecs(): Promise<Compressors> {
-  const { compressors, decompressZstd } = await import('hyparquet-compressors')
-  // With a given output buffer, it cannot allocate more.
-  const all: Compressors = { ...compressors, ZSTD: (packed, length) => decompressZstd(packed, new Uint8Array(length)) }
-  return Object.fromEntries(
-    Object.entries(all).map(([codec, unpack]) => [
-      codec,
-      (packed: Uint8Array, length: number) => {
-        if (length > maxPartBytes) throw fault(`has a page of ${length} bytes; write smaller ones`)
-        return unpack(packed, length)
-      },
-    ]),
-  )
-}
-
-function fault(what: string): InputUnreadable {
+export function fault(what: string): InputUnreadable {
   return new InputUnreadable('INPUT_NOT_PARQUET', `the Parquet file ${what}`)
 }

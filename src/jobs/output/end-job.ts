@@ -29,7 +29,7 @@ export async function endJob(
   end: Pick<StateChange, 'from' | 'to' | 'error'>,
 ): Promise<void> {
   const progress = await readProgress(tools.store, spec, state)
-  const endedAt = new Date(tools.clock.wallMs()).toISOString()
+  const endedAt = new Date(await tools.store.now()).toISOString()
   const now = await changeState(tools.store, spec.folder, { ...end, endedAt, progress })
   if (now && hasEnded(now.status)) await cleanUp(tools, spec)
 }

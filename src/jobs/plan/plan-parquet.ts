@@ -1,7 +1,7 @@
 import type { FileMetaData, ParquetParsers, ParquetScan, SchemaElement, SchemaTree } from 'hyparquet'
 import { InputUnreadable, tooLarge } from '../failure.ts'
 import { repeatedName } from '../formats/column-names.ts'
-import { checkRowGroups, ParquetFile, parquetCodecs } from '../formats/parquet-file.ts'
+import { checkRowGroups, ParquetFile } from '../formats/parquet-file.ts'
 import { createEncoder, type SchemaGroups } from '../formats/parquet-json.ts'
 import { chooseRowShape, type RowShape, requireIncluded } from '../formats/row-shape.ts'
 import type { ReadInput } from '../formats/text-source.ts'
@@ -63,10 +63,10 @@ interface ParquetTable {
 }
 
 async function openTable(file: ParquetFile, options: PlanOptions): Promise<ParquetTable> {
-  const [{ parquetMetadataAsync, parquetScan, parquetSchema }, groups, compressors] = await Promise.all([
+  const [{ parquetMetadataAsync, parquetScan, parquetSchema }, groups, { parquetCodecs }] = await Promise.all([
     import('hyparquet'),
     import('hyparquet/src/schema.js'),
-    parquetCodecs(),
+    import('../formats/parquet-codecs.ts'),
   ])
   const metadata = await parquetMetadataAsync(file, { geoparquet: false })
   const schema = parquetSchema(metadata)
@@ -87,7 +87,7 @@ async function openTable(file: ParquetFile, options: PlanOptions): Promise<Parqu
   const scan = await parquetScan({
     file,
     metadata: rawMetadata(metadata, children, groups),
-    compressors,
+    compressors: parquetCodecs,
     utf8: false,
     parsers,
   })

@@ -24,11 +24,11 @@ import { type PlanTools, planInput, planOptions } from './job-input.ts'
  * @throws failures after which a retry may succeed
  */
 export async function splitInput(tools: PlanTools, message: JobMessage): Promise<readonly JobStep[]> {
-  const { store, clock } = tools
+  const { store } = tools
   const folder = messageJobFolder(message)
   const job = await openJob(tools, folder)
   if (!job) return []
-  const startedAt = new Date(clock.wallMs()).toISOString()
+  const startedAt = new Date(await store.now()).toISOString()
   const state = await changeState(store, folder, { from: ['NotStarted'], to: 'Running', startedAt })
   if (state?.status !== 'Running') return []
   // Without this entry the sweeper would not see the job.

@@ -1,7 +1,8 @@
 import { type BlobStore, readJson } from '../blob-store.ts'
+import type { JobQueue } from '../job-queues.ts'
 import { type JobFolder, sweepBlob } from '../layout.ts'
 import type { JobLimits } from '../limits.ts'
-import type { JobMessage, JobQueue } from '../message-queues.ts'
+import type { JobMessage } from '../message-queues.ts'
 
 /** A message that the sweeper assumes to be lost. */
 export interface LostMessage {

@@ -1,4 +1,3 @@
-import type { BlobStore } from '../blob-store.ts'
 import {
   activeBlob,
   activeJobFolder,
@@ -7,29 +6,28 @@ import {
   type JobFolder,
   jobsContainer,
   stateBlob,
-  sweepClockBlob,
 } from '../layout.ts'
 import { cleanUp } from '../output/end-job.ts'
 import { ensureState, readSpec } from '../records.ts'
+import { sweepDeleted } from '../removal/delete-job.ts'
 import { hasEnded } from '../state.ts'
 import type { JobTools } from '../tools.ts'
 import { findLostWork } from './lost-work.ts'
 import { chooseDue } from './sweep-memory.ts'
 
-/** Re-enqueues lost messages of all jobs that have not ended, and completes steps whose process died. */
+/** Re-enqueues lost messages of all jobs that have not ended, and completes steps and deletions whose process died. */
 export async function sweepJobs(tools: JobTools): Promise<void> {
-  const { store, log } = tools
-  let now: number | undefined
+  const { store, log, limits } = tools
   for await (const { path, modifiedAt, metadata } of store.list(jobsContainer, activePrefix)) {
     const folder = activeJobFolder(path)
     try {
-      now ??= await readStorageClock(store)
-      await sweepJob(tools, folder, { enteredAt: modifiedAt, upload: metadata.upload, now })
+      await sweepJob(tools, folder, { enteredAt: modifiedAt, upload: metadata.upload, now: await store.now() })
     } catch (failure) {
       // The other jobs are still swept, and this one again by the next sweep.
       log(`job ${folder}: the sweep failed: ${failure instanceof Error ? failure.message : failure}`)
     }
   }
+  await sweepDeleted(store, limits)
 }
 
 interface Entry {
@@ -60,14 +58,4 @@ async function removeOrphan({ store }: JobTools, folder: JobFolder, upload: stri
   // A submission writes the entry again after the spec, so one of the two sees the other.
   const spec = await readSpec(store, folder)
   if (spec) await store.create(activeBlob(folder), '', { service: spec.service })
-}
-
-/** Reads the clock of the storage, which stamps the blobs. Clocks of instances differ from it, and may jump. */
-async function readStorageClock(store: BlobStore): Promise<number> {
-  const blob = await store.head(sweepClockBlob)
-  // If another sweeper writes the blob at this moment, its time is as good.
-  await (blob ? store.replace(sweepClockBlob, '', blob.etag) : store.create(sweepClockBlob, ''))
-  const written = await store.head(sweepClockBlob)
-  if (!written) throw new Error('the blob that shows the time of the storage was removed')
-  return written.modifiedAt
 }

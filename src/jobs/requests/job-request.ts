@@ -16,8 +16,7 @@ import type { StagedFile } from './staged-file.ts'
 import type { JobSubmission } from './submission.ts'
 
 /** A valid submission with its defaults. Nothing in it has been looked up in the storage yet. */
-export interface JobRequest
-  extends Pick<JobSpec, 'miniBatchSize' | 'errorThreshold' | 'maxRetries' | 'output' | 'createdAt'> {
+export interface JobRequest extends Pick<JobSpec, 'miniBatchSize' | 'errorThreshold' | 'maxRetries' | 'output'> {
   readonly jobId: string
   readonly folder: JobFolder
   readonly service: string
@@ -48,8 +47,6 @@ export interface RequestLimits {
 }
 
 interface RequestedJob extends Pick<JobRequest, 'service' | 'jobId'> {
-  /** Milliseconds since 1970. */
-  readonly now: number
   readonly takesEncrypted?: boolean
   /** Absent: the submission names its input. */
   readonly file?: StagedFile | undefined
@@ -57,7 +54,7 @@ interface RequestedJob extends Pick<JobRequest, 'service' | 'jobId'> {
 
 /** @throws ScoringError JOB_INVALID, JOB_INPUT_NOT_ALLOWED, JOB_OUTPUT_NOT_ALLOWED */
 export function parseJobRequest(
-  { service, jobId, now, takesEncrypted = false, file }: RequestedJob,
+  { service, jobId, takesEncrypted = false, file }: RequestedJob,
   submission: JobSubmission,
   limits: RequestLimits,
 ): JobRequest {
@@ -68,7 +65,7 @@ export function parseJobRequest(
   const template = submission.output.blob
   const isPerFile = 'files' in source && template?.includes('{name}') === true
   // Each file gives its name later.
-  const variables = { jobId, service, now, input: isPerFile ? '{name}' : sourceName(source) }
+  const variables = { jobId, service, input: isPerFile ? '{name}' : sourceName(source) }
   const named = template && allowOutputBlob(resolveOutputName(template, variables), folder, limits.containers)
   const format = chooseOutputFormat(named, submission.output.format)
   const perFile = isPerFile ? { isPerFile } : {}
@@ -95,9 +92,8 @@ export function parseJobRequest(
     input: identifySource(source),
   }
   const fingerprint = sha256(canonicalJson(content))
-  const createdAt = new Date(now).toISOString()
   const size = miniBatchSize === undefined ? {} : { miniBatchSize }
-  return { ...options, ...size, jobId, folder, source, fingerprint, createdAt }
+  return { ...options, ...size, jobId, folder, source, fingerprint }
 }
 
 /**

@@ -1,25 +1,27 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { readTraceContext, type TraceContext } from '../../telemetry/trace-context.ts'
-import { messageFolder, parseBlobReference, uploadBlob } from '../layout.ts'
-import { jobMessage, maxMessageBytes } from '../message-queues.ts'
+import { maxMessageBytes } from '../job-queues.ts'
+import { jobFolder, messageFolder, parseBlobReference, uploadBlob } from '../layout.ts'
+import { jobMessage } from '../message-queues.ts'
 import { changeState, ensureState } from '../records.ts'
+import { deleteJob, isOfFirstVersion } from '../removal/delete-job.ts'
 import { jobIdPattern } from '../spec.ts'
+import { hasEnded } from '../state.ts'
+import { findJob, isRefused, readJob, readRecord, type StoredJob } from '../stored-job.ts'
 import { invalidJob } from './job-invalid.ts'
 import { chooseJobId, type JobRequest, parseJobRequest, type RequestLimits } from './job-request.ts'
 import { JobStore, type JobStoreOptions } from './job-store.ts'
 import { type JobView, readJobView } from './job-view.ts'
 import { type JobPage, listJobs } from './list-jobs.ts'
 import { encodeWaitingMessage, readMessage, type SubmissionMessage } from './read-message.ts'
+import { messageJobId, storeRefusedJob } from './refused-job.ts'
 import { requireSize, type SentFile, type StagedFile, stageFile } from './staged-file.ts'
-import { findJob, isRefused, messageJobId, readJob, type StoredJob, storeRefusedJob } from './stored-job.ts'
 import { type JobSubmission, parseSubmission } from './submission.ts'
 
 interface JobServiceOptions extends JobStoreOptions, RequestLimits {
   /** Largest file that comes with a submission. */
   readonly maxUploadBytes: number
-  /** Milliseconds since 1970. */
-  now(): number
   /** e.g. a UUID */
   newId(): string
   log(line: string): void
@@ -46,7 +48,7 @@ export interface JobOutput {
 /** Azure's default lifetime of a queue message. */
 const longestWaitMs = 7 * 24 * 3_600_000
 
-/** Creates, shows, lists and cancels jobs. It has no state of its own: all that it knows is in blobs. */
+/** Creates, shows, lists, cancels and deletes jobs. It has no state of its own: all that it knows is in blobs. */
 export class JobService {
   readonly #options: JobServiceOptions
   readonly #jobs: JobStore
@@ -176,6 +178,31 @@ export class JobService {
     return view
   }
 
+  /**
+   * Deletes a job that has ended, with all that was stored for it, and asks one that has not to stop. A job that does not exist
+   * counts as deleted, so that the call may be repeated (Microsoft REST API Guidelines, "DELETE").
+   *
+   * @returns the job that is being cancelled; undefined when it is gone
+   * @throws ScoringError JOB_NOT_CANCELLABLE when its output is being written
+   */
+  async delete(service: string, jobId: string): Promise<JobView | undefined> {
+    const { store } = this.#options
+    const job = await this.#findIfAny(service, jobId)
+    if (!job) {
+      const record = jobIdPattern.test(jobId) ? await readRecord(store, jobFolder(service, jobId)) : undefined
+      if (record) await deleteJob(store, record) // by a process that died, as far as it got
+      return undefined
+    }
+    const view = await readJobView(store, job)
+    if (!hasEnded(view.status)) return this.cancel(service, jobId)
+    if (isOfFirstVersion(job)) {
+      const why = `The job is of version 0.1.0, which the app does not delete; remove the blobs below jobs/${job.folder}/.`
+      throw new ScoringError('JOB_NOT_CANCELLABLE', why)
+    }
+    await deleteJob(store, job)
+    return undefined
+  }
+
   async #createFromMessage({ submission }: SubmissionMessage, messageId: string): Promise<void> {
     const { service, ...parsed } = parseSubmission(submission)
     if (service === undefined) throw invalidJob('service: is missing; name the service that scores')
@@ -194,8 +221,7 @@ export class JobService {
   ): JobRequest {
     const takesEncrypted = this.#findService(job.service)?.definition.encrypted !== false
     const trace = readTraceContext(submission.traceparent, submission.tracestate)
-    const requested = { ...job, takesEncrypted, now: this.#options.now() }
-    return { ...parseJobRequest(requested, submission, this.#options), ...(trace && { trace }) }
+    return { ...parseJobRequest({ ...job, takesEncrypted }, submission, this.#options), ...(trace && { trace }) }
   }
 
   /**
@@ -209,9 +235,10 @@ export class JobService {
     messageId: string,
     { message }: ScoringError,
   ): Promise<boolean> {
-    const { queues, now, log } = this.#options
-    const since = waiting?.since ?? now()
-    const waitedMs = now() - since
+    const { store, queues, log } = this.#options
+    const now = await store.now()
+    const since = waiting?.since ?? now
+    const waitedMs = now - since
     const text = encodeWaitingMessage(json, { messageId, since })
     if (waitedMs >= longestWaitMs || Buffer.byteLength(text) > maxMessageBytes) return false
     await queues.sendBack(text, Math.min(300, Math.max(15, waitedMs / 4000)))
@@ -221,19 +248,23 @@ export class JobService {
 
   /** @throws ScoringError JOB_UNKNOWN, also for a job of another service */
   async #find(service: string, jobId: string): Promise<StoredJob> {
-    const { store } = this.#options
-    // A failed job without a service is shown to every caller who knows the id of its message.
-    const find = async () => (await findJob(store, service, jobId)) ?? (await readJob(store, messageFolder(jobId)))
-    const job = jobIdPattern.test(jobId) ? await find() : undefined
+    const job = await this.#findIfAny(service, jobId)
     if (!job) throw new ScoringError('JOB_UNKNOWN', 'This service has no such job.')
     return job
   }
 
+  async #findIfAny(service: string, jobId: string): Promise<StoredJob | undefined> {
+    const { store } = this.#options
+    if (!jobIdPattern.test(jobId)) return undefined
+    // A failed job without a service is shown to every caller who knows the id of its message.
+    return (await findJob(store, service, jobId)) ?? readJob(store, messageFolder(jobId))
+  }
+
   async #refuse(submission: unknown, messageId: string, error: ScoringError): Promise<void> {
-    const { store, now, log } = this.#options
+    const { store, log } = this.#options
     const named = ((submission ?? {}) as { service?: unknown }).service
     const service = typeof named === 'string' && this.#findService(named) ? named : undefined
-    const createdAt = new Date(now()).toISOString()
+    const createdAt = new Date(await store.now()).toISOString()
     const jobId = await storeRefusedJob(store, { submission, messageId, service, error, createdAt })
     if (jobId !== undefined) log(`job ${jobId} (from a queue message) failed: ${error.code}: ${error.message}`)
   }

@@ -8,11 +8,12 @@ import { ensureState } from '../records.ts'
 import type { RowScorer } from '../row-scorer.ts'
 import type { StepRunner } from '../run-on.ts'
 import { inputName, type JobSpec } from '../spec.ts'
+import { findJob, isDeleted, isRefused, readJob, readRecord, type StoredJob } from '../stored-job.ts'
 import { invalidJob } from './job-invalid.ts'
 import type { JobRequest } from './job-request.ts'
 import { type JobView, readJobView } from './job-view.ts'
+import { fillDate } from './output-options.ts'
 import { findCurrentEtag, pinInput } from './pin-input.ts'
-import { findJob, isRefused, readJob, type StoredJob } from './stored-job.ts'
 
 export interface JobStoreOptions {
   readonly store: BlobStore
@@ -40,6 +41,7 @@ export class JobStore {
    */
   async create(request: JobRequest): Promise<JobView> {
     const { store } = this.#options
+    await this.#requireNotDeleted(request)
     const existing = await findJob(store, request.service, request.jobId)
     if (existing) return this.#resume(request, existing, () => findCurrentEtag(store, request))
     const spec = await this.#createSpec(request)
@@ -47,17 +49,22 @@ export class JobStore {
     // A job exists once its spec does, so the list entry is written first.
     await store.create(listEntryBlob(service, Date.parse(createdAt), jobId), '')
     const isFirst = await store.create(specBlob(folder), JSON.stringify(spec))
-    const job = isFirst ? spec : ((await readJob(store, folder)) ?? spec)
-    await this.#dropFile(request, job)
+    const stored = isFirst ? spec : await readJob(store, folder)
+    await this.#dropFile(request, stored)
+    if (!isFirst) await this.#requireNotDeleted(request)
+    const job = stored ?? spec
     // A file that came second has another version, and the same content if the fingerprints are the same.
     return this.#resume(request, job, async () => ('file' in request.source ? undefined : spec.input.etag))
   }
 
   /** Checks the request against the services and the storage. */
-  async #createSpec(request: JobRequest): Promise<JobSpec> {
+  async #createSpec(submitted: JobRequest): Promise<JobSpec> {
     const { store, scorer, maxInputBytes } = this.#options
+    const createdAt = new Date(await store.now()).toISOString()
+    const output = { ...submitted.output, blob: fillDate(submitted.output.blob, createdAt) }
+    const request = { ...submitted, output }
     const { source: _, ...asked } = request
-    const { service, output } = request
+    const { service } = request
     const scoring = this.#options.find(service)
     if (scoring.status === 'failed') scoring.requireReady()
     if (scoring.report?.scriptKind === 'rawHttp') {
@@ -74,14 +81,14 @@ export class JobStore {
     const input = await pinInput(store, request, maxInputBytes)
     await store.create(activeBlob(request.folder), '', { service })
     const chunkBytes = request.miniBatchSize === undefined ? { chunkBytes: chooseChunkBytes(input.bytes) } : {}
-    return { ...asked, ...chunkBytes, modelDigest, input }
+    return { ...asked, ...chunkBytes, modelDigest, input, createdAt }
   }
 
   /** Removes the file of a submission that came second to another one with the same id. */
-  async #dropFile({ source }: JobRequest, job: StoredJob): Promise<void> {
+  async #dropFile({ source }: JobRequest, job: StoredJob | undefined): Promise<void> {
     if (!('file' in source)) return
     const { container, path } = source.file.blob
-    const place = isRefused(job) ? undefined : job.input.place
+    const place = !job || isRefused(job) ? undefined : job.input.place
     if (place && 'blob' in place && place.blob === `${container}/${path}`) return
     await this.#options.store.remove({ container, path })
   }
@@ -111,6 +118,13 @@ export class JobStore {
     const view = await readJobView(store, job)
     begin()
     return view
+  }
+
+  async #requireNotDeleted({ folder, jobId }: JobRequest): Promise<void> {
+    const record = await readRecord(this.#options.store, folder)
+    if (!record || !isDeleted(record)) return
+    const advice = 'its id is free again a day after that; choose another one'
+    throw new ScoringError('JOB_ID_TAKEN', `jobId: the job "${jobId}" of ${record.createdAt} was deleted; ${advice}`)
   }
 
   async #limitActiveJobs(service: string): Promise<void> {

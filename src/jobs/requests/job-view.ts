@@ -3,7 +3,7 @@ import { resultsPrefix } from '../layout.ts'
 import { readProgress } from '../output/progress.ts'
 import { readState } from '../records.ts'
 import type { JobProgress, JobState, JobStatus } from '../state.ts'
-import { isRefused, type RefusedJob, type StoredJob } from './stored-job.ts'
+import { isRefused, type RefusedJob, type StoredJob } from '../stored-job.ts'
 
 /** A job as its owner sees it. */
 export interface JobView {

@@ -1,8 +1,8 @@
 import { ScoringError } from '../../errors.ts'
 import type { BlobStore } from '../blob-store.ts'
 import { jobsContainer, listEntryBlob, listPrefix } from '../layout.ts'
+import { findJob } from '../stored-job.ts'
 import { type JobView, readJobView } from './job-view.ts'
-import { findJob } from './stored-job.ts'
 
 /** The name of a list entry (`listEntryBlob`): time, then id. */
 const markerPattern = /^\d{13}_[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/

@@ -18,23 +18,21 @@ export const outputOptions = {
 export interface NameVariables {
   readonly jobId: string
   readonly service: string
-  /** When the job was submitted, in milliseconds since 1970. */
-  readonly now: number
   /** Undefined when the input has no name. */
   readonly input: string | undefined
 }
 
 /**
- * Replaces the variables in the name of an output.
+ * Replaces the variables in the name of an output, but for `{date}`, which is known with the job.
  *
  * @param template  e.g. `output/{date}/{name}.jsonl`
  * @throws ScoringError JOB_INVALID for an unknown variable, and when the name is none of a blob
  */
-export function resolveOutputName(template: string, { jobId, service, now, input }: NameVariables): string {
+export function resolveOutputName(template: string, { jobId, service, input }: NameVariables): string {
   const values: Readonly<Record<string, string | undefined>> = {
     jobId,
     service,
-    date: new Date(now).toISOString().slice(0, 10),
+    date: '{date}',
     name: input === undefined ? undefined : plainName(input),
   }
   const name = template.replace(/\{([^{}]*)\}/g, (_, variable: string) => {
@@ -47,6 +45,11 @@ export function resolveOutputName(template: string, { jobId, service, now, input
   const fault = blobNameFault(name)
   if (fault !== undefined) throw invalidJob(`output.blob: "${name}" is no name of a blob: ${fault}`)
   return name
+}
+
+/** @param createdAt  ISO 8601 */
+export function fillDate(name: string, createdAt: string): string {
+  return name.replaceAll('{date}', createdAt.slice(0, 10))
 }
 
 /** @param path  e.g. `input/may/patients.csv.gz` @returns the name of the file without its endings, e.g. `patients` */

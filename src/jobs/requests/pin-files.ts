@@ -5,7 +5,7 @@ import { encodeFiles, type InputFile } from '../input-files.ts'
 import { fileListBlob, parseBlobReference } from '../layout.ts'
 import type { JobSpec } from '../spec.ts'
 import { blobNameFault } from './blob-name.ts'
-import { type FileSource, findFiles } from './find-files.ts'
+import { type FileSource, type FoundFiles, findFiles } from './find-files.ts'
 import { invalidJob } from './job-invalid.ts'
 import { type JobRequest, sha256 } from './job-request.ts'
 import { requireBytes, requireFewBytes } from './require-bytes.ts'
@@ -20,36 +20,37 @@ export async function pinFiles(
   source: FilesOfRequest,
   maxBytes: number,
 ): Promise<PinnedFiles> {
-  const { files, isGzip } = await findRequested(store, request, source)
+  const { files: found, names, isGzip } = await findRequested(store, source)
+  const { output } = request
+  const files = output.isPerFile ? nameOutputs(output.blob, found, names) : found
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
   requireFewBytes(bytes, maxBytes)
   for (const { blob, bytes } of files) requireBytes({ format: source.format, isGzip }, bytes, `input: "${blob}"`)
-  if (request.output.isPerFile && !request.output.overwrite) await requireNewOutputs(store, request.output.blob, files)
+  if (output.isPerFile && !output.overwrite) await requireNewOutputs(store, output.blob, files)
   const list = encodeFiles(files)
-  const etag = sha256(list)
-  const { container, path } = fileListBlob(request.folder, etag)
+  const { container, path } = fileListBlob(request.folder, sha256(list))
   await store.create({ container, path }, list)
   const place = { files: `${container}/${path}`, name: nameSource(source.files) }
-  return { place, etag, bytes, isGzip, fileCount: files.length }
+  return { place, etag: versionHash(found), bytes, isGzip, fileCount: files.length }
 }
 
 /** @returns the version that the input has now; undefined when it cannot be read */
-export async function findFilesVersion(
-  store: BlobStore,
-  request: JobRequest,
-  source: FilesOfRequest,
-): Promise<string | undefined> {
+export async function findFilesVersion(store: BlobStore, source: FilesOfRequest): Promise<string | undefined> {
   try {
-    return sha256(encodeFiles((await findRequested(store, request, source)).files))
+    return versionHash((await findRequested(store, source)).files)
   } catch (failure) {
     if (failure instanceof ScoringError) return undefined
     throw failure
   }
 }
 
-async function findRequested(store: BlobStore, { output }: JobRequest, { files: source, ...given }: FilesOfRequest) {
-  const found = await findFiles(store, source, { format: given.format, isGzip: given.givenGzip })
-  return output.isPerFile ? { ...found, files: nameOutputs(output.blob, found.files, found.names) } : found
+/** Of the files as they are found: their outputs may have the date of the job in their names. */
+function versionHash(files: readonly InputFile[]): string {
+  return sha256(encodeFiles(files))
+}
+
+function findRequested(store: BlobStore, { files, format, givenGzip }: FilesOfRequest): Promise<FoundFiles> {
+  return findFiles(store, files, { format, isGzip: givenGzip })
 }
 
 /** @throws ScoringError JOB_INVALID when two files would have one output, or one has a name that cannot be that of a blob */

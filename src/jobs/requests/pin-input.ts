@@ -51,9 +51,8 @@ async function commitFile(
 }
 
 /** @returns the current version of the input; undefined when it cannot be read, or came with the submission */
-export async function findCurrentEtag(store: BlobStore, request: JobRequest): Promise<string | undefined> {
-  const { source } = request
-  if ('files' in source) return findFilesVersion(store, request, source)
+export async function findCurrentEtag(store: BlobStore, { source }: JobRequest): Promise<string | undefined> {
+  if ('files' in source) return findFilesVersion(store, source)
   if ('rows' in source || 'file' in source) return undefined
   if ('blob' in source) return (await store.head(parseBlobReference(source.blob)))?.etag
   // The signature may have expired since. The job is still the same.

@@ -62,7 +62,7 @@ export async function scoreInIsolation(tools: JobTools, task: IsolationTask): Pr
     const { begun, last, begunAt } = attempts.at(range)
     if (begun > 0 && to - from > 1) {
       open.push(...divide(range).reverse())
-    } else if (begun > 0 && isRecent(tools, begunAt)) throw new RowInProgress()
+    } else if (begun > 0 && (await isRecent(tools, begunAt))) throw new RowInProgress()
     else if (begun >= culpritDeaths) attempts.setResult(from, culpritResult)
     else {
       const isScored = await scoreOnce(tools, task, { from, to, number: last + 1 })
@@ -101,7 +101,6 @@ async function scoreOnce({ log }: JobTools, { attempts, score }: IsolationTask, 
   }
 }
 
-/** Takes the absolute difference, so that a clock that was set back does not prolong the grace period. */
-function isRecent({ clock, limits }: JobTools, begunAt: number): boolean {
-  return Math.abs(clock.wallMs() - begunAt) < limits.rowGraceMs
+async function isRecent({ store, limits }: JobTools, begunAt: number): Promise<boolean> {
+  return (await store.now()) - begunAt < limits.rowGraceMs
 }

@@ -1,10 +1,18 @@
 const mostRows = 16_384
-/** What a piece takes on its thread, in milliseconds. Callers of the service wait behind it. */
-const usualMs = 4
+/** What a piece takes on its thread, in milliseconds. It has a cost of its own, whatever it holds. */
+const usualMs = 8
+/** The same while the app has callers, who wait behind it. */
+const besideCallersMs = 2
 /** Behind many callers few pieces have their turn, so that each has to be larger. */
 const mostMs = 100
 /** What a piece of a single run may take. Slow models gain most by rows that run together. */
 const runMs = 200
+
+interface ScoredPieceTimes {
+  readonly ms: number
+  readonly queueMs: number
+  readonly hasCallers: boolean
+}
 
 /** Chooses how many rows of text are sent to a thread at a time, by the durations of the previous ones. */
 export class PieceSize {
@@ -22,9 +30,9 @@ export class PieceSize {
     this.#rowsPerRun = rowsPerRun
   }
 
-  /** @param queueMs  how long the piece waited for its turn */
-  adapt(rowCount: number, { ms, queueMs }: { readonly ms: number; readonly queueMs: number }): void {
-    const targetMs = Math.min(mostMs, Math.max(usualMs, queueMs / 10))
+  /** Adapts the size to a piece that took `ms`, after it had waited `queueMs` for its turn. */
+  adapt(rowCount: number, { ms, queueMs, hasCallers }: ScoredPieceTimes): void {
+    const targetMs = Math.min(mostMs, Math.max(hasCallers ? besideCallersMs : usualMs, queueMs / 10))
     const fitting = (time: number) => Math.floor((rowCount * time) / Math.max(ms, 0.01))
     const rows = Math.max(1, fitting(targetMs), Math.min(this.#rowsPerRun, fitting(runMs)))
     this.rows = Math.min(rows, 4 * this.rows, this.#mostRows)

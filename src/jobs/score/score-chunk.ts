@@ -17,6 +17,7 @@ import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { AttemptLog } from './attempt-log.ts'
 import { type ChunkSource, type ChunkText, readChunkRows, readChunkText, type TextTools } from './chunk-rows.ts'
+import { ChunkSpan } from './chunk-span.ts'
 import { RowInProgress, scoreInIsolation, scorePendingRows } from './isolation.ts'
 import { joinPieces, pieceResults } from './scored-pieces.ts'
 import type { ScoringLock } from './scoring-lock.ts'
@@ -110,9 +111,8 @@ interface ScoredMessage extends Pick<ChunkDelivery, 'message' | 'budgetMs' | 'sp
 
 /** @returns what follows; nothing if another message takes over. @throws failures after which a retry may succeed */
 async function scoreOrRetry(tools: ScoreTools, job: OpenJob, scored: ScoredMessage): Promise<FollowingSteps> {
-  const { message, isRedelivered, isIsolated, budgetMs, span } = scored
+  const { message, isRedelivered, isIsolated, budgetMs } = scored
   const { chunk } = message
-  const from = performance.now()
   const part = await findPart(tools, job.spec, chunk)
   const planned = part?.chunks.find(each => each.chunk === chunk)
   try {
@@ -121,7 +121,8 @@ async function scoreOrRetry(tools: ScoreTools, job: OpenJob, scored: ScoredMessa
       return {}
     }
     const isContinued = message.isContinued === true
-    const results = await scoreRows(tools, job.spec, { part, planned, isIsolated, isContinued, budgetMs })
+    const task = { part, planned, isIsolated, isContinued, budgetMs }
+    const results = await traceRows(tools, scored, span => scoreRows(tools, job.spec, { ...task, span }))
     if (!results) {
       // A new message, because nothing has failed.
       await tools.queues.send('chunk', { ...message, isRevival: isIsolated, isContinued: true })
@@ -129,21 +130,30 @@ async function scoreOrRetry(tools: ScoreTools, job: OpenJob, scored: ScoredMessa
     }
     const isFirstWriter = await writeResult(tools, job.spec, { part, planned, results })
     const { failed } = results
-    span?.addPast('score chunk', {
-      from,
-      to: performance.now(),
-      attributes: {
-        [spanAttribute.chunk]: chunk,
-        [spanAttribute.rows]: results.rowCount,
-        [spanAttribute.failedRows]: failed,
-      },
-    })
     // The previous receiver may have died between its result and the next chunk.
     const goesOn = isFirstWriter || (isRedelivered && !(await hasNextResult(tools, job.spec.folder, chunk)))
     return await afterResult(tools, job, { chunk, failed, part, goesOn })
   } catch (failure) {
     await endOrRetry(tools, job, { message, failure })
     return {}
+  }
+}
+
+/** Scores rows within a span, if the step has one. */
+async function traceRows(
+  { tracing }: ScoreTools,
+  { message, span: step }: ScoredMessage,
+  score: (span: Span | undefined) => Promise<ResultLines | undefined>,
+): Promise<ResultLines | undefined> {
+  const span = ChunkSpan.start(tracing, step, message.chunk)
+  try {
+    const results = await score(span)
+    if (results) span?.set({ [spanAttribute.rows]: results.rowCount, [spanAttribute.failedRows]: results.failed })
+    span?.end()
+    return results
+  } catch (failure) {
+    span?.end((failure as { code?: string }).code ?? (failure as Error).name)
+    throw failure
   }
 }
 
@@ -158,6 +168,7 @@ interface ChunkTask extends Omit<ChunkSource, 'signal'> {
   /** Some rows have results from an earlier run. */
   readonly isContinued: boolean
   readonly budgetMs: number
+  readonly span: Span | undefined
 }
 
 /** @returns undefined when the time was up; the results so far are stored for the next run */
@@ -208,7 +219,7 @@ interface ScoredText extends ChunkTask {
 async function scoreText(
   tools: ScoreTools,
   spec: JobSpec,
-  { part, planned, text, signal, isTimeUp }: ScoredText,
+  { part, planned, text, signal, isTimeUp, span }: ScoredText,
 ): Promise<ResultLines | 'time is up' | undefined> {
   const { scorer, store } = tools
   const { folder, service, maxRetries, modelDigest } = spec
@@ -217,7 +228,7 @@ async function scoreText(
   if (!content) return undefined
   const { form } = await chunkOutput(tools, spec, { part, planned })
   const rows = { content, reading, rowCount, firstRow: rowInFile(planned), form }
-  const pieces = await scorer.scoreText(service, rows, { maxRetries, modelDigest, signal, isTimeUp })
+  const pieces = await scorer.scoreText(service, rows, { maxRetries, modelDigest, signal, isTimeUp, span })
   if (!pieces) return undefined
   const lines = joinPieces(pieces, rows)
   if (lines) return lines
@@ -233,7 +244,7 @@ async function scoreText(
 async function scoreEach(tools: ScoreTools, spec: JobSpec, task: ScoredText): Promise<ResultLines | undefined> {
   const { scorer, store } = tools
   const { folder, service, maxRetries, modelDigest } = spec
-  const { part, planned, text, isIsolated, isContinued, signal, isTimeUp } = task
+  const { part, planned, text, isIsolated, isContinued, signal, isTimeUp, span } = task
   const rows = await readChunkRows(text, planned)
   const attempts = new AttemptLog(store, { folder, part: part.part, chunk: planned.chunk })
   if (isIsolated || isContinued) await attempts.read()
@@ -242,7 +253,7 @@ async function scoreEach(tools: ScoreTools, spec: JobSpec, task: ScoredText): Pr
     scorer.score(
       service,
       indexes.map(index => rows[index] as Row),
-      { maxRetries, modelDigest, signal, isTimeUp },
+      { maxRetries, modelDigest, signal, isTimeUp, span },
     )
   const isScored = isIsolated
     ? await scoreInIsolation(tools, { attempts, range, score, isTimeUp })

@@ -163,7 +163,7 @@ export class ScoringRun {
 
   /** @throws ScoringError SERVICE_UNAVAILABLE, SERVICE_STOPPING; AbortError */
   async #ask(text: string, isEncrypted: boolean): Promise<WholeResult> {
-    const { service, report, signal } = this.#options
+    const { service, report } = this.#options
     const { maxBodyBytes } = service.definition.limits
     const details = report.takesHeaders ? { headers: [['content-type', 'application/json'] as const] } : undefined
     const encode = () => new TextEncoder().encode(text)
@@ -172,7 +172,7 @@ export class ScoringRun {
       const request = { codec: 'azureml', body: encode(), contentType: 'application/json', details }
       return isEncrypted ? this.#readEncrypted(request) : request
     }
-    return inferPatiently(service, read, signal)
+    return inferPatiently(service, read, this.#options)
   }
 
   /** @throws ScoringError as for a caller over HTTP: public keys are looked up */

@@ -10,7 +10,7 @@ import { TextCutter, type TextPiece } from './text-cutter.ts'
 const maxPieceBytes = 512 * 1024
 const nothing = new Uint8Array()
 
-interface TextRunOptions extends Pick<ScoreOptions, 'signal' | 'isTimeUp'> {
+interface TextRunOptions extends Pick<ScoreOptions, 'signal' | 'isTimeUp' | 'span'> {
   readonly service: ScoringService
   readonly size: PieceSize
 }
@@ -47,19 +47,19 @@ export class TextRun {
   }
 
   async #score(piece: TextPiece): Promise<void> {
-    const { service, size, signal } = this.#options
+    const { service, size } = this.#options
     const { from, rowCount } = piece
     // A row that is too large for a request is refused as over HTTP.
     if (piece.end - piece.start > this.#maxRowBytes) return void this.failed.push(piece)
-    const answer = await inferPatiently(service, () => this.#request(piece), signal)
+    const answer = await inferPatiently(service, () => this.#request(piece), this.#options)
     if (answer.kind !== 'bytes') {
       if (answer.kind === 'failure' && answer.code === 'SCORING_TIMEOUT')
-        size.adapt(rowCount, { ms: service.definition.limits.timeoutMs, queueMs: 0 })
+        size.adapt(rowCount, { ms: service.definition.limits.timeoutMs, queueMs: 0, hasCallers: false })
       this.failed.push(piece)
       return
     }
     const { decodeMs, runMs, encodeMs, queueMs } = answer.timings
-    size.adapt(rowCount, { ms: decodeMs + runMs + encodeMs, queueMs })
+    size.adapt(rowCount, { ms: decodeMs + runMs + encodeMs, queueMs, hasCallers: service.hasCallers })
     this.scored.push({ from, rowCount, outcome: readRowLines(answer) })
   }
 

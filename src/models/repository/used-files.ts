@@ -2,21 +2,24 @@
 import type { ServiceDefinition } from '../definition/definition.ts'
 import { listVersionsIn, versionPattern } from './repository-layout.ts'
 
-/**
- * Finds the versions that a service serves.
- *
- * @returns numbers of the folders; 'newest': the one with the highest number that has a model
- */
-export function findServedVersions(definition: ServiceDefinition): ReadonlySet<string> | 'newest' {
+export interface ServedVersions {
+  /** The numbered folders that the definition names. */
+  readonly named: ReadonlySet<string>
+  /** Whether the one with the highest number that has a model is served. */
+  readonly isNewestServed: boolean
+}
+
+export function findServedVersions(definition: ServiceDefinition): ServedVersions {
   const { deployments, models } = definition
   const parts = deployments ? Object.values(deployments) : [{ models, version: undefined }]
-  const served = new Set<string>()
+  const named = new Set<string>()
+  let isNewestServed = false
   for (const { version, models: own = models } of parts) {
-    if (version !== undefined) served.add(String(version))
-    else if (!own) return 'newest'
-    else for (const { path } of Object.values(own)) served.add(path.split('/').find(part => part !== '.') ?? '')
+    if (version !== undefined) named.add(String(version))
+    else if (!own) isNewestServed = true
+    else for (const { path } of Object.values(own)) named.add(path.split('/').find(part => part !== '.') ?? '')
   }
-  return served
+  return { named, isNewestServed }
 }
 
 /**
@@ -26,21 +29,20 @@ export function findServedVersions(definition: ServiceDefinition): ReadonlySet<s
  */
 export function keepServed<Entry>(
   files: ReadonlyMap<string, Entry>,
-  served: ReadonlySet<string> | 'newest',
+  { named, isNewestServed }: ServedVersions,
 ): Map<string, Entry> {
-  const kept = served === 'newest' ? new Set([findNewest(files)]) : served
+  const newest = isNewestServed ? listModelVersions(files).at(-1) : undefined
   return new Map(
     [...files].filter(([path]) => {
       const [folder = '', ...rest] = path.split('/')
-      return rest.length === 0 || !versionPattern.test(folder) || kept.has(folder)
+      return rest.length === 0 || !versionPattern.test(folder) || folder === newest || named.has(folder)
     }),
   )
 }
 
-/** @returns the number of the newest version that has a model */
-function findNewest<Entry>(files: ReadonlyMap<string, Entry>): string {
-  const withModel = listVersionsIn(files).filter(({ files: own }) =>
-    [...own.keys()].some(path => /^[^/]+\.onnx$/.test(path)),
-  )
-  return String(withModel.at(-1)?.version ?? '')
+/** @returns the numbers of the versions that have a model, oldest first */
+export function listModelVersions(files: ReadonlyMap<string, unknown>): string[] {
+  return listVersionsIn(files)
+    .filter(({ files: own }) => [...own.keys()].some(path => /^[^/]+\.onnx$/.test(path)))
+    .map(({ version }) => String(version))
 }

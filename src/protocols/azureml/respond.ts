@@ -4,7 +4,7 @@ import { runFailures, ScoringError } from '../../errors.ts'
 import type { InferenceResult } from '../../scheduling/inference-result.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { retryAfterHeaders } from '../http/failure.ts'
-import { noSniff, type WireResponse } from '../http/wire.ts'
+import { noSniff, unstored, type WireResponse } from '../http/wire.ts'
 
 const json = 'application/json'
 const html = 'text/html; charset=utf-8'
@@ -37,7 +37,7 @@ export function encodeResponse(result: InferenceResult, headers: Record<string, 
   if (result.kind === 'encoded') {
     return {
       status: 200,
-      headers: { 'content-type': json, ...noSniff, ...headers, [runFailed]: 'False', [execMs]: ms },
+      headers: { 'content-type': json, ...unstored, ...headers, [runFailed]: 'False', [execMs]: ms },
       body: result.body,
     }
   }
@@ -47,7 +47,10 @@ export function encodeResponse(result: InferenceResult, headers: Record<string, 
   const names = new Set(own.map(([name]) => name.toLowerCase()))
   for (const list of ['server-timing', 'vary']) names.delete(list) // to which a script may add
   const given = result.headers.filter(([name]) => !names.has(name.toLowerCase())) as [string, string][]
-  return { status: result.status, headers: [...given, ...own], body: result.body }
+  // A script that says how long its answers hold knows them.
+  const isCacheable = given.some(([name]) => name.toLowerCase() === 'cache-control')
+  const caching: [string, string][] = isCacheable ? [] : [['cache-control', unstored['cache-control']]]
+  return { status: result.status, headers: [...given, ...caching, ...own], body: result.body }
 }
 
 /** Like the AMLResponse of Azure ML, which a `Response` stands for: below 500 a script may declare its own answer a failure. */
@@ -69,7 +72,7 @@ export function encodeError(error: ScoringError, headers: Record<string, string>
     status: error.status,
     headers: {
       'content-type': json,
-      ...noSniff,
+      ...unstored,
       ...headers,
       [runFailed]: runFailures.has(error.code) ? 'True' : 'False',
       ...retryAfterHeaders(error),

@@ -10,7 +10,7 @@ import { authorize } from '../http/authorize.ts'
 import { corsHeaders } from '../http/cors.ts'
 import { readBody } from '../http/read-body.ts'
 import { readRequestIds } from '../http/request-ids.ts'
-import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
+import { unstored, type WireRequest, type WireResponse } from '../http/wire.ts'
 import { identifyCaller } from './public-key-quota.ts'
 
 type Find = () => ScoringService | Promise<ScoringService>
@@ -86,7 +86,7 @@ async function answer(
         `service "${service.name}" takes no encrypted features: its service.json does not say "encrypted"`,
       )
     const { status, content } = await work({ service, facts, requests })
-    const own = { 'content-type': 'application/json', ...noSniff, ...headers }
+    const own = { 'content-type': 'application/json', ...unstored, ...headers }
     return { status, headers: own, body: JSON.stringify(content) }
   } catch (failure) {
     return answerFailure(failure, headers, service?.name)

@@ -168,13 +168,15 @@ function chooseCoding(acceptEncoding: string): keyof typeof compressions | undef
   return deflate > 0 ? 'deflate' : undefined
 }
 
-/** Whether `gzip` or `*` has a weight above 0. */
-export function acceptsGzip(acceptEncoding: string): boolean {
-  return readWeights(acceptEncoding).gzip > 0
+/** @returns Brotli, the smallest, where the client takes it, gzip where it takes that or `*` instead */
+export function chooseFileCoding(acceptEncoding: string): 'br' | 'gzip' | undefined {
+  const { br, gzip } = readWeights(acceptEncoding)
+  if (br > 0) return 'br'
+  return gzip > 0 ? 'gzip' : undefined
 }
 
 /** The weights, 0 for what is not named; `*` is read as gzip, whose own weight takes precedence (RFC 9110, section 12.5.3). */
-function readWeights(acceptEncoding: string): Record<keyof typeof compressions, number> {
+function readWeights(acceptEncoding: string): Record<'br' | 'gzip' | 'deflate', number> {
   const weights = new Map(
     acceptEncoding.split(',').map(part => {
       const [coding = '', ...parameters] = part.split(';').map(each => each.trim().toLowerCase())
@@ -183,6 +185,7 @@ function readWeights(acceptEncoding: string): Record<keyof typeof compressions, 
     }),
   )
   return {
+    br: weights.get('br') ?? 0,
     gzip: weights.get('gzip') ?? weights.get('x-gzip') ?? weights.get('*') ?? 0,
     deflate: weights.get('deflate') ?? 0,
   }

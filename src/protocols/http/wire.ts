@@ -31,6 +31,9 @@ export const modelVersionHeader = 'x-scoring-model-version'
 /** Keeps browsers from guessing the content type of the server's own answers, which may quote a request. */
 export const noSniff = { 'x-content-type-options': 'nosniff' } as const
 
+/** On answers that hold what a caller sent, or what came of it: browsers and proxies keep no copy either. */
+export const unstored = { ...noSniff, 'cache-control': 'no-store' } as const
+
 /** An HTTP response; `@azure/functions` takes it as HttpResponseInit. */
 export interface WireResponse {
   /** Code of the error, for metrics; ignored by the host. */

@@ -15,7 +15,7 @@ import { compressAnswer } from '../http/content-encoding.ts'
 import { corsHeaders } from '../http/cors.ts'
 import { readRequestIds } from '../http/request-ids.ts'
 import { endRequestSpan, readRequestTrace, startRequestSpan } from '../http/request-span.ts'
-import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
+import { unstored, type WireRequest, type WireResponse } from '../http/wire.ts'
 
 /** Finds what a request needs, once it is needed. */
 export interface JobsSource {
@@ -60,15 +60,24 @@ export function answerJobs(request: WireRequest, source: JobsSource): Promise<Wi
   return answer(request, source, { GET: list, HEAD: list, POST: submit })
 }
 
-/** `…/jobs/{jobId}`: GET shows its status, DELETE cancels it. */
+/** `…/jobs/{jobId}`: GET shows its status; DELETE deletes one that has ended, and cancels any other. */
 export function answerJobById(request: WireRequest, jobId: string, source: JobsSource): Promise<WireResponse> {
   const status: Handler = async (jobs, { name }, { headers }) => {
     const answer = answerJob(headers, name, await jobs.status(name, jobId))
     return { ...answer, status: 200 }
   }
+  const remove: Handler = async (jobs, { name }, { headers }) => {
+    const job = await jobs.delete(name, jobId)
+    return job ? answerJob(headers, name, job) : { status: 204, headers: { ...unstored, ...headers } }
+  }
+  return answer(request, source, { GET: status, HEAD: status, DELETE: remove })
+}
+
+/** `…/jobs/{jobId}/cancel`: POST cancels a job, and never deletes one that has just ended. */
+export function answerJobCancel(request: WireRequest, jobId: string, source: JobsSource): Promise<WireResponse> {
   const cancel: Handler = async (jobs, { name }, { headers }) =>
     answerJob(headers, name, await jobs.cancel(name, jobId))
-  return answer(request, source, { GET: status, HEAD: status, DELETE: cancel })
+  return answer(request, source, { POST: cancel })
 }
 
 /** `…/jobs/{jobId}/output`: GET streams the lines of a completed job, so that callers need no right on the storage. */
@@ -81,7 +90,7 @@ export function answerJobOutput(request: WireRequest, jobId: string, source: Job
       status: 200,
       headers: {
         ...{ 'content-type': type, 'content-length': String(output.bytes), 'content-disposition': file },
-        ...noSniff,
+        ...unstored,
         ...headers,
       },
       ...(request.method === 'GET' && { body: ReadableStream.from(output.read()) as ReadableStream<Uint8Array> }),
@@ -157,7 +166,7 @@ function answerJob(headers: Headers, service: string, job: JobView): WireRespons
 }
 
 function answerJson(status: number, headers: Headers, content: object): WireResponse {
-  return { status, headers: { 'content-type': 'application/json', ...noSniff, ...headers }, body: encode(content) }
+  return { status, headers: { 'content-type': 'application/json', ...unstored, ...headers }, body: encode(content) }
 }
 
 /** Reads `?limit=` and `?marker=`. If one is repeated, the first counts. */

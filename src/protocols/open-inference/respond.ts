@@ -3,7 +3,7 @@ import { ScoringError } from '../../errors.ts'
 import type { InferenceResult } from '../../scheduling/inference-result.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { challengeHeaders, readFailure, retryAfterHeaders } from '../http/failure.ts'
-import { noSniff, type WireResponse } from '../http/wire.ts'
+import { unstored, type WireResponse } from '../http/wire.ts'
 
 const json = 'application/json'
 
@@ -12,7 +12,7 @@ export const textBytesHeader = 'inference-header-content-length'
 
 /** An answer of JSON. */
 export function encodeJson(body: unknown, headers: Record<string, string>, status = 200): WireResponse {
-  return { status, headers: { 'content-type': json, ...noSniff, ...headers }, body: encode(body) }
+  return { status, headers: { 'content-type': json, ...unstored, ...headers }, body: encode(body) }
 }
 
 /** The answer to a request that was scored, or that failed. @throws ScoringError */
@@ -21,10 +21,10 @@ export function encodeResult(result: InferenceResult, headers: Record<string, st
     case 'failure':
       throw new ScoringError(result.code, result.message, result)
     case 'encoded':
-      return { status: 200, headers: { 'content-type': json, ...noSniff, ...headers }, body: result.body }
+      return { status: 200, headers: { 'content-type': json, ...unstored, ...headers }, body: result.body }
     case 'bytes': {
       const own = { 'content-type': 'application/octet-stream', [textBytesHeader]: String(result.textBytes) }
-      return { status: 200, headers: { ...own, ...noSniff, ...headers }, body: result.body }
+      return { status: 200, headers: { ...own, ...unstored, ...headers }, body: result.body }
     }
     default:
       throw new TypeError(`the open-inference codec writes no ${result.kind}`)

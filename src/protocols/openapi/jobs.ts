@@ -232,7 +232,16 @@ export function jobsDocument(
       [`${prefix}/{jobId}`]: {
         parameters: [jobId],
         get: operation('GetBatchJob', 'The status of a job.', { 200: job('The status of the job.') }, ['JOB_UNKNOWN']),
-        delete: operation('CancelBatchJob', 'Cancels a job; results so far are kept.', submitted, [
+        delete: operation(
+          'DeleteBatchJob',
+          'Deletes a job that has ended with its files, also with its output if the submission named no other place; cancels any other job.',
+          { 202: underWay, 204: { description: 'The job is gone.' } },
+          ['JOB_NOT_CANCELLABLE'],
+        ),
+      },
+      [`${prefix}/{jobId}/cancel`]: {
+        parameters: [jobId],
+        post: operation('CancelBatchJob', 'Cancels a job; results so far are kept.', submitted, [
           'JOB_UNKNOWN',
           'JOB_NOT_CANCELLABLE',
         ]),

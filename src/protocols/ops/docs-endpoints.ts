@@ -2,7 +2,7 @@ import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'
 import { allow, answerFailure, answerUnknownPath, refuseTrailingSlash } from '../azureml/endpoints.ts'
 import { encodeEmpty } from '../azureml/respond.ts'
-import { acceptsGzip } from '../http/content-encoding.ts'
+import { chooseFileCoding } from '../http/content-encoding.ts'
 import type { WireRequest, WireResponse } from '../http/wire.ts'
 import { type DocsFile, type DocsFileName, type DocsFiles, docsFileTypes, isDocsFileName } from './docs-files.ts'
 import { renderDocsPage } from './docs-page.ts'
@@ -152,7 +152,7 @@ async function showFile(request: WireRequest, name: string, files: DocsFiles): P
 }
 
 async function answerFile(request: WireRequest, name: DocsFileName, file: DocsFile): Promise<WireResponse> {
-  const etag = `W/"${file.version}"` // weak: the same for both encodings
+  const etag = `W/"${file.version}"` // weak: the same for all encodings
   const headers = {
     'content-type': docsFileTypes[name],
     // During a rollout, a page from one instance may request its files from another.
@@ -162,9 +162,10 @@ async function answerFile(request: WireRequest, name: DocsFileName, file: DocsFi
     ...guards,
   }
   if (knows(etag, request.headers.get('if-none-match'))) return { status: 304, headers }
-  if (!acceptsGzip(request.headers.get('accept-encoding') ?? ''))
-    return { status: 200, headers, body: await file.plain() }
-  return { status: 200, headers: { ...headers, 'content-encoding': 'gzip' }, body: file.gzipped }
+  const coding = chooseFileCoding(request.headers.get('accept-encoding') ?? '')
+  if (!coding) return { status: 200, headers, body: await file.plain() }
+  const body = coding === 'br' ? file.brotli : await file.gzipped()
+  return { status: 200, headers: { ...headers, 'content-encoding': coding }, body }
 }
 
 function asksFor(version: string, { query }: WireRequest): boolean {

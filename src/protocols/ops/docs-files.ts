@@ -11,9 +11,11 @@ export type DocsFileName = keyof typeof docsFileTypes
 export interface DocsFile {
   /** Changes with the content; safe in URLs and ETags. */
   readonly version: string
-  /** The content, compressed at build time because compressing 1.7 MB for every reader is slow. */
-  readonly gzipped: Uint8Array
-  /** Returns the content for the few clients that do not accept gzip. */
+  /** The content, compressed with Brotli at build time because compressing 1.7 MB for every reader is slow. */
+  readonly brotli: Uint8Array
+  /** Returns the content for clients that do not accept Brotli, such as browsers without TLS. Compressed once. */
+  gzipped(): Promise<Uint8Array>
+  /** Returns the content for the few clients that accept neither. */
   plain(): Promise<Uint8Array>
 }
 

@@ -40,6 +40,9 @@ export interface SchedulerActivity extends WorkerActivity {
 /** What a caller knows of its request; the scheduler adds the rest. */
 type Submission = Omit<QueuedRequest, 'sequence' | 'acceptedAt' | 'queueMs' | 'crashes' | 'isSuspect'>
 
+/** Longest rest of the only worker between two requests of jobs. */
+const maxRestMs = 20
+
 /**
  * Schedules one service's requests onto its worker threads: a request is dispatched when a worker is idle and the service's
  * CPU share allows it.
@@ -56,8 +59,10 @@ export class ServiceScheduler {
   readonly #cost = new DispatchCost()
   #isStopping = false
   #isDispatchScheduled = false
-  #batchTimer: NodeJS.Timeout | undefined
+  #delayTimer: NodeJS.Timeout | undefined
   #submitted = 0
+  /** Until then the only worker takes no request of a job while there are callers. */
+  #restUntil = 0
 
   constructor(options: SchedulerOptions) {
     this.#options = options
@@ -69,9 +74,12 @@ export class ServiceScheduler {
     this.#queue = new RequestQueue(this.#metrics, now)
     const dispatch = () => this.#dispatch()
     const shared = { queue: this.#queue, metrics: this.#metrics }
+    const onBackgroundEnd = (ms: number) => {
+      this.#restUntil = now() + Math.min(ms, maxRestMs)
+    }
     this.#pool = new WorkerPool(
       { ...options, now, isDebugged },
-      { ...shared, cost: this.#cost, onStart: () => this.#watchdog.start(), onFree: dispatch },
+      { ...shared, cost: this.#cost, onStart: () => this.#watchdog.start(), onFree: dispatch, onBackgroundEnd },
     )
     this.#watchdog = new Watchdog({
       ...options,
@@ -114,6 +122,11 @@ export class ServiceScheduler {
     return this.#queue.length === 0 && this.#pool.isIdle
   }
 
+  /** Whether this service or another one of the app had a caller within the last second. */
+  get hasCallers(): boolean {
+    return this.#share.hasCallers
+  }
+
   /** Whether workers may be stopped at a break point, so that nothing of theirs has a time limit. */
   get isDebugged(): boolean {
     return this.#isDebugged()
@@ -152,6 +165,7 @@ export class ServiceScheduler {
     callDeadline?: CallDeadline,
   ): Promise<InferenceResult> {
     const now = this.#now()
+    this.#share.called()
     const timeoutMs = Math.min(this.#options.timeoutMs, callDeadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
     const isTimed = !this.isDebugged
     const deadline = isTimed
@@ -225,7 +239,7 @@ export class ServiceScheduler {
   async stop(): Promise<void> {
     if (!this.#isStopping) this.#share.leave()
     this.#isStopping = true
-    clearTimeout(this.#batchTimer)
+    clearTimeout(this.#delayTimer)
     this.#watchdog.stop()
     for (const queued of this.#queue.clear()) queued.settle(stopping())
     await this.#pool.stop()
@@ -263,16 +277,32 @@ export class ServiceScheduler {
     }
   }
 
-  /** Whether an idle worker waits for more requests, where the service wants that: accelerators gain by every row of a run. */
+  /** Whether an idle worker waits although something is queued. */
   #isDelayed(): boolean {
-    const { batchDelay } = this.#options
-    const waitMs = batchDelay ? this.#queue.batchDelayMs(batchDelay, this.#pool.isBatchable) : 0
-    if (waitMs === 0) return false
-    this.#batchTimer ??= setTimeout(() => {
-      this.#batchTimer = undefined
+    const waitMs = this.#queue.isUrgent ? this.#batchDelayMs() : this.#restMs()
+    if (waitMs <= 0) return false
+    this.#delayTimer ??= setTimeout(() => {
+      this.#delayTimer = undefined
       this.#dispatch()
     }, Math.ceil(waitMs)).unref()
     return true
+  }
+
+  /** For more requests, where the service wants that: accelerators gain by every row of a run. */
+  #batchDelayMs(): number {
+    const { batchDelay } = this.#options
+    return batchDelay ? this.#queue.batchDelayMs(batchDelay, this.#pool.isBatchable) : 0
+  }
+
+  /**
+   * For callers, where jobs have work only: a caller cannot interrupt a run, and the thread that receives its request needs a
+   * processor too. So while there are callers, jobs take half of the workers, or half of the time of the only one.
+   */
+  #restMs(): number {
+    if (!this.hasCallers) return 0
+    const mostWorkers = Math.floor(this.#options.maxThreads / 2)
+    if (this.#pool.backgroundCount >= Math.max(1, mostWorkers)) return maxRestMs // or until a worker is done
+    return mostWorkers === 0 ? this.#restUntil - this.#now() : 0
   }
 
   /** Estimates how long a request that is queued now will wait for a worker, in milliseconds, from the dispatches of the past. */

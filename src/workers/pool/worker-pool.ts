@@ -34,6 +34,8 @@ interface PoolParts {
   readonly onStart: () => void
   /** A worker may be free for what is queued. */
   readonly onFree: () => void
+  /** A worker has run a request of a batch job. */
+  readonly onBackgroundEnd: (ms: number) => void
 }
 
 /** What the workers of a service do now, and what became of those before. */
@@ -148,6 +150,13 @@ export class WorkerPool {
       if (!idle || (idle.isStreaming && !worker.isStreaming)) idle = worker
     }
     return { idle, idleCount, paused }
+  }
+
+  /** Workers that run requests of batch jobs. */
+  get backgroundCount(): number {
+    let count = 0
+    for (const { state, isBackground } of this.workers) if (state.kind === 'busy' && isBackground) count++
+    return count
   }
 
   /** A caller waits for a request that a worker has yielded. */
@@ -289,8 +298,9 @@ export class WorkerPool {
   }
 
   #measure({ isBackground, requestCount, work, runMs }: WorkerHandle, since: number): void {
-    if (!isBackground && !this.#options.isDebugged())
-      this.#parts.cost.observe({ requestCount, work, ms: this.#options.now() - since, runMs })
+    const ms = this.#options.now() - since
+    if (isBackground) this.#parts.onBackgroundEnd(ms)
+    else if (!this.#options.isDebugged()) this.#parts.cost.observe({ requestCount, work, ms, runMs })
   }
 
   /** A script ends at once; the operator has to know that native code goes on. */

@@ -82,9 +82,11 @@ async function runSwaps(location: string, files: RepositoryFiles, environment: R
     }
   })
   const startedAt = performance.now()
+  const sizes: number[] = []
   for (let version = 2; version <= count('swaps') + 1; version++) {
     await registry.register('swapped', { files: { 'model.onnx': scalingModel(version) } })
     while ((await readVersion(app)) !== version) await delay(20)
+    sizes.push(megabytes(app.process))
   }
   const seconds = (performance.now() - startedAt) / 1000
   isOver = true
@@ -93,6 +95,11 @@ async function runSwaps(location: string, files: RepositoryFiles, environment: R
   console.log(
     `${location}: ${count('swaps')} swaps, ${answers} answers (${rate}/s), all right; ${megabytes(app.process)} MB`,
   )
+  // Versions that were replaced are freed; what V8 has collected it keeps for a while.
+  const half = sizes.length >> 1
+  const [before, after] = [sizes.slice(0, half), sizes.slice(half)].map(each => Math.max(...each))
+  console.log(`${location}: at most ${before} MB in the first half of the swaps, ${after} MB in the second`)
+  assert.ok(sizes.length < 50 || Number(after) < 1.3 * Number(before))
   app.process.kill()
 }
 

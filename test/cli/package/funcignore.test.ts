@@ -39,7 +39,7 @@ describe.each(ignoreRules)('.funcignore as %s reads it', (_, leftOut) => {
     const kept = [
       ...tracked.filter(path => /^(src|functions|templates|create|tools|models)\/(?!published-types)/.test(path)),
       ...['build.ts', 'require-node.cjs', 'tsconfig.json', 'package.json', 'package-lock.json', '.npmrc', 'host.json'],
-      ...['dist/functions.cjs', 'dist/scoring-thread.cjs', 'dist/docs/page.js.gz', 'dist/THIRD-PARTY-NOTICES.txt'],
+      ...['dist/functions.cjs', 'dist/scoring-thread.cjs', 'dist/docs/page.js.br', 'dist/THIRD-PARTY-NOTICES.txt'],
       ...inPackages,
     ]
     assert.deepEqual(leftOut(rules, kept), [])

@@ -93,6 +93,14 @@ describe('HttpDispatcher', () => {
     assert.deepEqual([stream.status, stream.headers['content-length'], stream.body], [200, undefined, ''])
   })
 
+  it('tells browsers behind a proxy to come over HTTPS only, and others nothing', async () => {
+    const policy = async (headers: Record<string, string>) =>
+      (await send(host, '/api/empty', { headers })).headers['strict-transport-security']
+    assert.equal(await policy({ 'x-forwarded-proto': 'https' }), 'max-age=31536000; includeSubDomains')
+    assert.equal(await policy({ 'x-forwarded-proto': 'http' }), undefined)
+    assert.equal(await policy({}), undefined)
+  })
+
   it('survives TRACE, CONNECT and unknown methods', async test => {
     assert.equal((await send(host, '/api/empty', { method: 'TRACE' })).status, 200)
     const start = async (bytes: string) => (await sendRaw(test, host, bytes)).slice(0, 12)

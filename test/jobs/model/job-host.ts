@@ -1,4 +1,4 @@
-import { jobQueues } from '../../../src/jobs/message-queues.ts'
+import { jobQueues } from '../../../src/jobs/job-queues.ts'
 import type { ReceivedMessage } from '../../support/memory-queues.ts'
 import type { JobProcess } from './job-process.ts'
 import type { JobWorld } from './job-world.ts'

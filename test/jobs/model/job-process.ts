@@ -3,8 +3,9 @@ import { ScoringError } from '../../../src/errors.ts'
 import type { BlobReference, BlobStore, ListedBlob } from '../../../src/jobs/blob-store.ts'
 import { ChunkTexts } from '../../../src/jobs/chunk-texts.ts'
 import { JobCache } from '../../../src/jobs/job-cache.ts'
+import { jobQueues } from '../../../src/jobs/job-queues.ts'
 import { jobLimits } from '../../../src/jobs/limits.ts'
-import { jobQueues, type MessageQueues } from '../../../src/jobs/message-queues.ts'
+import type { MessageQueues } from '../../../src/jobs/message-queues.ts'
 import { planParquet } from '../../../src/jobs/plan/plan-parquet.ts'
 import type { Row, RowResult, RowScorer } from '../../../src/jobs/row-scorer.ts'
 import { ScoringLock } from '../../../src/jobs/score/scoring-lock.ts'
@@ -79,11 +80,13 @@ export class JobProcess {
       this.call(name, nameOf(reference), effect) as Promise<never>
     const call = this.call.bind(this)
     return {
+      now: () => store.now(),
       head: reference => on('head', reference, () => store.head(reference)),
       readWhole: reference => on('readWhole', reference, () => store.readWhole(reference)),
       create: (reference, content, metadata) =>
         on('create', reference, () => store.create(reference, content, metadata)),
-      replace: (reference, content, etag) => on('replace', reference, () => store.replace(reference, content, etag)),
+      replace: (reference, content, etag, metadata) =>
+        on('replace', reference, () => store.replace(reference, content, etag, metadata)),
       remove: reference => on('remove', reference, () => store.remove(reference)),
       stageBlock: (reference, id, content) =>
         on('stageBlock', reference, () => store.stageBlock(reference, id, content)),

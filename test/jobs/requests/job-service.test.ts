@@ -35,6 +35,8 @@ function openJobService({
   let now = startedAt
   let ids = 0
   const store = new MemoryBlobStore({ now: () => now, random: () => 0 })
+  // Each submission comes a millisecond after the one before.
+  store.now = async () => now++
   const queues = new MemoryQueues()
   const lines: string[] = []
   const services = new Map(
@@ -68,7 +70,6 @@ function openJobService({
     maxInputBytes: 1000,
     maxUploadBytes: 100,
     maxActiveJobs,
-    now: () => now++,
     newId: () => `id-${++ids}`,
     log: line => lines.push(line),
   })
@@ -777,6 +778,38 @@ describe('JobService', () => {
     await changeState(store, folderOf('one'), { from: ['Running'], to: 'Finalizing' })
     await refused(jobs.cancel('diabetes', 'one'), 'JOB_NOT_CANCELLABLE', /Finalizing/)
     await refused(jobs.cancel('iris', 'one'), 'JOB_UNKNOWN', /./)
+  })
+
+  it('deletes a job that has ended, cancels any other, and has nothing against a second call', async () => {
+    const { jobs, store } = openJobService()
+    await jobs.submit('diabetes', { jobId: 'one', input: { rows: [] } })
+    assert.equal((await jobs.delete('diabetes', 'one'))?.status, 'CancelRequested')
+    await changeState(store, folderOf('one'), { from: ['CancelRequested'], to: 'Canceled' })
+    assert.equal(await jobs.delete('iris', 'one'), undefined)
+    assert.equal((await jobs.status('diabetes', 'one')).status, 'Canceled', 'another service has no such job')
+    for (const jobId of ['one', 'one', 'none', '../one']) assert.equal(await jobs.delete('diabetes', jobId), undefined)
+    await refused(jobs.status('diabetes', 'one'), 'JOB_UNKNOWN', /./)
+    assert.deepEqual((await jobs.list('diabetes', 10)).jobs, [])
+    await jobs.submit('diabetes', { jobId: 'two', input: { rows: [] } })
+    await changeState(store, folderOf('two'), { from: ['NotStarted'], to: 'Running' })
+    await changeState(store, folderOf('two'), { from: ['Running'], to: 'Finalizing' })
+    await refused(jobs.delete('diabetes', 'two'), 'JOB_NOT_CANCELLABLE', /Finalizing/)
+  })
+
+  it('does not create a deleted job again, neither by its id nor by a late duplicate of its message', async () => {
+    const { jobs, store, sent } = openJobService()
+    const submission = { service: 'diabetes', jobId: 'one', input: { rows: [[1]] } }
+    await jobs.submitMessage(submission, 'message-1')
+    await changeState(store, folderOf('one'), { from: ['NotStarted'], to: 'Failed' })
+    await jobs.delete('diabetes', 'one')
+    sent('scoring-job-split')
+    const names = store.names()
+    await jobs.submitMessage(submission, 'message-1')
+    await jobs.submitMessage(submission, 'message-1', true)
+    await refused(jobs.submit('diabetes', submission), 'JOB_ID_TAKEN', /"one" of 2026.* was deleted/)
+    assert.deepEqual([store.names(), sent('scoring-job-split')], [names, []])
+    await jobs.submitMessage(submission, 'message-2')
+    assert.equal((await jobs.status('diabetes', 'message-message-2')).error?.code, 'JOB_ID_TAKEN')
   })
 
   it('finds a job whose submission died before its state was written', async () => {

@@ -7,24 +7,27 @@ function sizes({
   runMs,
   rowMs,
   queueMs = 0,
+  hasCallers = false,
   count = 9,
 }: {
   runMs: number
   rowMs: number
   queueMs?: number
+  hasCallers?: boolean
   count?: number
 }) {
   const size = new PieceSize(100_000, 64)
   return Array.from({ length: count }, () => {
     const { rows } = size
-    size.adapt(rows, { ms: Math.ceil(rows / 64) * runMs + rows * rowMs, queueMs })
+    size.adapt(rows, { ms: Math.ceil(rows / 64) * runMs + rows * rowMs, queueMs, hasCallers })
     return rows
   })
 }
 
 describe('PieceSize', () => {
-  it('begins with a row, and comes to what takes four milliseconds', () => {
-    assert.deepEqual(sizes({ runMs: 0, rowMs: 0.001 }), [1, 4, 16, 64, 256, 1024, 4000, 4000, 4000])
+  it('begins with a row, and comes to what takes eight milliseconds, or two beside callers', () => {
+    assert.deepEqual(sizes({ runMs: 0, rowMs: 0.001 }), [1, 4, 16, 64, 256, 1024, 4096, 8000, 8000])
+    assert.deepEqual(sizes({ runMs: 0, rowMs: 0.01, hasCallers: true }), [1, 4, 16, 64, 200, 200, 200, 200, 200])
   })
 
   it('has rows of slow models run together, for 200 ms at most', () => {
@@ -37,7 +40,7 @@ describe('PieceSize', () => {
     assert.equal(sizes({ runMs: 0, rowMs: 0.1, queueMs: 500 }).at(-1), 500)
     assert.equal(sizes({ runMs: 0, rowMs: 0.1, queueMs: 60_000 }).at(-1), 1000)
     const size = new PieceSize(3, 64)
-    for (let piece = 0; piece < 3; piece++) size.adapt(size.rows, { ms: 0.1, queueMs: 0 })
+    for (let piece = 0; piece < 3; piece++) size.adapt(size.rows, { ms: 0.1, queueMs: 0, hasCallers: false })
     assert.equal(size.rows, 3)
   })
 })

@@ -42,6 +42,7 @@ export async function sendOverHttp(
       headers,
       body: new Uint8Array(body),
       signal,
+      redirect: 'error', // a key or token must not travel to another address
     })
     status = response.status
     await response.arrayBuffer()

@@ -1,7 +1,7 @@
 /** Writes zip files whose bytes depend on nothing but names and contents. (PKWARE, .ZIP File Format Specification, 6.3.10) */
 import { closeSync, createReadStream, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
-import { StartupError } from '../../errors.ts'
+import { StartupError } from '../errors.ts'
 import { type PackageEntry, sortEntries } from './package-entry.ts'
 
 /** @returns the raw DEFLATE stream of a file's content */

@@ -44,6 +44,7 @@ const fileRules = ({ os, cpu }: Target): Readonly<Record<string, FileRule>> => (
       `^(?:package\\.json|LICENSE|dist/.*|bin/napi-v\\d+/${os}/${cpu}/(?:libonnxruntime\\.so\\.\\d+|.*\\.node))$`,
     ),
   },
+  'onnxruntime-common': { drop: /^dist\/esm\// }, // onnxruntime-node is CommonJS
   sharp: { drop: /^(?:src|install)\// },
   '@azure/functions': { drop: /^src\/|\.min\.js$/ },
 })

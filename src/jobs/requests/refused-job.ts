@@ -1,42 +1,9 @@
 import type { ScoringError } from '../../errors.ts'
-import { type BlobStore, readJson } from '../blob-store.ts'
-import { type JobFolder, jobFolder, listEntryBlob, messageFolder, oldJobFolder, specBlob } from '../layout.ts'
-import { type JobSpec, jobIdPattern } from '../spec.ts'
+import type { BlobStore } from '../blob-store.ts'
+import { jobFolder, listEntryBlob, messageFolder, specBlob } from '../layout.ts'
+import { jobIdPattern } from '../spec.ts'
+import { findJob, isDeleted, isRefused, type RefusedJob, readRecord } from '../stored-job.ts'
 import { sha256 } from './job-request.ts'
-
-/**
- * Stored in place of a spec when a queue message asks for an invalid job. Its sender received no answer, so the job's
- * status says what was wrong. No step ever works on such a job.
- */
-export interface RefusedJob {
-  readonly jobId: string
-  readonly folder: JobFolder
-  /** Absent when the message names no existing service. */
-  readonly service?: string
-  readonly messageId: string
-  readonly createdAt: string
-  readonly refused: { readonly code: string; readonly message: string }
-}
-
-export type StoredJob = JobSpec | RefusedJob
-
-export function isRefused(job: StoredJob): job is RefusedJob {
-  return 'refused' in job
-}
-
-/** @returns undefined when there is no such job */
-export async function readJob(store: BlobStore, folder: JobFolder): Promise<StoredJob | undefined> {
-  const job = await readJson<StoredJob>(store, specBlob(folder))
-  return job && { ...job.value, folder }
-}
-
-/** Finds a job among those of one service. @returns undefined when that service has none with this id */
-export async function findJob(store: BlobStore, service: string, jobId: string): Promise<StoredJob | undefined> {
-  const job = await readJob(store, jobFolder(service, jobId))
-  if (job) return job
-  const old = await readJob(store, oldJobFolder(jobId))
-  return old?.service === service ? old : undefined
-}
 
 interface Refusal {
   /** The submission as far as it could be read. */
@@ -61,8 +28,9 @@ export async function storeRefusedJob(store: BlobStore, refusal: Refusal): Promi
   const ownId = messageJobId(messageId)
   for (const jobId of service === undefined ? [ownId] : [...requestedId(submission), ownId]) {
     const folder = service === undefined ? messageFolder(jobId) : jobFolder(service, jobId)
-    const existing = service === undefined ? await readJob(store, folder) : await findJob(store, service, jobId)
-    if (existing && isRefused(existing) && existing.messageId === messageId) return undefined // delivered twice
+    const existing = (await readRecord(store, folder)) ?? (service && (await findJob(store, service, jobId)))
+    // Delivered twice.
+    if (existing && (isDeleted(existing) || isRefused(existing)) && existing.messageId === messageId) return undefined
     if (existing) continue
     const named = service === undefined ? {} : { service }
     const job: RefusedJob = { jobId, folder, ...named, messageId, createdAt, refused: { code, message } }

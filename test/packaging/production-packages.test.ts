@@ -4,9 +4,9 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, it } from 'vitest'
-import { findProductionPackages, type Manifest } from '../../../src/cli/package/production-packages.ts'
-import { linux } from '../../../src/cli/package/target.ts'
-import type { Cleaner } from '../../support/cleaner.ts'
+import { findProductionPackages, type Manifest } from '../../src/packaging/production-packages.ts'
+import { linux } from '../../src/packaging/target.ts'
+import type { Cleaner } from '../support/cleaner.ts'
 
 /** @param manifests  package.json by folder; its `index.js` exports the version */
 function makeFolders(test: Cleaner, manifests: Readonly<Record<string, Manifest>>): string {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { requireWhole } from '../../../src/cli/package/require-whole.ts'
-import { linux } from '../../../src/cli/package/target.ts'
+import { requireWhole } from '../../src/packaging/require-whole.ts'
+import { linux } from '../../src/packaging/target.ts'
 
 const whole = [
   'host.json',

@@ -26,13 +26,36 @@ export function listProjectFiles(root: string): string[] {
   return listFiles(root, path => neverDeployed.some(rule => rule.test(path)) || rules.ignores(path))
 }
 
+/** Where the services are. */
+export interface ServicesFolder {
+  readonly folder: string
+  /** In the package, e.g. `models`. */
+  readonly path: string
+  /** Whether the folder is not the one at `path` in the project. */
+  readonly isElsewhere: boolean
+}
+
+export interface ListedFile {
+  /** In the package. */
+  readonly path: string
+  /** On this machine. */
+  readonly source: string
+}
+
+/** All files of services, without what begins with a dot, and the schema for editors. */
+export function listServices({ folder, path }: ServicesFolder): ListedFile[] {
+  const isLeftOut = (file: string) =>
+    /(?:^|\/)(?:\.[^/]*|node_modules)\/?$/.test(file) || file === 'service.schema.json'
+  const files = listFiles(folder, isLeftOut)
+  return files.map(file => ({ path: `${path}/${file}`, source: join(folder, file) }))
+}
+
 /** The files of this package's own repository, in which everything but models and settings is built into `dist/`. */
-export function listRepositoryFiles(root: string, servicesPath: string, target: Target): string[] {
+export function listRepositoryFiles(root: string, services: ServicesFolder, target: Target): string[] {
   const built = listFiles(join(root, 'dist'), () => false).map(path => `dist/${path}`)
-  const services = listFiles(join(root, servicesPath), path => /(?:^|\/)(?:\.[^/]*|node_modules)\/?$/.test(path))
   return [
     ...['host.json', 'package.json', 'LICENSE'],
     ...built.filter(path => isRuntimeFile('scoring-functions', path, target)),
-    ...services.map(path => `${servicesPath}/${path}`),
+    ...(services.isElsewhere ? [] : listServices(services).map(({ path }) => path)),
   ]
 }

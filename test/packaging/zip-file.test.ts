@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, it } from 'vitest'
-import { openDeflate } from '../../../src/cli/package/deflate.ts'
-import type { PackageEntry } from '../../../src/cli/package/package-entry.ts'
-import { writeZip } from '../../../src/cli/package/zip-file.ts'
-import type { Cleaner } from '../../support/cleaner.ts'
-import { findNoPython } from '../../support/python.ts'
-import { skipFor } from '../../support/skip-for.ts'
+import { openDeflate } from '../../src/packaging/deflate.ts'
+import type { PackageEntry } from '../../src/packaging/package-entry.ts'
+import { writeZip } from '../../src/packaging/zip-file.ts'
+import type { Cleaner } from '../support/cleaner.ts'
+import { findNoPython } from '../support/python.ts'
+import { skipFor } from '../support/skip-for.ts'
 
 async function temporaryFolder(test: Cleaner): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'zip-'))

@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, it } from 'vitest'
-import { fetchBinaries } from '../../../src/cli/package/fetch-binaries.ts'
-import { linux } from '../../../src/cli/package/target.ts'
-import type { Cleaner } from '../../support/cleaner.ts'
-import { skipFor } from '../../support/skip-for.ts'
+import { fetchBinaries } from '../../src/packaging/fetch-binaries.ts'
+import { linux } from '../../src/packaging/target.ts'
+import type { Cleaner } from '../support/cleaner.ts'
+import { skipFor } from '../support/skip-for.ts'
 
 const { optionalDependencies } = JSON.parse(readFileSync('node_modules/sharp/package.json', 'utf8'))
 const npmPing = promisify(execFile)('npm', ['view', 'sharp', 'version', '--prefer-offline', '--fetch-retries=0'])

@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileS
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { StartupError } from '../../errors.ts'
+import { StartupError } from '../errors.ts'
 import type { ProductionPackage } from './production-packages.ts'
 import type { Target } from './target.ts'
 

@@ -2,22 +2,34 @@
 import { hash } from 'node:crypto'
 import { mkdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative } from 'node:path'
-import { StartupError } from '../../errors.ts'
-import { posixPath } from '../posix-path.ts'
-import type { Project } from '../project.ts'
+import { StartupError } from '../errors.ts'
 import { openDeflate } from './deflate.ts'
 import { type Fetched, fetchBinaries } from './fetch-binaries.ts'
 import { listFiles } from './list-files.ts'
 import type { PackageEntry } from './package-entry.ts'
 import { findProductionPackages, type Manifest, type ProductionPackage, readManifest } from './production-packages.ts'
-import { listProjectFiles, listRepositoryFiles } from './project-files.ts'
+import {
+  type ListedFile,
+  listProjectFiles,
+  listRepositoryFiles,
+  listServices,
+  type ServicesFolder,
+} from './project-files.ts'
 import { requireWhole } from './require-whole.ts'
 import { isNeeded, isRuntimeFile, type Usage } from './runtime-needs.ts'
 import { isThisMachine, type Target } from './target.ts'
 import { type PackedFile, writeZip } from './zip-file.ts'
 
+/** A Functions project, as far as it is packaged. */
+export interface PackagedProject {
+  /** The folder with its `host.json`. */
+  readonly root: string
+  /** The folder of services. One outside of the project takes the place of the project's `models`. */
+  readonly modelsDir: string
+}
+
 export interface NewPackage {
-  readonly project: Project
+  readonly project: PackagedProject
   /** The zip file to write. */
   readonly file: string
   readonly target: Target
@@ -43,23 +55,28 @@ export interface MadePackage {
  */
 export async function makePackage({ project, file, target, images }: NewPackage): Promise<MadePackage> {
   const { root } = project
-  const servicesPath = locateServices(project)
+  const services = locateServices(project)
+  const servicesPath = services.path
   const manifest = readManifest(root)
   const isRepository = manifest.name === 'scoring-functions'
-  const listed = isRepository ? listRepositoryFiles(root, servicesPath, target) : listProjectFiles(root)
-  const own = listed.filter(path => path !== 'package.json' && join(root, path) !== file)
-  const ofProject = own.filter(path => !isRepository || path.startsWith(`${servicesPath}/`))
-  const usage = findUsage(root, ofProject, images)
+  const isService = (path: string) => path.startsWith(`${servicesPath}/`)
+  const listed = isRepository ? listRepositoryFiles(root, services, target) : listProjectFiles(root)
+  const own = listed
+    .filter(path => path !== 'package.json' && join(root, path) !== file && !(services.isElsewhere && isService(path)))
+    .map(path => ({ path, source: join(root, path) }))
+  if (services.isElsewhere) own.push(...listServices(services))
+  const ofProject = own.filter(({ path }) => !isRepository || isService(path))
+  const usage = findUsage(ofProject, images)
   const packages = await findPackages(project, target, usage)
   try {
     const entries: PackageEntry[] = [
       { path: 'package.json', source: Buffer.from(describeManifest(manifest)) },
-      ...own.map(path => ({ path, source: join(root, path) })),
+      ...own,
       ...packages.all.flatMap(each => listEntries(each, target)),
     ]
     requireWhole(entries, { main: manifest.main ?? '', servicesPath, target, usage })
     const files = await write(file, entries, { root, servicesPath })
-    const otherFiles = new Set(ofProject)
+    const otherFiles = new Set(ofProject.map(({ path }) => path))
     const otherFolders = packages.ofProject.map(({ path }) => `${path}/`)
     const isOfApp = ({ path }: PackedFile) =>
       !otherFiles.has(path) && !otherFolders.some(folder => path.startsWith(folder))
@@ -74,26 +91,28 @@ export async function makePackage({ project, file, target, images }: NewPackage)
   }
 }
 
-function locateServices({ root, modelsDir }: Project): string {
-  const path = posixPath(root, modelsDir)
-  if (path === '' || path.startsWith('..') || isAbsolute(relative(root, modelsDir))) {
+function locateServices({ root, modelsDir }: PackagedProject): ServicesFolder {
+  const isWithin = (outer: string, inner: string) =>
+    !/^\.\.(?:$|[\\/])/.test(relative(outer, inner)) && !isAbsolute(relative(outer, inner))
+  if (isWithin(modelsDir, root))
     throw new StartupError(
-      `the services are in ${modelsDir}, and a package can only hold folders below ${root}: name one with --models`,
+      `the services are in ${modelsDir}, which holds the project itself: name a folder of services with --models`,
     )
-  }
-  return path
+  const isElsewhere = !isWithin(root, modelsDir)
+  const path = isElsewhere ? 'models' : relative(root, modelsDir).replaceAll('\\', '/')
+  return { folder: modelsDir, path, isElsewhere }
 }
 
 const isCode = /\.[cm]?[jt]s$/
 
-function findUsage(root: string, paths: readonly string[], images: boolean | undefined): Usage {
-  const code = paths.filter(path => isCode.test(path)).map(path => readFileSync(join(root, path), 'utf8'))
+function findUsage(files: readonly ListedFile[], images: boolean | undefined): Usage {
+  const code = files.filter(({ path }) => isCode.test(path)).map(({ source }) => readFileSync(source, 'utf8'))
   const mentions = (pattern: RegExp) => code.some(text => pattern.test(text))
   return { images: images ?? mentions(/\bdecodeImage\b|['"]sharp['"]/), zod: mentions(/['"]zod(?:\/[\w/-]+)?['"]/) }
 }
 
 /** The packages of the project: `ofProject` are those that Scoring Functions does not depend on itself. */
-async function findPackages({ root }: Project, target: Target, usage: Usage) {
+async function findPackages({ root }: PackagedProject, target: Target, usage: Usage) {
   const needs = { target, isNeeded: (from: string, to: string) => isNeeded(from, to, usage) }
   const { packages, absent } = findProductionPackages(root, needs)
   const { folder = root } = packages.find(({ name }) => name === 'scoring-functions') ?? {}

@@ -1,4 +1,4 @@
-import { StartupError } from '../../errors.ts'
+import { StartupError } from '../errors.ts'
 import type { PackageEntry } from './package-entry.ts'
 import type { Usage } from './runtime-needs.ts'
 import type { Target } from './target.ts'

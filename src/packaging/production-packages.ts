@@ -1,7 +1,7 @@
 /** The packages that a project needs at run time, and where each goes in the package. */
 import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
-import { StartupError } from '../../errors.ts'
+import { StartupError } from '../errors.ts'
 import { type Platforms, runsOn, type Target } from './target.ts'
 
 export interface Manifest extends Platforms {
