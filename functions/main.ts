@@ -3,10 +3,12 @@ import { coldStart } from './cold-start.ts'
 import './first-thread.ts'
 
 import { app } from '@azure/functions'
+import { acceptBlobReferences } from '../src/adapters/functions-worker/blob-references.ts'
 import { functionsCore, isEmbeddedHost } from '../src/adapters/functions-worker/functions-core.ts'
 import { importOwnFunctions } from '../src/adapters/functions-worker/own-functions.ts'
 import { requestLog, startedApp, stopApp, watchColdStart } from '../src/compose/app.ts'
 import { locateApp } from '../src/compose/locate-app.ts'
+import { triggerPlan } from '../src/compose/service-triggers.ts'
 import { registrations } from './registrations.ts'
 import './docs.ts'
 import './encrypted.ts'
@@ -30,6 +32,7 @@ functionsCore.registerHook('appStart', async ({ functionAppDirectory }) => {
   coldStart.end('host')
   const appRoot = locateApp(functionAppDirectory)
   await Promise.all([startedApp(), importOwnFunctions(appRoot, registrations)])
+  if (triggerPlan.watches.length > 0) acceptBlobReferences()
   coldStart.end('app')
   app.setup({ enableHttpStream: true }) // whatever a file of the project has set: the app reads bodies as they come
 })

@@ -42,7 +42,12 @@ interface ServeOptions {
 const firstRetryMs = 15_000
 
 /** Of a service that did not exist at the start. */
-const noTriggers = JSON.stringify({ http: { authLevel: 'anonymous' } } satisfies ServiceDefinition['triggers'])
+const encodeTriggers = ({ triggers, jobs }: Pick<ServiceDefinition, 'triggers' | 'jobs'>) =>
+  JSON.stringify([triggers, jobs])
+const noTriggers = encodeTriggers({
+  triggers: { http: { authLevel: 'anonymous' } },
+  jobs: { source: 'polling', overwrite: false },
+})
 
 /** Starts the services; models load in their threads meanwhile. */
 export async function serveServices(read: readonly ReadService[], options: ServeOptions): Promise<ServedServices> {
@@ -66,22 +71,26 @@ export async function serveServices(read: readonly ReadService[], options: Serve
   for (const { deployments } of services) deployments?.takeOver(undefined)
   const catalogue = new ServiceCatalogue(services, settings.defaultService)
   const firstLoads = Promise.all(announceStart(services))
-  const tellUnserved = (name: string, { triggers }: ServiceDefinition) => {
-    for (const line of store.isElsewhere ? unservedElsewhere(triggers) : []) console.error(`[${name}] ${line}`)
+  const tellUnserved = (name: string, { triggers, jobs }: ServiceDefinition) => {
+    for (const line of store.isElsewhere ? unservedElsewhere(triggers, jobs.watch) : [])
+      console.error(`[${name}] ${line}`)
   }
   for (const { name, definition } of read) tellUnserved(name, definition)
-  const registered = new Map(read.map(({ name, definition }) => [name, JSON.stringify(definition.triggers)]))
+  const registered = new Map(read.map(({ name, definition }) => [name, encodeTriggers(definition)]))
   const swaps = new ServiceSwaps({
     catalogue,
     open: async (name, changed) => {
       const versions = await store.readServiceFiles(name) // before the others, so that a change in between is noticed
       const service = await readService(store, name, settings.executionProviders)
       requireRoomForBody(settings.maxHeldBytes, service)
-      const triggers = JSON.stringify(service.definition.triggers)
+      const triggers = encodeTriggers(service.definition)
       if (service.kind === 'readable' && triggers !== (registered.get(name) ?? noTriggers)) {
         registered.set(name, triggers)
         if (store.isElsewhere) tellUnserved(name, service.definition)
-        else console.log(`[${name}] "triggers" in service.json has changed, which takes effect at the next start`)
+        else
+          console.log(
+            `[${name}] "triggers" or "jobs" in service.json have changed, which takes effect at the next start`,
+          )
       }
       const previous = catalogue.get(name)
       return start(service, versions, (deployment, spec) => findSame(previous, { deployment, spec, changed }))

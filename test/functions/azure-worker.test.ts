@@ -66,6 +66,7 @@ describe("the bundle in Azure's Node worker", () => {
       'api/v1/service/{service}/encrypted/keys/{keyId}',
       'api/v1/service/{service}/jobs',
       'api/v1/service/{service}/jobs/{jobId}',
+      'api/v1/service/{service}/jobs/{jobId}/cancel',
       'api/v1/service/{service}/jobs/{jobId}/output',
       'api/v1/service/{service}/score',
       'api/v1/service/{service}/swagger.json',

@@ -1,5 +1,6 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
+import { watchedContainers } from '../../models/definition/job-watch.ts'
 import { readTraceContext, type TraceContext } from '../../telemetry/trace-context.ts'
 import { maxMessageBytes } from '../job-queues.ts'
 import { jobFolder, messageFolder, parseBlobReference, uploadBlob } from '../layout.ts'
@@ -18,6 +19,7 @@ import { encodeWaitingMessage, readMessage, type SubmissionMessage } from './rea
 import { messageJobId, storeRefusedJob } from './refused-job.ts'
 import { requireSize, type SentFile, type StagedFile, stageFile } from './staged-file.ts'
 import { type JobSubmission, parseSubmission } from './submission.ts'
+import { submissionFor } from './watched-blob.ts'
 
 interface JobServiceOptions extends JobStoreOptions, RequestLimits {
   /** Largest file that comes with a submission. */
@@ -131,6 +133,18 @@ export class JobService {
     }
   }
 
+  /**
+   * Creates the job of a blob that a service watches, once. One that cannot be scored becomes a failed job that says why.
+   *
+   * @param blob  `<container>/<path>`
+   * @throws failures after which a retry may succeed
+   */
+  async submitWatched(service: string, blob: string): Promise<void> {
+    const { jobs } = this.#options.find(service).definition
+    const submission = await submissionFor(this.#options.store, { service, blob, jobs })
+    if (submission) await this.submitMessage(submission, submission.jobId)
+  }
+
   /** @throws ScoringError JOB_UNKNOWN */
   async status(service: string, jobId: string): Promise<JobView> {
     return readJobView(this.#options.store, await this.#find(service, jobId))
@@ -219,9 +233,12 @@ export class JobService {
     job: Pick<JobRequest, 'service' | 'jobId'> & Pick<SubmitOptions, 'file'>,
     submission: JobSubmission,
   ): JobRequest {
-    const takesEncrypted = this.#findService(job.service)?.definition.encrypted !== false
+    const definition = this.#findService(job.service)?.definition
+    const takesEncrypted = definition?.encrypted !== false
+    const watched = definition ? watchedContainers(definition.jobs) : []
+    const limits = { ...this.#options, containers: [...this.#options.containers, ...watched] }
     const trace = readTraceContext(submission.traceparent, submission.tracestate)
-    return { ...parseJobRequest({ ...job, takesEncrypted }, submission, this.#options), ...(trace && { trace }) }
+    return { ...parseJobRequest({ ...job, takesEncrypted }, submission, limits), ...(trace && { trace }) }
   }
 
   /**
