@@ -1,8 +1,9 @@
 /**
  * Bundles what runs into `dist/`:
  *
- * - `functions.cjs`    every trigger; `main` in package.json, loaded by Azure's Node worker, Core Tools and the embedded host.
- *                      CommonJS, because the worker hands out `@azure/functions-core` by wrapping `require`.
+ * - `functions.cjs`    `main` in package.json, loaded by Azure's Node worker, Core Tools and the embedded host: starts a scoring thread
+ *                      and reads `app.cjs`. CommonJS, because the worker hands out `@azure/functions-core` by wrapping `require`.
+ * - `app.cjs`          every trigger, and what each start of the app needs
  * - `scoring-thread.cjs` what one scoring worker thread runs (ONNX Runtime lives only there)
  * - `encrypted-scorer.cjs` what scores encrypted requests in a worker thread; read only for services that take them
  * - `encrypted-requests.cjs` how they and public keys are read; read only with the first of them
@@ -21,7 +22,8 @@
  * - `types/`           the declarations of what the package exports
  * - `scoring.mjs`      the command `scoring`, and `cli-….mjs`, its parts: each command reads only what it runs
  * - `host-process.cjs` the embedded host, which `scoring start` restarts when it crashes
- * - `templates/`       the files of a new project
+ * - `templates/`       the files of a new project, and those that `scoring infra` writes
+ * - `hooks/`           what azd runs in a project that has those
  * - `testing.mjs`      `scoring-functions/testing`, which scores a service in a user's tests
  * - `client.mjs`       `scoring-functions/client`, which browsers can load as well
  * - `client-node.mjs`  workspaces, for which that needs Node.js; read only when one is opened. Bundlers for browsers take
@@ -31,6 +33,7 @@
  * bundles `npm create scoring-functions` into `create/dist/`, and writes `models/service.schema.json`, which editors use to complete and check a `service.json`.
  */
 import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
@@ -99,8 +102,9 @@ await bundle({
   ...deployed,
   entryPoints: { functions: 'functions/main.ts' },
 })
+await bundle({ ...deployed, entryPoints: { app: 'functions/app.ts' } })
 await bundle({ ...deployed, entryPoints: { 'scoring-thread': 'src/compose/scoring-thread.ts' } })
-await bundle({ entryPoints: { 'host-process': 'src/host/host-process.ts' } })
+await bundle({ ...deployed, entryPoints: { 'host-process': 'src/host/host-process.ts' } })
 // Almost all of it is others' code, and less than half as long when minified.
 await bundle({
   minify: true,
@@ -199,6 +203,18 @@ await bundle({
   banner: { js: requireInModule },
 })
 for (const folder of ['dist', 'create/dist']) await cp('templates', join(folder, 'templates'), { recursive: true })
+// Where the app is built on a server of Azure, only what it runs is there (.funcignore).
+if (existsSync('infra')) {
+  await bundle({
+    format: 'esm',
+    entryPoints: ['infra/hooks/create-keys.ts', 'infra/hooks/subscribe-events.ts'],
+    outdir: 'dist/hooks',
+    outExtension: { '.js': '.mjs' },
+    define: {},
+    banner: { js: requireInModule },
+  })
+  await writeInfraTemplate('dist/templates/azure')
+}
 await declareTypes(['src/scripts/api.ts', 'src/testing/load-service.ts', 'src/client/index.ts'])
 await writeFile('models/service.schema.json', serviceJsonSchema())
 await copyFile('models/service.schema.json', 'dist/service.schema.json')
@@ -227,6 +243,26 @@ async function writeDocs(): Promise<void> {
   })
   const copied = ['LICENSE', 'NOTICE'].map(name => copyFile(join(swaggerUi, name), `dist/docs/swagger-ui.${name}.txt`))
   await Promise.all([...compressed, ...copied])
+}
+
+/** Copies what `azd up` needs in a project: `infra/main.bicep` with the files that it names, directly or not, and azd's own. */
+async function writeInfraTemplate(folder: string): Promise<void> {
+  const files = new Set(['infra/main.bicep', 'infra/main.parameters.json'])
+  for (const file of files) {
+    const text = await readFile(file, 'utf8')
+    for (const [, path = ''] of text.matchAll(/'([\w./-]+\.(?:bicep|json|kql))'/g)) files.add(join(dirname(file), path))
+  }
+  const write = async (path: string, text: string) => {
+    await mkdir(dirname(join(folder, path)), { recursive: true })
+    await writeFile(join(folder, path), text)
+  }
+  for (const file of files) await write(file, await readFile(file, 'utf8'))
+  const workflow = await readFile('.github/workflows/deploy.yml', 'utf8')
+  await write('_github/workflows/deploy.yml', workflow)
+  const azureYaml = (await readFile('azure.yaml', 'utf8'))
+    .replace(/ Azure Container Apps are in .*$/m, '')
+    .replaceAll(/node infra\/hooks\/([\w-]+)\.ts/g, 'node node_modules/scoring-functions/dist/hooks/$1.mjs')
+  await write('azure.yaml', azureYaml)
 }
 
 /** Writes the declarations of entry points, and of the files that those mention, to `dist/types/`. */

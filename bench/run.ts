@@ -9,6 +9,7 @@ import { benchEngine } from './engine/bench.ts'
 import { benchGrpc } from './grpc/bench.ts'
 import { benchHttp } from './http/bench.ts'
 import { benchJobs } from './jobs/bench.ts'
+import { benchJobsScale } from './jobs/scale.ts'
 import { type BenchResult, saveResult } from './report/record.ts'
 import { benchStart } from './start/bench.ts'
 
@@ -32,6 +33,10 @@ const benchmarks: Record<string, Benchmark> = {
   jobs: {
     run: benchJobs,
     about: 'rows per second of batch jobs, what others notice of them, memory by file size (15 minutes, 3 GB of disk)',
+  },
+  'jobs-scale': {
+    run: benchJobsScale,
+    about: 'rows per second of a job on 1 to 8 hosts, over a storage that is far away (6 minutes)',
   },
   'cold-start': { run: benchColdStart, about: 'time from process start to the first score, by phase (2 minutes)' },
   start: { run: benchStart, about: 'opening a model, with and without an optimized copy (a minute)' },

@@ -1,46 +1,15 @@
-/** Registers every trigger of the app; what they need is loaded after that, when the app starts. */
-import { coldStart } from './cold-start.ts'
-import './first-thread.ts'
+/**
+ * `main` in package.json. A scoring thread starts here while the main thread reads the app, which is a bundle of its own because
+ * the thread would wait until it is compiled.
+ */
+import { createRequire } from 'node:module'
+import { halfOfMemoryMb } from '../src/adapters/local/memory.ts'
+import { startWorkerThread } from '../src/adapters/node-worker/start-thread.ts'
+import { defaultMaxMemoryMb } from '../src/models/definition/default-memory.ts'
+import { ColdStart } from '../src/telemetry/cold-start.ts'
 
-import { app } from '@azure/functions'
-import { acceptBlobReferences } from '../src/adapters/functions-worker/blob-references.ts'
-import { functionsCore, isEmbeddedHost } from '../src/adapters/functions-worker/functions-core.ts'
-import { importOwnFunctions } from '../src/adapters/functions-worker/own-functions.ts'
-import { requestLog, startedApp, stopApp, watchColdStart } from '../src/compose/app.ts'
-import { locateApp } from '../src/compose/locate-app.ts'
-import { triggerPlan } from '../src/compose/service-triggers.ts'
-import { registrations } from './registrations.ts'
-import './docs.ts'
-import './encrypted.ts'
-import './grpc.ts'
-import './health.ts'
-import './job-queues.ts'
-import './jobs.ts'
-import './key-rotated.ts'
-import './metrics.ts'
-import './open-inference.ts'
-import './openapi.ts'
-import './score.ts'
-import './service-triggers.ts'
-import './sweep.ts'
-import './unknown-path.ts'
-
-watchColdStart(coldStart)
-app.setup({ enableHttpStream: true })
-// The hook of the library hides the folder of the app, so this one is registered without it.
-functionsCore.registerHook('appStart', async ({ functionAppDirectory }) => {
-  coldStart.end('host')
-  const appRoot = locateApp(functionAppDirectory)
-  await Promise.all([startedApp(), importOwnFunctions(appRoot, registrations)])
-  if (triggerPlan.watches.length > 0) acceptBlobReferences()
-  coldStart.end('app')
-  app.setup({ enableHttpStream: true }) // whatever a file of the project has set: the app reads bodies as they come
-})
-app.hook.appTerminate(stopApp)
-if (requestLog) {
-  const { begin, end } = requestLog
-  const isKeptByHost = !isEmbeddedHost(functionsCore)
-  app.hook.preInvocation(begin)
-  app.hook.postInvocation(context => end(context, isKeptByHost))
-}
-coldStart.end('bundle')
+const coldStart = new ColdStart(() => performance.now())
+coldStart.end('process')
+const firstThread = startWorkerThread(Math.min(defaultMaxMemoryMb, halfOfMemoryMb()))
+const { registerApp } = createRequire(import.meta.url)('./app.cjs') as typeof import('./app.ts')
+registerApp({ coldStart, firstThread })

@@ -44,10 +44,17 @@ param maximumInstanceCount int
 @minValue(0)
 param alwaysReadyInstances int
 
+@description('Deployments replace instances in groups, and each completes its requests first. A preview of Azure.')
+param hasRollingUpdates bool
+
 @description('Requests that an instance takes at once for each thread that scores: one runs while others are read and can join the next batch.')
 @minValue(1)
 @maxValue(500)
 param requestsPerThread int = 8
+
+@description('Days after which jobs and their results are deleted; 0: never.')
+@minValue(0)
+param jobRetentionDays int
 
 @description('Queues of Service Bus from which services take requests (triggers.serviceBus.input), with commas; empty: no namespace.')
 param serviceBusInputQueues string
@@ -122,6 +129,7 @@ module storage 'modules/storage.bicep' = {
     triggerQueues: storageInputs
     principalId: identity.outputs.principalId
     hasFunctionsHost: true
+    jobRetentionDays: jobRetentionDays
     isZoneRedundant: isZoneRedundant
     isPrivate: isPrivate
   }
@@ -197,6 +205,7 @@ module app 'modules/function-app.bicep' = {
     maximumInstanceCount: maximumInstanceCount
     alwaysReadyInstances: alwaysReadyInstances
     requestsPerThread: requestsPerThread
+    hasRollingUpdates: hasRollingUpdates
     moreSettings: union(
       hasServiceBus
         ? {

@@ -9,7 +9,7 @@ describe('THIRD-PARTY-NOTICES.txt', () => {
 
   it('has every package that a bundle holds', () => {
     // esbuild writes where each file came from, except where it leaves out white space.
-    const named = globSync('dist/*.cjs').flatMap(file =>
+    const named = globSync('dist/*.{cjs,mjs}').flatMap(file =>
       [...readFileSync(file, 'utf8').matchAll(/^ *\/\/ .*node_modules\/((?:@[^/\s]+\/)?[^/\s]+)\//gm)].map(
         ([, name]) => name,
       ),

@@ -49,6 +49,7 @@ describe('readSettings', () => {
       pollMs: 10_000,
       load: 'start',
       maxLoaded: 16,
+      maxLoadedBytes: undefined,
       defaultService: undefined,
       authorityHost: 'https://login.microsoftonline.com',
       keyVaultUrl: undefined,
@@ -76,9 +77,12 @@ describe('readSettings', () => {
       jobs: {
         containers: ['input', 'output'],
         inputHosts: [],
+        eventQueues: ['job-events'],
+        eventHosts: [],
         maxInputBytes: 107_374_182_400,
         maxUploadBytes: 104_857_600,
         maxActiveJobs: 200,
+        retentionDays: 30,
         stallMs: 90_000,
       },
     })
@@ -149,13 +153,17 @@ describe('readSettings', () => {
       SCORING_JOB_INPUT_HOSTS: 'other.blob.core.windows.net,data.example:8443',
       SCORING_JOB_MAX_INPUT_BYTES: '1000000',
       SCORING_JOB_MAX_ACTIVE: '20',
+      SCORING_JOB_RETENTION_DAYS: '0',
     })
     assert.deepEqual(jobs, {
       containers: ['patients', 'results-2026'],
       inputHosts: ['other.blob.core.windows.net', 'data.example:8443'],
+      eventQueues: ['job-events'],
+      eventHosts: [],
       maxInputBytes: 1_000_000,
       maxUploadBytes: 104_857_600,
       maxActiveJobs: 20,
+      retentionDays: 0,
       stallMs: 90_000,
     })
     for (const wrong of ['Input', 'in', 'a--b', 'input/data', '*', 'jobs', 'azure-webjobs-secrets'])

@@ -10,6 +10,7 @@ const appDir = join(cacheDir, 'app')
 const emptyAppDir = join(cacheDir, 'empty-app')
 const servicesDir = join(cacheDir, 'services')
 const hostProcess = join(appDir, 'dist', 'host-process.cjs')
+const azureHost = join(cacheDir, 'azure-host', 'azure-host.mjs')
 
 /**
  * Builds, and copies what runs to the cache: other work in the checkout does not disturb the measurement, and the keys
@@ -33,6 +34,12 @@ export async function prepareApps(isBuilt: boolean): Promise<void> {
     entryPoints: [join(benchDir, 'http', 'servers', 'empty-app.ts')],
     outfile: join(emptyAppDir, 'main.cjs'),
     logLevel: 'warning',
+  })
+  // As TypeScript, Node.js would strip it at each start.
+  await build({
+    ...{ bundle: true, platform: 'node', target: 'node22', format: 'esm', logLevel: 'warning' },
+    entryPoints: [join(rootDir, 'test/support/azure-host.ts')],
+    outfile: azureHost,
   })
   await writeManifest(emptyAppDir, 'main.cjs')
 }
@@ -89,7 +96,7 @@ export function ourHost(modelsDir: string, env: NodeJS.ProcessEnv = {}): ServerC
 /** Our app behind the double of Azure's host that the tests have. */
 export function ourAzureHost(modelsDir: string, env: NodeJS.ProcessEnv = {}): ServerCommand {
   const { command, env: own } = ourHost(modelsDir, { AzureWebJobsStorage: '', SCORING_WATCH: 'off', ...env })
-  return { command, args: [join(rootDir, 'test/support/azure-host.ts'), appDir], ...(own && { env: own }) }
+  return { command, args: [azureHost, appDir], ...(own && { env: own }) }
 }
 
 /** The same host with an app that does nothing. */

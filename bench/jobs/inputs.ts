@@ -6,7 +6,7 @@ import { cacheDir } from '../cache.ts'
 
 /** A file of rows to be scored, on disk. */
 export interface JobInputFile {
-  readonly service: 'diabetes' | 'digits'
+  readonly service: 'diabetes' | 'digits' | 'waits'
   readonly name: string
   readonly path: string
   readonly rowCount: number
@@ -36,6 +36,11 @@ export function digitsRows(rowCount: number): Promise<JobInputFile> {
     return `${JSON.stringify(Array.from({ length: 8 }, (_, y) => pixelRow(y)))}\n`
   }
   return makeFile({ service: 'digits', name: `digits-${rowCount}.jsonl`, rowCount }, '', line)
+}
+
+/** JSON Lines, each a list of one number. */
+export function waitingRows(rowCount: number): Promise<JobInputFile> {
+  return makeFile({ service: 'waits', name: `waits-${rowCount}.jsonl`, rowCount }, '', row => `[${row}]\n`)
 }
 
 async function makeFile(

@@ -18,9 +18,17 @@ export class JobHosts {
     this.#blobs = BlobServiceClient.fromConnectionString(connectionString)
   }
 
-  /** @param maxThreads  scoring threads that a service has on each host, at most; absent: as many as the app takes */
-  static async start(connectionString: string, hostCount: number, maxThreads?: number): Promise<JobHosts> {
-    const command = ourHost(join(rootDir, 'models'))
+  /**
+   * @param maxThreads  scoring threads that a service has on each host, at most; absent: as many as the app takes
+   * @param services  folder with the services
+   */
+  static async start(
+    connectionString: string,
+    hostCount: number,
+    maxThreads?: number,
+    services = join(rootDir, 'models'),
+  ): Promise<JobHosts> {
+    const command = ourHost(services)
     const threads = maxThreads === undefined ? {} : { SCORING_MAX_THREADS: String(maxThreads) }
     const env = { ...command.env, ...threads, AzureWebJobsStorage: connectionString }
     const hosts = await Promise.all(Array.from({ length: hostCount }, () => ServerProcess.start({ ...command, env })))

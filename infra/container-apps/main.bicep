@@ -35,6 +35,10 @@ param hasPurgeProtection bool
 @description('Profile with a GPU, e.g. Consumption-GPU-NC8as-T4; empty: none.')
 param gpuProfile string
 
+@description('Days after which jobs and their results are deleted; 0: never.')
+@minValue(0)
+param jobRetentionDays int
+
 @description('Queues of Service Bus from which services take requests (triggers.serviceBus.input), with commas; empty: no namespace.')
 param serviceBusInputQueues string
 
@@ -113,6 +117,7 @@ module storage '../modules/storage.bicep' = {
     triggerQueues: storageInputs
     principalId: identity.outputs.principalId
     hasFunctionsHost: false
+    jobRetentionDays: jobRetentionDays
     isZoneRedundant: isZoneRedundant
     isPrivate: isPrivate
   }

@@ -5,7 +5,7 @@
  * deploys needs no role to read them. Existing keys are never read and never changed.
  */
 import { randomBytes } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
+import { resolve } from 'node:path'
 import { keySecretName, keyTypes } from '../../src/auth/key-names.ts'
 import { makeKey } from '../../src/auth/service-key.ts'
 import { findModelsDir } from '../../src/cli/project.ts'
@@ -15,7 +15,8 @@ import { HookError, openResourceManager, requireVariable, resourceGroupPath, run
 
 const vaultApi = '2026-02-01'
 const deploymentApi = '2025-04-01'
-const root = fileURLToPath(new URL('../..', import.meta.url))
+/** Where azd runs this, or the folder that azure.yaml names. */
+const root = resolve(process.argv[2] ?? '.')
 
 /** A key that never ends is forgotten. 30 days before the end there is an alert. */
 const defaultDays = 365

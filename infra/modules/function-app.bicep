@@ -29,11 +29,16 @@ param alwaysReadyInstances int
 @description('Requests that an instance takes at once, for each thread that scores. More wait for a new instance.')
 @minValue(1)
 param requestsPerThread int
+@description('Whether a deployment replaces instances in groups, or all of them at once. Rolling updates are a preview of Azure (2025).')
+param hasRollingUpdates bool
 @description('Further settings of guide/settings.md, e.g. SCORING_METRICS.')
 param moreSettings object
 
 // An instance has a processor for each 2 GB. On two, two workers score while the main thread only moves bytes.
 var threads = instanceMemoryMB == 4096 ? 2 : 1
+
+// In no published type of Bicep yet. Without it, all instances are restarted at once.
+var updates = hasRollingUpdates ? { siteUpdateStrategy: { type: 'RollingUpdate' } } : {}
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: 'plan-${name}'
@@ -65,7 +70,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     // Each request may go to any instance.
     clientAffinityEnabled: false
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
-    functionAppConfig: {
+    functionAppConfig: union(updates, {
       deployment: {
         storage: {
           type: 'blobContainer'
@@ -85,7 +90,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         instanceMemoryMB: instanceMemoryMB
         triggers: { http: { perInstanceConcurrency: threads * requestsPerThread } }
       }
-    }
+    })
     siteConfig: {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'

@@ -42,6 +42,9 @@ resource queue 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = [
       // Then the message is in the dead-letter queue, where an operator sees it.
       maxDeliveryCount: 8
       deadLetteringOnMessageExpiration: true
+      // An answer has the same id for each delivery of its request, and the last delivery is within the time below.
+      requiresDuplicateDetection: contains(outputQueues, queueName)
+      duplicateDetectionHistoryTimeWindow: 'PT1H'
       defaultMessageTimeToLive: 'P14D'
     }
   }

@@ -15,6 +15,9 @@ param triggerQueues string[]
 param principalId string
 @description('Whether the Functions host runs the app: it needs to own the blobs of its locks.')
 param hasFunctionsHost bool
+@description('Days after which jobs and what they wrote to the container jobs are deleted; 0: never.')
+@minValue(0)
+param jobRetentionDays int
 @description('Keeps everything in three zones, in regions that have them.')
 param isZoneRedundant bool
 @description('Closes the account to the internet; private endpoints lead to it.')
@@ -72,6 +75,26 @@ resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@20
     properties: { publicAccess: 'None' }
   }
 ]
+
+resource retention 'Microsoft.Storage/storageAccounts/managementPolicies@2026-04-01' = if (jobRetentionDays > 0) {
+  parent: account
+  name: 'default'
+  properties: {
+    policy: {
+      rules: [
+        {
+          name: 'jobs'
+          enabled: true
+          type: 'Lifecycle'
+          definition: {
+            filters: { blobTypes: ['blockBlob'], prefixMatch: ['jobs/'] }
+            actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: jobRetentionDays } } }
+          }
+        }
+      ]
+    }
+  }
+}
 
 resource queues 'Microsoft.Storage/storageAccounts/queueServices@2026-04-01' = {
   parent: account

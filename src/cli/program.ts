@@ -3,6 +3,7 @@ import { addCommand } from './commands/add.ts'
 import { checkCommand } from './commands/check.ts'
 import { completeCommand, completionCommand } from './commands/completion.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { infraCommand } from './commands/infra.ts'
 import { initCommand } from './commands/init.ts'
 import { jobsCommand } from './commands/jobs.ts'
 import { keysCommand } from './commands/keys.ts'
@@ -36,6 +37,7 @@ const commands: readonly (readonly [heading: string, create: () => Command])[] =
   ['Before a deployment:', checkCommand],
   ['Before a deployment:', optimizeCommand],
   ['Before a deployment:', packageCommand],
+  ['Before a deployment:', infraCommand],
   ['Help:', doctorCommand],
   ['Help:', completionCommand],
 ]

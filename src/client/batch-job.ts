@@ -20,6 +20,7 @@ export interface JobSubmission {
       | { readonly url: string }
       | { readonly rows: readonly unknown[] }
     )
+  /** Where the results go, and in which form. */
   readonly output?: JobOutput
   /** Rows per chunk. */
   readonly miniBatchSize?: number
@@ -27,13 +28,19 @@ export interface JobSubmission {
   readonly errorThreshold?: number
   /** Retries of a row after failures that it did not cause. */
   readonly maxRetries?: number
+  /** Where a CloudEvent is sent when the job has ended. */
+  readonly onCompleted?: { readonly queue: string } | { readonly url: string }
 }
 
 /** How the input is to be read. */
 export interface InputForm {
+  /** Default: by the extension of the blob, else JSON Lines. */
   readonly format?: 'csv' | 'jsonl' | 'json' | 'parquet'
+  /** Whether it is compressed; default: by the extension `.gz`. */
   readonly isGzip?: boolean
+  /** Whether the first line of a CSV holds names; default: yes, and a first line that looks like a row is refused. */
   readonly header?: boolean
+  /** Columns of a table in the order of the model's input; with `header: false`, the names of all columns from left to right. */
   readonly columns?: readonly string[]
 }
 
@@ -52,15 +59,23 @@ export type JobStatus =
 
 /** A job as the service shows it. */
 export interface JobDescription {
+  /** The id of the submission, or the one that was made for it. */
   readonly jobId: string
+  /** Its service. */
   readonly service?: string
+  /** Where it stands. */
   readonly status: JobStatus
+  /** How far it is. */
   readonly progress: {
     /** Rows of the input that are known so far. */
     readonly rows: number
+    /** Rows that have a prediction. */
     readonly succeeded: number
+    /** Rows that have an error. */
     readonly failed: number
+    /** Parts into which the input was split so far. */
     readonly chunks: number
+    /** Those whose rows are all scored. */
     readonly chunksDone: number
     /** 0 to 100, of the whole input. */
     readonly percent: number
@@ -70,16 +85,39 @@ export interface JobDescription {
   }
   /** ISO 8601, as the other times. */
   readonly createdAt: string
+  /** When the input was first read. */
   readonly startedAt?: string
+  /** When it completed, failed or was cancelled. */
   readonly endedAt?: string
+  /** When a completed job ended. */
+  readonly completedAt?: string
+  /** On average since it started. */
+  readonly rowsPerSecond?: number
+  /** At this rate, until all rows are scored. */
+  readonly remainingSeconds?: number
+  /** Why a step had to be tried again last, while the job has not ended. */
+  readonly lastError?: { readonly code: string; readonly message: string; readonly at: string }
+  /** Whether the event of its end was sent. */
+  readonly event?: {
+    readonly attempts: number
+    readonly deliveredAt?: string
+    readonly isGivenUp?: boolean
+    readonly lastError?: string
+  }
+  /** Where its results are, once it has completed. */
   readonly output?: {
     /** `<container>/<path>` */
     readonly blob: string
+    /** `jsonl` or `csv`. */
     readonly format: string
+    /** Columns of the input that were copied. */
     readonly include?: JobOutput['include']
+    /** Outputs of the model, or members of what its script returns, that were written. */
     readonly columns?: readonly string[]
+    /** The results so far of a job that failed or was cancelled: `<container>/<path>`. */
     readonly partial?: string
   }
+  /** Why it failed, with a stable code. */
   readonly error?: { readonly code: string; readonly message: string }
 }
 
@@ -98,11 +136,20 @@ export type RowResult<Prediction = unknown> = {
 
 /** How a job is waited for. */
 export interface WaitOptions {
+  /** Ends the waiting, not the job. */
   readonly signal?: AbortSignal | undefined
   /** Most milliseconds to wait; absent: until the job has ended. */
   readonly timeoutMs?: number | undefined
   /** Called with each state of the job that is seen. */
   readonly onProgress?: ((job: JobDescription) => void) | undefined
+}
+
+/** Which jobs are listed. */
+export interface JobFilter {
+  /** Absent: any status. */
+  readonly statuses?: readonly JobStatus[] | undefined
+  /** Jobs that were created then or later. */
+  readonly since?: Date | undefined
 }
 
 const ended: ReadonlySet<JobStatus> = new Set(['Completed', 'Failed', 'Canceled'])
@@ -113,6 +160,7 @@ const maxPollMs = 5000
 /** A job that did not end as `Completed`. */
 export class JobError extends Error {
   override readonly name = 'JobError'
+  /** The job as it ended. */
   readonly job: JobDescription
 
   constructor(job: JobDescription) {
@@ -124,7 +172,9 @@ export class JobError extends Error {
 
 /** A batch job of a service: a file of any size is scored, and each row appears once and in order in the output. */
 export class BatchJob {
+  /** The service that scores its rows. */
   readonly service: Webservice
+  /** Its id within the service. */
   readonly jobId: string
 
   /** A job that was submitted before. */
@@ -172,10 +222,17 @@ export class BatchJob {
   }
 
   /** Lists the jobs of a service, newest first. */
-  static async *list(service: Webservice, options: CallOptions = {}): AsyncGenerator<JobDescription> {
+  static async *list(
+    service: Webservice,
+    { statuses, since, ...options }: CallOptions & JobFilter = {},
+  ): AsyncGenerator<JobDescription> {
+    const filter = {
+      ...(statuses && { status: statuses.join(',') }),
+      ...(since !== undefined && { since: since.toISOString() }),
+    }
     let marker: string | undefined
     do {
-      const query = new URLSearchParams({ limit: '100', ...(marker !== undefined && { marker }) })
+      const query = new URLSearchParams({ limit: '100', ...filter, ...(marker !== undefined && { marker }) })
       const page = await service.caller.send(`/jobs?${query}`, { method: 'GET' }, options, async response => {
         return decodeJson(await response.text()) as { jobs: JobDescription[]; nextMarker?: string }
       })
@@ -184,7 +241,7 @@ export class BatchJob {
     } while (marker !== undefined)
   }
 
-  /** @throws RequestError JOB_UNKNOWN */
+  /** Reads where the job stands. @throws RequestError JOB_UNKNOWN */
   status(options: CallOptions = {}): Promise<JobDescription> {
     return this.#call('GET', options)
   }

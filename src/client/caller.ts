@@ -6,6 +6,7 @@ import { wait } from './wait.ts'
 
 /** Limits of a call. */
 export interface CallOptions {
+  /** Ends the call. */
   readonly signal?: AbortSignal | undefined
   /** Milliseconds for the request with its retries and the whole answer (100,000). */
   readonly timeoutMs?: number | undefined
@@ -22,6 +23,7 @@ export interface ServiceRequest {
   readonly isRepeatable?: boolean
 }
 
+/** Sends a request, as the global `fetch`. */
 export type Fetch = typeof globalThis.fetch
 
 const defaultTimeoutMs = 100_000

@@ -12,9 +12,13 @@ export interface DeploymentParameters {
     | undefined
   /** Keys to begin with; default: random ones. */
   readonly primaryKey?: string | undefined
+  /** The second key; needs `primaryKey`. */
   readonly secondaryKey?: string | undefined
+  /** One sentence for people. */
   readonly description?: string | undefined
+  /** Labels, which may change. */
   readonly tags?: Readonly<Record<string, string>> | undefined
+  /** Labels, which do not change once they are set. */
   readonly properties?: Readonly<Record<string, string>> | undefined
   /** Milliseconds from the arrival of a request to its answer (60,000). */
   readonly scoringTimeoutMs?: number | undefined
@@ -28,24 +32,36 @@ export interface DeploymentParameters {
   readonly memoryGb?: number | undefined
   /** Instances; here a setting of the app. */
   readonly numReplicas?: number | undefined
+  /** Whether instances are added by load; here a setting of the app. */
   readonly autoscaleEnabled?: boolean | undefined
+  /** Fewest instances; here a setting of the app. */
   readonly autoscaleMinReplicas?: number | undefined
+  /** Most instances; here a setting of the app. */
   readonly autoscaleMaxReplicas?: number | undefined
+  /** Seconds between two looks at the load; here decided by Azure. */
   readonly autoscaleRefreshSeconds?: number | undefined
+  /** Percent at which instances are added; here decided by Azure. */
   readonly autoscaleTargetUtilization?: number | undefined
+  /** Requests at a time in an instance; here workers follow the processors. */
   readonly replicaMaxConcurrentRequests?: number | undefined
+  /** Whether telemetry is sent; here a setting of the app. */
   readonly enableAppInsights?: boolean | undefined
+  /** Whether HTTPS is served, which Azure always does. */
   readonly sslEnabled?: boolean | undefined
+  /** Whether inputs and answers are kept; true is refused. */
   readonly collectModelData?: boolean | undefined
   /** Of a local deployment: the port that the app listens on. */
   readonly port?: number | undefined
 }
 
+/** Where an app runs. */
 export type DeploymentTarget = 'local' | 'flex' | 'containerApps'
 
 /** A deployment that was checked. */
 export interface DeploymentConfiguration {
+  /** Where the app runs. */
   readonly target: DeploymentTarget
+  /** What the service is given. */
   readonly parameters: DeploymentParameters
   /** What the app's owner should know: parameters that the app decides, not the service. */
   readonly notes: readonly string[]

@@ -26,11 +26,13 @@ export interface EncryptedClientOptions {
   readonly secretKey?: string
   /** Sends the requests in place of the global `fetch`. */
   readonly fetch?: typeof globalThis.fetch
+  /** Ends the request for what the model takes. */
   readonly signal?: AbortSignal
 }
 
 /** What the service publishes of its model. */
 export interface EncryptedModel {
+  /** How many features a row has. */
   readonly featureCount: number
   /** How many scores a row gets. */
   readonly classCount: number
@@ -51,6 +53,7 @@ const maxRequestsAtOnce = 4
 
 /** The client of one service with a linear model. Features are encrypted and scores decrypted here; the service sees neither. */
 export class EncryptedLinearClient {
+  /** What the model takes, and how exact its scores are. */
   readonly model: EncryptedModel
   readonly #layout: PublishedLayout
   readonly #service: Service

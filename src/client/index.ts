@@ -5,6 +5,7 @@ export {
   type InputForm,
   type JobDescription,
   JobError,
+  type JobFilter,
   type JobStatus,
   type JobSubmission,
   type RowResult,
@@ -15,12 +16,15 @@ export {
   ContainerAppsWebservice,
   type DeploymentConfiguration,
   type DeploymentParameters,
+  type DeploymentTarget,
   FlexWebservice,
   LocalWebservice,
 } from './deployment-configuration.ts'
 export { type EncryptedClientOptions, EncryptedLinearClient, type EncryptedModel } from './encrypted-linear-client.ts'
 export { InferenceConfig, type InferenceConfigParameters } from './inference-config.ts'
+export type { JobOutput } from './job-output.ts'
 export {
+  type Labels,
   Model,
   type ModelChange,
   type ModelFilters,

@@ -16,9 +16,13 @@ export interface InferenceConfigParameters {
 
 /** As Azure ML's `InferenceConfig`; there is no environment to describe, because services run on the app's own Node.js. */
 export class InferenceConfig {
+  /** The module with `init()` and `run()`, if there is one. */
   readonly entryScript: string | undefined
+  /** The folder of scripts, if one was given. */
   readonly sourceDirectory: string | undefined
+  /** A sample request body: a value, or the path of a JSON file. */
   readonly sample: string | object | undefined
+  /** Further members of `service.json`. */
   readonly definition: Readonly<Record<string, unknown>>
 
   /** @throws TypeError for parameters of Azure ML that mean nothing here */

@@ -2,6 +2,7 @@
 export interface JobOutput {
   /** `<container>/<path>`, with the variables `{jobId}`, `{service}`, `{date}` and `{name}`. */
   readonly blob?: string
+  /** Default: by the extension of the blob, else JSON Lines. */
   readonly format?: 'jsonl' | 'csv'
   /** Columns of the input that are copied to the output, e.g. an id; `all`: every column. */
   readonly include?: readonly string[] | 'all'

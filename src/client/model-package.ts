@@ -56,7 +56,12 @@ export class ModelPackage {
   #state: PackageState = 'Running'
   #location: string | undefined
 
-  /** @param make  makes the zip file, and says what it does. `Model.package` is the way to get a package. */
+  /**
+   * `Model.package` is the way to get a package.
+   *
+   * @param make  makes the zip file, and says what it does
+   * @internal
+   */
   constructor(make: (report: (line: string) => void) => Promise<PackageFile>) {
     const report = (line: string) => {
       this.#lines.push(line)

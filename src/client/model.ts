@@ -6,17 +6,24 @@ import { Webservice } from './webservice.ts'
 import type { Workspace } from './workspace.ts'
 import { WorkspaceError } from './workspace-error.ts'
 
-type Labels = Readonly<Record<string, string>>
+/** Names with texts. */
+export type Labels = Readonly<Record<string, string>>
 
 /** What is known of a version of a model. */
 export interface ModelRecord {
+  /** Of the model. */
   readonly name: string
+  /** From 1. */
   readonly version: number
   /** ISO 8601; undefined: it was copied into the workspace, not registered. */
   readonly createdAt: string | undefined
+  /** One sentence for people. */
   readonly description: string
+  /** Labels, which may change. */
   readonly tags: Labels
+  /** Labels, which do not change once they are set. */
   readonly properties: Labels
+  /** Its files: the path with `/`, the size in bytes, and the SHA-256 (hexadecimal) of those that were registered. */
   readonly files: readonly { readonly path: string; readonly bytes: number; readonly sha256?: string | undefined }[]
 }
 
@@ -24,14 +31,19 @@ export interface ModelRecord {
 export interface ModelRegistration {
   /** An ONNX file, with the files of its weights beside it, or a folder. */
   readonly modelPath: string
+  /** Letters, digits, `-`, `_` and `.`. */
   readonly modelName: string
+  /** Labels, which may change. */
   readonly tags?: Labels | undefined
+  /** Labels, which do not change once they are set. */
   readonly properties?: Labels | undefined
+  /** One sentence for people. */
   readonly description?: string | undefined
 }
 
 /** Which models are listed. */
 export interface ModelFilters {
+  /** Only versions of this model. */
   readonly name?: string | undefined
   /** Tags that a version has: a name, or a name with its value. */
   readonly tags?: TagFilters | undefined
@@ -45,6 +57,7 @@ export interface ModelChange {
   readonly tags?: Labels | undefined
   /** Are added; those that there are do not change. */
   readonly properties?: Labels | undefined
+  /** Replaces the one that there is. */
   readonly description?: string | undefined
 }
 
@@ -55,7 +68,9 @@ export class ModelNotFound extends WorkspaceError {
 
 /** A version of a model that is registered in a workspace. */
 export class Model {
+  /** Where it is registered. */
   readonly workspace: Workspace
+  /** All that is known of it, as it was read. */
   readonly record: ModelRecord
 
   private constructor(workspace: Workspace, record: ModelRecord) {
@@ -63,10 +78,12 @@ export class Model {
     this.record = record
   }
 
+  /** The name it was registered under. */
   get name(): string {
     return this.record.name
   }
 
+  /** From 1; it does not change. */
   get version(): number {
     return this.record.version
   }
@@ -76,14 +93,17 @@ export class Model {
     return `${this.name}:${this.version}`
   }
 
+  /** Labels, which `update` replaces. */
   get tags(): Labels {
     return this.record.tags
   }
 
+  /** Labels, to which `update` can add. */
   get properties(): Labels {
     return this.record.properties
   }
 
+  /** One sentence for people. */
   get description(): string {
     return this.record.description
   }

@@ -4,10 +4,15 @@ import type { Model } from './model.ts'
 
 /** A service as it is kept: its `service.json` in short. */
 export interface ServiceRecord {
+  /** Of the service. */
   readonly name: string
+  /** Who may call: those with a key, those with a token, or everybody. */
   readonly auth: 'key' | 'token' | 'none'
+  /** One sentence for people. */
   readonly description: string
+  /** Labels, which may change. */
   readonly tags: Readonly<Record<string, string>>
+  /** Labels, which do not change once they are set. */
   readonly properties: Readonly<Record<string, string>>
   /** Its models. */
   readonly models: readonly { readonly name: string; readonly version: string | undefined }[]
@@ -33,6 +38,7 @@ export interface DeploymentRecord {
 
 /** A deployment to add to a service, or to replace. */
 export interface NewDeployment {
+  /** Registered models, as for `Model.deploy`. */
   readonly models: readonly Model[]
   /** Percent of the requests that it gets copies of; its answers are compared and counted, and not sent (0). */
   readonly mirror?: number | undefined
@@ -54,7 +60,9 @@ export interface Traffic {
 export interface ServiceChange {
   /** Come together with `inferenceConfig` in Azure ML; here either may be left out. */
   readonly models?: readonly Model[] | undefined
+  /** Replaces script, stages and sample. */
   readonly inferenceConfig?: InferenceConfig | undefined
+  /** Replaces the one that there is. */
   readonly description?: string | undefined
   /** Replace the tags that there are. */
   readonly tags?: Readonly<Record<string, string>> | undefined

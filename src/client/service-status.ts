@@ -6,6 +6,7 @@ export type ServiceState = 'Transitioning' | 'Healthy' | 'Unhealthy' | 'Failed' 
 
 /** What the app says of a service. */
 export interface ServiceStatus {
+  /** `Healthy` when what is written is served. */
   readonly state: ServiceState
   /** Why it has failed, or why nothing is known. */
   readonly reason?: string

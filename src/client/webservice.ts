@@ -29,6 +29,7 @@ export interface RunOptions extends CallOptions, InputOptions {
 
 /** How a deployment is waited for. */
 export interface WaitForDeploymentOptions {
+  /** Ends the waiting. */
   readonly signal?: AbortSignal | undefined
   /** Milliseconds (300,000). */
   readonly timeoutMs?: number | undefined
@@ -38,6 +39,7 @@ export interface WaitForDeploymentOptions {
 
 /** Which services are listed. */
 export interface ServiceFilters {
+  /** Only services that run this model. */
   readonly modelName?: string | undefined
   /** Tags that a service has: a name, or a name with its value. */
   readonly tags?: TagFilters | undefined
@@ -53,6 +55,7 @@ export class WebserviceError extends WorkspaceError {
 
 /** A scoring service: scores, shows its keys and its state, and is changed or deleted where its workspace is known. */
 export class Webservice {
+  /** Of the service. */
   readonly name: string
   /** Sends requests to the routes of the service, with its key. */
   readonly caller: ServiceCaller
@@ -81,7 +84,7 @@ export class Webservice {
     this.name = name
     this.#workspace = from
     this.#credential = new Credential({ read: signal => readCredential(from, name, signal) })
-    this.caller = new ServiceCaller(signal => this.#findAddress(signal), this.#credential, from.fetch)
+    this.caller = new ServiceCaller(signal => this.#findApp(signal), this.#credential, from.fetch)
   }
 
   /**
@@ -192,14 +195,17 @@ export class Webservice {
     return this.#known().auth === 'token'
   }
 
+  /** One sentence for people. */
   get description(): string {
     return this.#known().description
   }
 
+  /** Labels, which `update` replaces. */
   get tags(): Readonly<Record<string, string>> {
     return this.#known().tags
   }
 
+  /** Labels, to which `update` can add. */
   get properties(): Readonly<Record<string, string>> {
     return this.#known().properties
   }
@@ -331,6 +337,13 @@ export class Webservice {
     return this.#address as string
   }
 
+  /** The address of the service, if there is an app to ask. */
+  async #findApp(signal?: AbortSignal): Promise<string> {
+    const address = await this.#findAddress(signal)
+    if (this.#appUrl === undefined) this.#workspace?.store.requireApp()
+    return address
+  }
+
   #knownAddress(): string {
     if (this.#address !== undefined) return this.#address
     throw new WebserviceError('the address of the app has not been read; await service.updateDeploymentState() first')
@@ -352,7 +365,7 @@ export class Webservice {
   /** What the app says; it shows details to callers with a key of the service. */
   async #readStatus(signal?: AbortSignal): Promise<ServiceStatus> {
     try {
-      const address = await this.#findAddress(signal)
+      const address = await this.#findApp(signal)
       const url = `${address.replace(/\/api\/v1\/service\/[^/]*$/, '')}/health/ready`
       const key = await this.#credential.get(signal ?? AbortSignal.timeout(30_000))
       const headers = key === undefined ? {} : { authorization: `Bearer ${key}` }

@@ -5,16 +5,20 @@ import type { Model, ModelChange, ModelFilters, ModelRecord, ModelRegistration }
 import type { PackageFile, PackageRequest } from './model-package.ts'
 import type { NewDeployment, ServiceChange, ServiceRecord, Traffic } from './service-record.ts'
 
+/** Either is accepted. */
 export type KeyType = 'primary' | 'secondary'
 
 /** Both keys of a service; undefined where one is absent or disabled. */
 export interface ServiceKeys {
+  /** The first key, which `run` uses. */
   readonly primary: string | undefined
+  /** The other key: it works while the first one is replaced. */
   readonly secondary: string | undefined
 }
 
 /** An access token for a service. */
 export interface AccessToken {
+  /** Goes into the header `Authorization`, after `Bearer`. */
   readonly token: string
   /** When to ask for the next one. */
   readonly refreshBy: Date
@@ -24,6 +28,7 @@ export interface AccessToken {
 
 /** What Azure's SDKs call `TokenCredential`, e.g. of `new DefaultAzureCredential()` of the package `@azure/identity`. */
 export interface TokenCredential {
+  /** Gets a token for a scope, such as `api://scoring/.default`. */
   getToken(
     scopes: string | string[],
     options?: { abortSignal?: AbortSignal },
@@ -32,7 +37,7 @@ export interface TokenCredential {
 
 /** What differs from the settings of the project. */
 export interface FolderWorkspaceOptions {
-  /** Address of the app; default: the app that `scoring start` runs here, or `http://localhost:7071`. */
+  /** Address of the app; default: `SCORING_URL`, or the app of this project that `scoring start` runs. */
   readonly url?: string | undefined
   /** Folder of models and services; default: `SCORING_MODELS`, or `models` in the project. */
   readonly models?: string | undefined
@@ -66,7 +71,10 @@ export interface Deployment {
 export interface WorkspaceStore {
   /** A folder or a URL, for messages. */
   readonly name: string
+  /** Where the app is, or will be once it is started. */
   findUrl(signal?: AbortSignal): Promise<string>
+  /** @throws WorkspaceError when no app is known to run there: what listens may belong to another project, and must not get a key */
+  requireApp(): void
   registerModel(registration: ModelRegistration): Promise<ModelRecord>
   listModels(filters: ModelFilters): Promise<ModelRecord[]>
   /** @returns undefined when there is no such version */

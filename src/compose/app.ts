@@ -108,15 +108,19 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     ),
   ]
   openTelemetry?.forwardMetrics(metrics)
+  const lostRequests = runRecords?.lost.flatMap(({ requests }) => requests) ?? []
   const stopping = new AbortController()
   const background = new Set<Promise<void>>()
   const jobs = openJobs({
     settings,
     catalogue,
     tracing: openTelemetry?.tracing,
+    lostRequests,
     stopping: stopping.signal,
     background,
   })
+  // Otherwise nothing else may make this process open them before the sweeper does.
+  if (lostRequests.some(name => name.startsWith('job:'))) void jobs?.().catch(() => {})
   const stop = async () => {
     stopping.abort()
     authorizers.stop()
@@ -151,8 +155,8 @@ function readKeyStorage({ encryptedKeys, storage, azureClientId, isDevelopment }
  * @param isWatching  whether services may come while the app runs
  */
 async function readServices(store: ModelStore, settings: Settings, isWatching: boolean): Promise<ReadService[]> {
-  const names = await store.listServices()
-  for (const name of await store.listUndefined()) console.error(describeUndefined(name))
+  const [names, withoutDefinition] = await Promise.all([store.listServices(), store.listUndefined()])
+  for (const name of withoutDefinition) console.error(describeUndefined(name))
   if (names.length === 0 && !isWatching)
     throw new StartupError(`no service in ${store.location}: a service is a folder with a service.json`)
   if (names.length === 0)
@@ -227,4 +231,5 @@ export async function stopApp(): Promise<void> {
     app => app.stop(),
     () => {},
   )
+  await endPrewarmedWorker() // of an app that was read and not started
 }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Storage } from '../adapters/azure/open-storage.ts'
 import { planParquetInProcess } from '../adapters/child-process/plan-parquet-in-process.ts'
 import { FolderServiceFiles } from '../adapters/local/folder-service-files.ts'
+import { httpsEvents } from '../adapters/local/https-events.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
 import { ChunkTexts } from '../jobs/chunk-texts.ts'
 import { JobCache } from '../jobs/job-cache.ts'
@@ -24,6 +25,8 @@ export interface JobsParts {
   readonly catalogue: ServiceCatalogue
   /** undefined: jobs are not traced. */
   readonly tracing: Tracing | undefined
+  /** Names of the requests that earlier processes were running when they ended. */
+  readonly lostRequests: readonly string[]
   /** Aborted when the app stops. */
   readonly stopping: AbortSignal
   /** Work on jobs that no invocation waits for. */
@@ -34,8 +37,8 @@ export interface Jobs extends JobRoutes {
   readonly steps: JobSteps
 }
 
-export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
-  const { settings, catalogue, tracing, stopping, background } = parts
+export async function createJobs(parts: JobsParts, { blobs, queues }: Storage): Promise<Jobs> {
+  const { settings, catalogue, tracing, lostRequests, stopping, background } = parts
   const log = (line: string) => console.error(`[jobs] ${line}`)
   const digests = new ModelDigests(new FolderServiceFiles(), randomUUID)
   const find = (service: string) => catalogue.find(service)
@@ -52,6 +55,7 @@ export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
     store: blobs,
     queues,
     scorer,
+    events: httpsEvents,
     planParquet: planParquetInProcess(),
     clock: systemClock,
     limits: limitsFor(settings.jobs),
@@ -73,6 +77,9 @@ export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
     scorer,
     newId: randomUUID,
     log,
+  })
+  await steps.reportDeaths(lostRequests).catch(failure => {
+    log(`what an earlier process was scoring when it ended could not be recorded: ${(failure as Error).message}`)
   })
   return { service, steps, submitJob: (...call) => submitJob(service, ...call) }
 }

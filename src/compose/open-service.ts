@@ -1,7 +1,5 @@
-/** Opens one service: reads its files, then starts the workers that load and score it. It needs no HTTP, keys or settings. */
-import { watchDebugger } from '../adapters/local/debugger.ts'
-import { halfOfMemoryMb } from '../adapters/local/memory.ts'
-import { NodeWorker, type ScriptOutput } from '../adapters/node-worker/node-worker.ts'
+/** Opens one service: reads its files, then starts what scores it. It needs no HTTP, keys or settings. */
+import { estimateMemory } from '../adapters/local/model-memory.ts'
 import type { Authorizer } from '../auth/authorizer.ts'
 import { ServiceLoadError } from '../errors.ts'
 import { type Deployment, Deployments } from '../inference/deployments.ts'
@@ -15,21 +13,15 @@ import type { ExecutionProvider } from '../models/definition/execution-providers
 import type { OwnDocuments } from '../models/definition/own-documents.ts'
 import { refuseElsewhere } from '../models/definition/triggers.ts'
 import type { ModelStore } from '../models/repository/model-store.ts'
-import type { OpenedFiles } from '../models/repository/opened-files.ts'
 import { withProviders } from '../models/repository/provider-attempts.ts'
-import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
+import type { ServiceSpec } from '../models/repository/service-spec.ts'
 import type { ByteBudget } from '../scheduling/byte-budget.ts'
-import type { CpuShares } from '../scheduling/cpu-shares.ts'
 import type { ColdStart } from '../telemetry/cold-start.ts'
-import type { LogFormat } from '../telemetry/log.ts'
-import type { ScoringMetrics, ServiceMetrics } from '../telemetry/service-metrics.ts'
+import type { ScoringMetrics } from '../telemetry/service-metrics.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
-import { LoadQueue, type QueuedLoad } from '../workers/pool/load-queue.ts'
-import { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
-import type { WorkerEvent } from '../workers/pool/worker-thread.ts'
-import type { RunRecords } from '../workers/transport/run-records.ts'
 import { openServiceBudget } from './byte-budgets.ts'
 import { openEncrypted } from './open-encrypted.ts'
+import { startScheduler, type WorkerParts } from './start-scheduler.ts'
 
 /** A service whose files have been read; no model is loaded yet. */
 export type ReadService =
@@ -74,12 +66,8 @@ export async function readService(
   }
 }
 
-/** What a service gets from the app. All but `maxThreads` may be absent, for a service that is opened alone. */
-export interface ServiceParts {
-  /** Maximum number of workers. */
-  readonly maxThreads: number
-  /** Shared by all services; absent: all processors belong to this one. */
-  readonly cpuShares?: CpuShares | undefined
+/** What a service gets from the app, beside what its workers get. */
+export interface ServiceParts extends WorkerParts {
   /** Bytes that requests of all services may hold; absent: any number. */
   readonly bytes?: ByteBudget | undefined
   /** Absent: nothing is counted. */
@@ -88,20 +76,8 @@ export interface ServiceParts {
   readonly coldStart?: ColdStart | undefined
   /** Absent: requests are not traced. */
   readonly tracing?: Tracing | undefined
-  /** The host ends the process that holds an invocation for longer; absent: it has no limit. */
-  readonly functionTimeoutMs?: number | undefined
-  /** When services load; absent: at once. */
-  readonly loads?: LoadQueue | undefined
-  /** Records of what workers run; absent: none are kept. */
-  readonly runRecords?: RunRecords | undefined
-  /** How the output of scripts is written; absent: as text, all of it. */
-  readonly logFormat?: LogFormat | undefined
-  /** Where the output of scripts goes; absent: that of the process. */
-  readonly scriptOutput?: ScriptOutput | undefined
   /** Answers carry a `Server-Timing` header. */
   readonly hasServerTiming?: boolean
-  /** The files that it was opened from; absent: they do not change while the app runs. */
-  readonly files?: OpenedFiles | undefined
   /** Loads what reads encrypted requests; absent: without storage for public keys. */
   readonly encrypted?: (() => Promise<EncryptedRequests>) | undefined
   /** When services are loaded that do not say it; absent: at once. */
@@ -112,8 +88,6 @@ export interface ServiceParts {
   readonly onLoading?: (service: ScoringService) => void
   /** Gets the files of services that are elsewhere; absent: they are here. */
   readonly elsewhere?: Pick<Required<ModelStore>, 'fetch' | 'hold' | 'release'> | undefined
-  /** Receives lines about workers; absent: `console.error`. */
-  readonly log?: (line: string) => void
 }
 
 /** @returns a deployment that is served already, and is the same */
@@ -183,7 +157,11 @@ function startAlone({ spec, ...service }: Startable, context: ServiceContext): S
     prepare: elsewhere && (() => elsewhere.fetch(spec)),
     start: () => {
       const started = start()
-      if (isOnDemand) queueMicrotask(() => parts.onLoading?.(made))
+      if (isOnDemand)
+        queueMicrotask(() => {
+          loaded.loading(made, estimateMemory(spec.models))
+          parts.onLoading?.(made)
+        })
       return started
     },
     onStopped: async () => {
@@ -224,75 +202,4 @@ function makeService(made: Made, { authorizer, parts }: ServiceContext): Scoring
     hasServerTiming: parts.hasServerTiming ?? false,
     encrypted: definition.encrypted === false ? undefined : (parts.encrypted ?? openEncrypted(undefined)),
   })
-}
-
-/** One for all services, so that the log has its line once. */
-const isDebugged = watchDebugger(line => console.error(line))
-
-function startScheduler(
-  spec: ServiceSpec,
-  metrics: ServiceMetrics | undefined,
-  {
-    maxThreads,
-    cpuShares,
-    runRecords,
-    logFormat,
-    scriptOutput,
-    files,
-    functionTimeoutMs,
-    loads,
-    log = line => console.error(line),
-  }: ServiceParts,
-): { scheduler: ServiceScheduler; firstLoad: QueuedLoad } {
-  const { service, definition } = spec
-  const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
-  const scheduler = new ServiceScheduler({
-    startWorker: onEvent =>
-      new NodeWorker(spec, {
-        maxMemoryMb,
-        onEvent: files ? verifyingLoads(files, onEvent) : onEvent,
-        records: runRecords,
-        format: logFormat,
-        output: scriptOutput,
-        isDebugged,
-      }),
-    maxThreads,
-    timeoutMs: limitTimeout(spec, functionTimeoutMs, log),
-    loadTimeoutMs: definition.limits.loadTimeoutMs,
-    maxQueued: definition.limits.maxQueued,
-    maxQueuedBytes: definition.limits.maxQueuedBytes,
-    maxQueueWaitMs: definition.limits.maxQueueWaitMs,
-    maxMemoryMb,
-    batchDelay: definition.batching,
-    hasEntryScript: hasScript(spec),
-    isDebugged,
-    ...(cpuShares && { cpuShares }),
-    log: line => log(`[${service}] ${line}`),
-    ...(metrics && { metrics }),
-  })
-  const firstLoad = (loads ?? new LoadQueue(1)).add(() => scheduler.start()) // `load` of the service tells
-  return { scheduler, firstLoad }
-}
-
-/** A request ends before the host would end the process, with all requests in it. */
-function limitTimeout(
-  { service, definition }: ServiceSpec,
-  functionTimeoutMs: number | undefined,
-  log: (line: string) => void,
-): number {
-  const { timeoutMs } = definition.limits
-  // What comes before the queue and after the run takes some of the time.
-  const maxMs = functionTimeoutMs === undefined ? Number.POSITIVE_INFINITY : 0.95 * functionTimeoutMs
-  if (timeoutMs <= maxMs) return timeoutMs
-  const why = `because the host ends the process after ${functionTimeoutMs} ms (functionTimeout in host.json)`
-  log(`[${service}] limits.timeoutMs is ${timeoutMs}; requests time out after ${maxMs} ms, ${why}`)
-  return maxMs
-}
-
-/** A worker that has loaded gets its first requests when it is known whether the files were still the same. */
-function verifyingLoads(files: OpenedFiles, onEvent: (event: WorkerEvent) => void): (event: WorkerEvent) => void {
-  return event => {
-    if (event.kind !== 'loaded') return onEvent(event)
-    void files.verify().then(() => onEvent(event))
-  }
 }

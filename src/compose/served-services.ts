@@ -1,11 +1,11 @@
 /** The services of the app: those that it starts with and, in Development, what becomes of them while it runs. */
+import { memoryBytes } from '../adapters/local/memory.ts'
+import { isMemoryShort } from '../adapters/local/model-memory.ts'
 import { describeLoad } from '../inference/load-report-line.ts'
 import type { ScoringService } from '../inference/scoring-service.ts'
 import { LoadedServices } from '../models/catalogue/loaded-services.ts'
 import { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import { ServiceSwaps } from '../models/catalogue/service-swaps.ts'
-import type { ServiceDefinition } from '../models/definition/definition.ts'
-import { unservedElsewhere } from '../models/definition/triggers.ts'
 import type { ModelStore } from '../models/repository/model-store.ts'
 import { OpenedFiles } from '../models/repository/opened-files.ts'
 import { versionPattern } from '../models/repository/repository-layout.ts'
@@ -23,6 +23,7 @@ import {
 import type { ServiceAuthorizers } from './service-authorizers.ts'
 import { ServiceWatch } from './service-watch.ts'
 import type { Settings } from './settings.ts'
+import { TriggerNotes } from './trigger-notes.ts'
 
 interface ServedServices {
   readonly catalogue: ServiceCatalogue
@@ -41,24 +42,21 @@ interface ServeOptions {
 /** What is elsewhere may be out of reach for a while. */
 const firstRetryMs = 15_000
 
-/** Of a service that did not exist at the start. */
-const encodeTriggers = ({ triggers, jobs }: Pick<ServiceDefinition, 'triggers' | 'jobs'>) =>
-  JSON.stringify([triggers, jobs])
-const noTriggers = encodeTriggers({
-  triggers: { http: { authLevel: 'anonymous' } },
-  jobs: { source: 'polling', overwrite: false },
-})
+/** Starts a service from the files that it had when it was read. */
+type StartRead = (
+  service: ReadService,
+  versions: FileVersions | undefined,
+  findServed?: FindServed,
+) => Promise<ScoringService>
 
 /** Starts the services; models load in their threads meanwhile. */
 export async function serveServices(read: readonly ReadService[], options: ServeOptions): Promise<ServedServices> {
   const { store, settings, authorizers, files } = options
-  const loaded = new LoadedServices(settings.maxLoaded, ({ name }) =>
-    console.log(`[${name}] unloaded: ${settings.maxLoaded} others were used later (SCORING_MAX_LOADED)`),
-  )
+  const loaded = openLoadedServices(settings, options.parts.metrics)
   const elsewhere = store.isElsewhere ? (store as Required<ModelStore>) : undefined
   const onLoading = (service: ScoringService) => void announceLoad(service)
   const parts: ServiceParts = { ...options.parts, load: settings.load, loaded, elsewhere, onLoading }
-  const start = async (service: ReadService, versions: FileVersions | undefined, findServed?: FindServed) => {
+  const start: StartRead = async (service, versions, findServed) => {
     const opened = store.isElsewhere ? undefined : versions && watchOpened(service, versions, store)
     try {
       return startService(service, await authorizers.authorizerFor(service), { ...parts, files: opened }, findServed)
@@ -71,37 +69,8 @@ export async function serveServices(read: readonly ReadService[], options: Serve
   for (const { deployments } of services) deployments?.takeOver(undefined)
   const catalogue = new ServiceCatalogue(services, settings.defaultService)
   const firstLoads = Promise.all(announceStart(services))
-  const tellUnserved = (name: string, { triggers, jobs }: ServiceDefinition) => {
-    for (const line of store.isElsewhere ? unservedElsewhere(triggers, jobs.watch) : [])
-      console.error(`[${name}] ${line}`)
-  }
-  for (const { name, definition } of read) tellUnserved(name, definition)
-  const registered = new Map(read.map(({ name, definition }) => [name, encodeTriggers(definition)]))
-  const swaps = new ServiceSwaps({
-    catalogue,
-    open: async (name, changed) => {
-      const versions = await store.readServiceFiles(name) // before the others, so that a change in between is noticed
-      const service = await readService(store, name, settings.executionProviders)
-      requireRoomForBody(settings.maxHeldBytes, service)
-      const triggers = encodeTriggers(service.definition)
-      if (service.kind === 'readable' && triggers !== (registered.get(name) ?? noTriggers)) {
-        registered.set(name, triggers)
-        if (store.isElsewhere) tellUnserved(name, service.definition)
-        else
-          console.log(
-            `[${name}] "triggers" or "jobs" in service.json have changed, which takes effect at the next start`,
-          )
-      }
-      const previous = catalogue.get(name)
-      return start(service, versions, (deployment, spec) => findSame(previous, { deployment, spec, changed }))
-    },
-    onServed: (name, served) => authorizers.release(name, served),
-    onChanged: (name, outcome) => parts.metrics?.changed(name, outcome),
-    retryMs: store.isElsewhere ? firstRetryMs : undefined,
-    log: line => console.log(line),
-    logFailure: line => console.error(line),
-    now: () => performance.now(),
-  })
+  const notes = new TriggerNotes(read, store.isElsewhere === true)
+  const swaps = openSwaps(options, { catalogue, start, notes })
   const watch = new ServiceWatch({
     store,
     swaps,
@@ -125,6 +94,45 @@ export async function serveServices(read: readonly ReadService[], options: Serve
       await Promise.all([swaps.stop(), ...catalogue.all.map(service => service.stop())])
     },
   }
+}
+
+function openSwaps(
+  { store, settings, authorizers, parts }: ServeOptions,
+  { catalogue, start, notes }: { catalogue: ServiceCatalogue; start: StartRead; notes: TriggerNotes },
+): ServiceSwaps {
+  return new ServiceSwaps({
+    catalogue,
+    open: async (name, changed) => {
+      const versions = await store.readServiceFiles(name) // before the others, so that a change in between is noticed
+      const service = await readService(store, name, settings.executionProviders)
+      requireRoomForBody(settings.maxHeldBytes, service)
+      notes.tell(service)
+      const previous = catalogue.get(name)
+      return start(service, versions, (deployment, spec) => findSame(previous, { deployment, spec, changed }))
+    },
+    onServed: (name, served) => authorizers.release(name, served),
+    onChanged: (name, outcome) => parts.metrics?.changed(name, outcome),
+    retryMs: store.isElsewhere ? firstRetryMs : undefined,
+    log: line => console.log(line),
+    logFailure: line => console.error(line),
+    now: () => performance.now(),
+  })
+}
+
+function openLoadedServices(settings: Settings, metrics: ServiceParts['metrics']): LoadedServices {
+  const maxBytes = settings.maxLoadedBytes ?? memoryBytes() / 2
+  const reasons = {
+    count: `${settings.maxLoaded} others were used later (SCORING_MAX_LOADED)`,
+    bytes: `others were used later, and need ${maxBytes} bytes (SCORING_MAX_LOADED_BYTES)`,
+    memory: 'another one is loaded, and the process has little memory left',
+  }
+  return new LoadedServices({
+    ...{ maxCount: settings.maxLoaded, maxBytes, isMemoryShort },
+    onUnloaded: ({ name }, reason) => {
+      metrics?.unloaded(name, reason)
+      console.log(`[${name}] unloaded: ${reasons[reason]}`)
+    },
+  })
 }
 
 function watchOpened({ name, definition }: ReadService, versions: FileVersions, store: ModelStore): OpenedFiles {

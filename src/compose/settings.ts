@@ -10,6 +10,8 @@ export const appVersion = manifest.version
 
 /** Containers with the state of jobs and of the host. */
 const ownContainers = /^(jobs$|azure-webjobs-)/
+/** Queues that drive jobs, and of the host. */
+const ownQueues = /^(scoring-job|azure-webjobs-)/
 /** A full host name in lower case, with an optional port; no IP address, no wildcard; localhost with a port for tests. */
 const hostPattern =
   /^(?=.{1,253}(:|$))(([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?|localhost(?=:))(:\d{1,5})?$/
@@ -53,6 +55,12 @@ const Environment = z.object({
     .default('16')
     .transform(Number)
     .describe('services that are loaded on demand at a time; those that were not used for longest are unloaded'),
+  SCORING_MAX_LOADED_BYTES: z
+    .string()
+    .regex(/^[1-9]\d{0,14}$/, 'must be a whole number of bytes')
+    .transform(Number)
+    .optional()
+    .describe('bytes that such services may need together, by the size of their models; default: half of the memory'),
   SCORING_DEFAULT_SERVICE: z.string().min(1).optional().describe('service behind /score; default: the only service'),
   SCORING_MAX_THREADS: z
     .string()
@@ -134,6 +142,16 @@ const Environment = z.object({
     .default('')
     .transform((text, context) => readNames(text, 'host', hostPattern, context))
     .describe('other hosts that jobs may read from, e.g. other.blob.core.windows.net; default: none'),
+  SCORING_JOB_EVENT_QUEUES: z
+    .string()
+    .default('job-events')
+    .transform((text, context) => readNames(text, 'queue', storageName, context))
+    .describe('queues of the storage account to which jobs may send that they have ended'),
+  SCORING_JOB_EVENT_HOSTS: z
+    .string()
+    .default('')
+    .transform((text, context) => readNames(text, 'host', hostPattern, context))
+    .describe('hosts to which jobs may send that they have ended, over HTTPS; default: none'),
   SCORING_JOB_MAX_INPUT_BYTES: z
     .string()
     .regex(/^[1-9]\d{0,14}$/, 'must be a whole number of bytes')
@@ -152,6 +170,12 @@ const Environment = z.object({
     .default('200')
     .transform(Number)
     .describe('maximum number of active jobs per service; beyond it messages wait and HTTP gets 429'),
+  SCORING_JOB_RETENTION_DAYS: z
+    .string()
+    .regex(/^\d{1,4}$/, 'must be a whole number of days, at most 9999; 0 keeps jobs for ever')
+    .default('30')
+    .transform(Number)
+    .describe('days after which an ended job is deleted with its files; 0: never'),
   SCORING_JOB_STALL_MS: z
     .string()
     .regex(/^[1-9]\d{2,8}$/, 'must be a whole number of milliseconds, 100 or more')
@@ -254,6 +278,7 @@ export function readSettings(
     pollMs: values.SCORING_POLL_MS,
     load: values.SCORING_LOAD,
     maxLoaded: values.SCORING_MAX_LOADED,
+    maxLoadedBytes: values.SCORING_MAX_LOADED_BYTES,
     defaultService: values.SCORING_DEFAULT_SERVICE,
     authorityHost: readAuthorityHost(values.AZURE_AUTHORITY_HOST, isDevelopment),
     keyVaultUrl: values.KEY_VAULT_URL,
@@ -282,9 +307,12 @@ export function readSettings(
     jobs: {
       containers: values.SCORING_JOB_CONTAINERS,
       inputHosts: values.SCORING_JOB_INPUT_HOSTS,
+      eventQueues: values.SCORING_JOB_EVENT_QUEUES,
+      eventHosts: values.SCORING_JOB_EVENT_HOSTS,
       maxInputBytes: values.SCORING_JOB_MAX_INPUT_BYTES,
       maxUploadBytes: values.SCORING_JOB_MAX_UPLOAD_BYTES,
       maxActiveJobs: values.SCORING_JOB_MAX_ACTIVE,
+      retentionDays: values.SCORING_JOB_RETENTION_DAYS,
       stallMs: values.SCORING_JOB_STALL_MS,
     },
   }
@@ -293,12 +321,18 @@ export function readSettings(
 export type Settings = ReturnType<typeof readSettings>
 
 /** Reads a list such as `input,output`. The app's own containers are rejected, because they hold the signatures of jobs. */
-function readNames(text: string, kind: 'container' | 'host', pattern: RegExp, context: z.RefinementCtx): string[] {
+function readNames(
+  text: string,
+  kind: 'container' | 'queue' | 'host',
+  pattern: RegExp,
+  context: z.RefinementCtx,
+): string[] {
   const names = text
     .split(',')
     .map(name => name.trim())
     .filter(name => name !== '')
-  const isOwn = (name: string) => kind === 'container' && ownContainers.test(name)
+  const own = { container: ownContainers, queue: ownQueues, host: undefined }[kind]
+  const isOwn = (name: string) => own?.test(name) === true
   const wrong = names.find(name => !pattern.test(name) || isOwn(name))
   if (wrong !== undefined) {
     const why = isOwn(wrong) ? 'belongs to the app' : `is not a valid ${kind} name`

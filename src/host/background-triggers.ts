@@ -8,6 +8,7 @@ import type { BlobSettings } from './blob/blob-settings.ts'
 import { systemClock } from './clock.ts'
 import { loadHostStorage } from './load-host-storage.ts'
 import type { BackgroundPlan } from './plan-background-triggers.ts'
+import type { HeldMessage, HeldMessages } from './queue/held-messages.ts'
 import type { QueueListener } from './queue/queue-listener.ts'
 import type { QueueSettings } from './queue/queue-settings.ts'
 import { listenToQueue } from './queue/queue-trigger.ts'
@@ -25,6 +26,8 @@ export interface BackgroundOptions {
   readonly serviceBus: BusSettings
   /** How long a received message is invisible to others. */
   readonly invisibleMs: number
+  /** Knows the queue messages that this process holds; absent: no supervisor asks. */
+  readonly held: HeldMessages | undefined
 }
 
 /** On this channel an app may tell that it has sent a message to a queue, which is then polled at once. */
@@ -41,6 +44,7 @@ export class BackgroundTriggers {
   /** By account and name; several functions may share a queue. */
   readonly #byQueue = new Map<string, QueueListener[]>()
   readonly #onSent = (message: unknown) => this.wakeAll((message as { queueName?: unknown }).queueName)
+  readonly #started = Promise.withResolvers<void>()
   #bus: HostBus | undefined
   #isStopping = false
 
@@ -56,6 +60,7 @@ export class BackgroundTriggers {
     }
     for (const listener of this.#listeners) listener.start()
     subscribe(sentMessages, this.#onSent)
+    this.#started.resolve()
   }
 
   /** A listener that cannot be made is named in the log: the app is serving already, and its other functions can run. */
@@ -67,13 +72,14 @@ export class BackgroundTriggers {
     }
   }
 
-  async #addStorage({ plan, host, queues: settings, blobs, invisibleMs }: BackgroundOptions): Promise<void> {
+  async #addStorage({ plan, host, queues: settings, blobs, invisibleMs, held }: BackgroundOptions): Promise<void> {
     const { openAzureBlobs, openAzureQueue } = await loadHostStorage()
     const makeContext = (account: StorageAccount) => ({
       clock: systemClock,
       warn: (text: string) => host.log.system('warning', text),
       openQueue: (name: string) => openAzureQueue(account, name),
       invisibleMs,
+      held,
       onWritten: (name: string) => this.#wake(queueKey(account, name)),
     })
     for (const { trigger, queueName, account } of plan.queues) {
@@ -120,6 +126,15 @@ export class BackgroundTriggers {
   /** Polls the queues of this name in every account: a poll of an empty queue does no harm. */
   wakeAll(queueName: unknown): void {
     for (const key of this.#byQueue.keys()) if (key.endsWith(`\n${queueName}`)) this.#wake(key)
+  }
+
+  /** Has messages delivered again that an earlier process held when it died. */
+  async takeBack(messages: readonly HeldMessage[]): Promise<void> {
+    await this.#started.promise
+    for (const message of messages) {
+      for (const [key, listeners] of this.#byQueue)
+        if (key.endsWith(`\n${message.queueName}`)) await listeners[0]?.takeBack(message)
+    }
   }
 
   #wake(key: string): void {

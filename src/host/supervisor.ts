@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { ReleaseOutput } from './held-output.ts'
-import type { Listening } from './host-process.ts'
 import type { CannotStart, Ending } from './process-end.ts'
+import type { HandBack, HeldMessage, Holding } from './queue/held-messages.ts'
+import type { Listening } from './serve-app.ts'
 
 export interface SupervisorOptions {
   /** Script of the host process. */
@@ -59,7 +60,8 @@ const stopTimeoutMs = 45_000
 const endTimeoutMs = 1000
 
 /**
- * Runs the host in a child process, and restarts it on the same ports when it crashes. SIGINT, SIGTERM and SIGHUP stop it
+ * Runs the host in a child process, and restarts it on the same ports when it crashes; queue messages that it held then are delivered
+ * again at once. SIGINT, SIGTERM and SIGHUP stop it
  * after the requests in progress; a second signal stops it at once.
  *
  * @returns the exit code
@@ -86,6 +88,8 @@ class Supervisor {
   #port: number
   #grpcPort: number | undefined
   #child: ChildProcess | undefined
+  /** Queue messages that processes held when they died. */
+  readonly #lost: HeldMessage[] = []
   #hasListened = false
   #stoppedAt: number | undefined
 
@@ -157,13 +161,18 @@ class Supervisor {
       windowsHide: true,
     })
     this.#child = child
-    child.on('message', (message: Listening | Ending | CannotStart) => {
+    const held = new Map<string, HeldMessage>()
+    child.on('message', (message: Listening | Ending | CannotStart | Holding) => {
+      if (message.type === 'holds') held.set(message.message.id, message.message)
+      if (message.type === 'released') held.delete(message.id)
       if (message.type === 'cannot start') cannotStart = true
       if (message.type === 'ending') setTimeout(() => child.kill('SIGKILL'), this.#restarts.killAfterCrashMs).unref()
       if (message.type !== 'listening') return
       isServing = true
       this.#port = message.port
       this.#grpcPort = message.grpcPort
+      const handBack: HandBack = { type: 'hand back', messages: this.#lost.splice(0) }
+      if (handBack.messages.length > 0) child.send(handBack, () => {}) // it may have ended meanwhile
       if (this.#hasListened) return
       this.#hasListened = true
       onListening(message, (omit = []) => {
@@ -173,6 +182,7 @@ class Supervisor {
     })
     const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
     this.#child = undefined
+    this.#lost.push(...held.values())
     return { code, signal, isServing, cannotStart }
   }
 }

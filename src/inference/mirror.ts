@@ -1,5 +1,5 @@
 /** Copies of requests for deployments whose answers are compared and counted, and never sent. */
-import type { InferenceRequest } from '../scheduling/inference-request.ts'
+import { countBytes, type InferenceRequest } from '../scheduling/inference-request.ts'
 import { discard, type InferenceResult, type WholeResult } from '../scheduling/inference-result.ts'
 import { compareAnswers } from './compare-answers.ts'
 import type { Deployments } from './deployments.ts'
@@ -15,6 +15,15 @@ export interface MirroredRequest {
   answered(result: InferenceResult): void
 }
 
+/** A copy of a request for one deployment. */
+interface Copy {
+  readonly service: ScoringService
+  readonly request: InferenceRequest
+  /** Whether it is not to be scored, as requests need its memory. */
+  isGivenUp: boolean
+  end(): void
+}
+
 export class Mirror {
   readonly #deployments: Deployments
   #copies = 0
@@ -25,49 +34,67 @@ export class Mirror {
   }
 
   /**
-   * Copies a request before it goes to a worker, if it is one that is mirrored.
+   * Copies a request before it goes to a worker, if it is one that is mirrored, and there is memory that no request needs.
    *
    * @param answering  the deployment whose answer the caller gets
    */
   copy(answering: ScoringService, request: InferenceRequest): MirroredRequest | undefined {
     const targets = this.#deployments.chooseMirrors(answering)
     if (targets.length === 0 || request.details?.encrypted) return undefined
-    const bytes = request.body.byteLength
-    if (this.#copies >= maxCopies || this.#bytes + bytes > maxCopiedBytes) {
-      for (const { service } of targets) service.metrics?.mirrored('dropped')
+    const copies = targets.flatMap(({ service }) => this.#copyFor(service, request) ?? [])
+    if (copies.length === 0) return undefined
+    return {
+      answered: result => {
+        for (const copy of copies) {
+          if (result.kind === 'failure') copy.end()
+          else void compare(copy, result).finally(() => copy.end())
+        }
+      },
+    }
+  }
+
+  /** @returns undefined when too many are under way */
+  #copyFor(service: ScoringService, request: InferenceRequest): Copy | undefined {
+    const bytes = countBytes(request)
+    const hasRoom = this.#copies < maxCopies && this.#bytes + bytes <= maxCopiedBytes
+    const spare = hasRoom
+      ? service.bytes.holdSpare(bytes, () => {
+          copy.isGivenUp = true
+        })
+      : undefined
+    if (!spare) {
+      service.metrics?.mirrored('dropped')
       return undefined
     }
     this.#copies++
     this.#bytes += bytes
-    const copied: InferenceRequest = { ...request, body: new Uint8Array(request.body) } // a Buffer's slice shares memory
-    const drop = () => {
-      this.#copies--
-      this.#bytes -= bytes
-    }
-    return {
-      answered: result => {
-        if (result.kind === 'failure') return drop()
-        void Promise.all(
-          targets.map(({ service }, index) => {
-            const own = index === 0 ? copied : { ...copied, body: new Uint8Array(copied.body) } // a worker takes the bytes
-            return compare(service, own, result)
-          }),
-        ).finally(drop)
+    const copy: Copy = {
+      service,
+      request: { ...request, body: new Uint8Array(request.body) }, // a Buffer's slice shares memory
+      isGivenUp: false,
+      end: () => {
+        spare.release()
+        this.#copies--
+        this.#bytes -= bytes
       },
     }
+    return copy
   }
 }
 
 /** Never rejects. */
-async function compare(service: ScoringService, request: InferenceRequest, answer: InferenceResult): Promise<void> {
+async function compare(copy: Copy, answer: InferenceResult): Promise<void> {
+  const { service, request } = copy
   const endsAt = performance.now() + service.definition.limits.timeoutMs
   let result: WholeResult | undefined
   try {
-    result = await service.inferInBackground(request, () => performance.now() > endsAt)
+    if (!copy.isGivenUp)
+      result = await service.inferInBackground(request, () => copy.isGivenUp || performance.now() > endsAt)
   } catch {
     // It has stopped, or lost its workers.
   }
-  if (!result || result.kind === 'failure') return service.metrics?.mirrored('failed')
-  service.metrics?.mirrored(compareAnswers(answer, result))
-  discard(result)
+  if (result && result.kind !== 'failure') {
+    service.metrics?.mirrored(compareAnswers(answer, result))
+    discard(result)
+  } else service.metrics?.mirrored(copy.isGivenUp ? 'dropped' : 'failed')
 }

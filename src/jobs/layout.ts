@@ -13,14 +13,19 @@
  *     <folder>/joined/<from>-<to>       results that were staged as one block of the output; written once
  *     <folder>/files-<hash>.json        list of the input's files, if there are several; written once
  *     <folder>/written/<file>           the outputs of 16 files, from this one on, are committed; written once
+ *     <folder>/rescored/<chunk>         a chunk whose result was removed; how often it was scored again
  *     <folder>/sweep.json               messages that the sweeper has re-enqueued, and when
+ *     <folder>/event.json               whether the event of the job's end was sent
+ *     <folder>/event-signature          query of the address of that event, a secret; removed once it was sent
+ *     <folder>/last-error.json          last failure of a step that is tried again
  *     <folder>/result.json              final counts; written once
  *     <folder>/predictions.jsonl        the output, unless the request names another blob
  *     _uploads/<id>                     file that came with the submission; removed when the job ends
  *     _active/<folder>                  exists while the job has not ended; read by the sweeper
+ *     _events/<folder>                  exists while the event of the job's end is to be sent; read by the sweeper
  *     _deleting/<folder>                exists while the blobs of a deleted job are removed; read by the sweeper
  *     _deleted/<folder>                 a deleted job, whose id is not free yet: `spec.json` says so, and its state still shows an end
- *     _services/<service>/<time>_<jobId>  list entry; newest first
+ *     _services/<service>/<time>_<jobId>  list entry; newest first; shows the job in its metadata once it has ended
  *     _messages/<jobId>/spec.json       failed job of a message that names no existing service
  */
 import type { BlobReference } from './blob-store.ts'
@@ -40,7 +45,8 @@ export const jobFolder = (service: string, jobId: string): JobFolder => `${servi
 /** Folder of a job of version 0.1.0, whose ids did not belong to a service. Such jobs are still completed. */
 export const oldJobFolder = (jobId: string): JobFolder => jobId as JobFolder
 /** Names of services begin with a letter, so no service is called `_messages`. */
-export const messageFolder = (jobId: string): JobFolder => `_messages/${jobId}` as JobFolder
+export const messagePrefix = '_messages/'
+export const messageFolder = (jobId: string): JobFolder => `${messagePrefix}${jobId}` as JobFolder
 
 export const specBlob = (folder: JobFolder) => inJobs(`${folder}/spec.json`)
 export const stateBlob = (folder: JobFolder) => inJobs(`${folder}/state.json`)
@@ -73,19 +79,27 @@ export const joinedBlob = (folder: JobFolder, from: number, to: number) =>
   inJobs(`${joinedPrefix(folder)}${numbered(from)}-${numbered(to)}`)
 export const writtenPrefix = (folder: JobFolder) => `${folder}/written/`
 export const writtenBlob = (folder: JobFolder, file: number) => inJobs(writtenPrefix(folder) + numbered(file))
+export const rescoredBlob = (folder: JobFolder, chunk: number) => inJobs(`${folder}/rescored/${numbered(chunk)}`)
 export const sweepBlob = (folder: JobFolder) => inJobs(`${folder}/sweep.json`)
+export const eventBlob = (folder: JobFolder) => inJobs(`${folder}/event.json`)
+export const eventSignatureBlob = (folder: JobFolder) => inJobs(`${folder}/event-signature`)
+export const lastErrorBlob = (folder: JobFolder) => inJobs(`${folder}/last-error.json`)
 export const finalCountsBlob = (folder: JobFolder) => inJobs(`${folder}/result.json`)
 export const activePrefix = '_active/'
 /** Prefix of the active jobs of one service. */
 export const activePrefixFor = (service: string) => `${activePrefix}${service}/`
 export const activeBlob = (folder: JobFolder) => inJobs(activePrefix + folder)
-export const listPrefix = (service: string) => `_services/${service}/`
+export const servicesPrefix = '_services/'
+export const listPrefix = (service: string) => `${servicesPrefix}${service}/`
 /** Sorts newest first, because blobs are listed by name. @param createdAt  milliseconds since 1970 */
 export const listEntryBlob = (service: string, createdAt: number, jobId: string) =>
-  inJobs(`${listPrefix(service)}${String(9_999_999_999_999 - createdAt).padStart(13, '0')}_${jobId}`)
+  inJobs(`${listPrefix(service)}${String(latestTime - createdAt).padStart(13, '0')}_${jobId}`)
+const latestTime = 9_999_999_999_999
+/** @param name  of an entry below `listPrefix`  @returns when its job was created, in milliseconds since 1970 */
+export const listEntryTime = (name: string): number => latestTime - Number(name.slice(0, name.indexOf('_')))
 
 /** Prefixes of entries that the sweeper reads; an entry is named by the folder of its job. */
-export const entryPrefixes = { deleting: '_deleting/', deleted: '_deleted/' } as const
+export const entryPrefixes = { events: '_events/', deleting: '_deleting/', deleted: '_deleted/' } as const
 export type EntryKind = keyof typeof entryPrefixes
 export const entryBlob = (kind: EntryKind, folder: JobFolder) => inJobs(entryPrefixes[kind] + folder)
 /** @param path  of an entry */

@@ -29,7 +29,11 @@ export interface JobLimits {
   readonly orphanMs: number
   /** How long after its deletion the id of a job cannot be used again, because duplicates of its messages may still come. */
   readonly deletedMs: number
-  /** Most deleted jobs whose blobs one sweep removes. */
+  /** How long after its end a job is kept. */
+  readonly retentionMs: number
+  /** Pause between two looks for jobs that ended long ago. */
+  readonly retentionPauseMs: number
+  /** Most jobs that one sweep deletes, or frees the ids of. */
   readonly perSweep: number
   /** For this long after its attempt began, a single row is assumed to be in progress elsewhere. */
   readonly rowGraceMs: number
@@ -40,6 +44,8 @@ export interface JobLimits {
   /** When results are joined, the size of one block. */
   readonly joinedBytes: number
 }
+
+const dayMs = 24 * 3_600_000
 
 export const jobLimits: JobLimits = {
   maxInputBytes: 100 * 2 ** 30,
@@ -55,7 +61,9 @@ export const jobLimits: JobLimits = {
   stallMs: 90_000,
   longestPauseMs: 600_000,
   orphanMs: 600_000,
-  deletedMs: 24 * 3_600_000,
+  deletedMs: dayMs,
+  retentionMs: 30 * dayMs,
+  retentionPauseMs: 600_000,
   perSweep: 20,
   rowGraceMs: 60_000,
   pollMs: 3_000,
@@ -64,10 +72,16 @@ export const jobLimits: JobLimits = {
   joinedBytes: 8 * 2 ** 20,
 }
 
+interface LimitSettings extends Pick<JobLimits, 'stallMs' | 'maxInputBytes'> {
+  /** 0: ended jobs are kept for ever. */
+  readonly retentionDays: number
+}
+
 /** A row is assumed to be in progress for two thirds of `stallMs`. */
-export function limitsFor({ stallMs, maxInputBytes }: Pick<JobLimits, 'stallMs' | 'maxInputBytes'>): JobLimits {
+export function limitsFor({ stallMs, maxInputBytes, retentionDays }: LimitSettings): JobLimits {
+  const retentionMs = retentionDays === 0 ? Number.POSITIVE_INFINITY : retentionDays * dayMs
   const rowGraceMs = Math.ceil((stallMs * 2) / 3)
-  return { ...jobLimits, maxInputBytes, stallMs, rowGraceMs, safetyNetMs: Math.ceil(stallMs / 3) }
+  return { ...jobLimits, maxInputBytes, retentionMs, stallMs, rowGraceMs, safetyNetMs: Math.ceil(stallMs / 3) }
 }
 
 /** The part of the plan that holds a chunk, planned or not. */

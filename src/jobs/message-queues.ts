@@ -46,4 +46,7 @@ export interface MessageQueues {
 
   /** Puts a submission back into the queue `submit`. @param text  64 KiB at most */
   sendBack(text: string, delaySeconds: number): Promise<void>
+
+  /** Sends a text to a queue of others, which is created when it is missing. @param text  64 KiB at most */
+  sendEvent(queueName: string, text: string): Promise<void>
 }

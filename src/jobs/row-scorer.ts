@@ -65,6 +65,10 @@ export interface ScoreOptions {
   readonly signal: AbortSignal
   /** Gets each run as a part; absent: runs are not traced. */
   readonly span?: Span | undefined
+  /** Whether each row has a request of its own, and none begins before the last one is answered. */
+  readonly isOneByOne?: boolean
+  /** Names the request of some of the rows, from the first up to but not including `to`, for what is told of a crash. */
+  nameRequest?(from: number, to: number): string
   /** Once it is true, no more rows are started. */
   isTimeUp(): boolean
 }

@@ -58,6 +58,8 @@ export interface JobSpec {
   /** Otherwise the bytes of a chunk's text. Pinned, because another version of the app may choose otherwise. */
   readonly chunkBytes?: number
   readonly errorThreshold: number
+  /** Where the event of its end is sent. A URL's query is in `event-signature`. */
+  readonly onCompleted?: { readonly queue: string } | { readonly url: string }
   readonly maxRetries: number
   /** ISO 8601 */
   readonly createdAt: string

@@ -1,10 +1,13 @@
 import type { TraceContext } from '../telemetry/trace-context.ts'
+import { recordError } from './last-error.ts'
 import { JobMessage, type JobStep, messageJobFolder } from './message-queues.ts'
 import { finishJob } from './output/finish-job.ts'
 import type { PlanTools } from './plan/job-input.ts'
 import { splitInput } from './plan/split-job.ts'
 import { poisonedChunk, poisonedFinish, poisonedSplit } from './recovery/poison.ts'
+import { reportDeaths } from './recovery/report-deaths.ts'
 import { sweepJobs } from './recovery/sweep.ts'
+import { Retention } from './removal/retention.ts'
 import { RunOn, type RunOnTools, type StepRunner } from './run-on.ts'
 import { type ChunkMessage, type ScoreTools, scoreChunk } from './score/score-chunk.ts'
 import { type StepDelivery, traceStep } from './trace-step.ts'
@@ -20,6 +23,8 @@ export interface JobSteps {
   finish(message: unknown, hostTrace?: TraceContext): Promise<void>
   /** Handles a message on the poison queue of `step`. */
   poisoned(step: 'split' | 'chunk' | 'finish', message: unknown): Promise<void>
+  /** To be called before other steps. @param requests  names of those that an earlier process was running when it ended */
+  reportDeaths(requests: readonly string[]): Promise<void>
   /** Re-enqueues the messages of steps that stand still. */
   sweep(): Promise<void>
   /** For those who submit and cancel jobs. */
@@ -36,17 +41,22 @@ export function createJobSteps(tools: StepTools): JobSteps {
   const { chunkBudgetMs, ownChunkBudgetMs } = tools.limits
   /** A chunk that is scored within another step has less time than one with a message of its own. */
   const perform = (step: JobStep, delivery?: StepDelivery): Promise<readonly JobStep[]> =>
-    traceStep(tools, step, delivery, async span => {
-      const { queue, message } = step
-      if (queue === 'split') return splitInput(tools, message)
-      if (queue === 'chunk' && hasChunk(message)) {
-        const budgetMs = delivery ? chunkBudgetMs : ownChunkBudgetMs
-        return scoreChunk(tools, { message, deliveryCount: delivery?.count ?? 1, budgetMs, span })
-      }
-      if (queue === 'finish') await finishJob(tools, message)
-      return []
-    })
+    noteFailure(
+      tools,
+      step,
+      traceStep(tools, step, delivery, async span => {
+        const { queue, message } = step
+        if (queue === 'split') return splitInput(tools, message)
+        if (queue === 'chunk' && hasChunk(message)) {
+          const budgetMs = delivery ? chunkBudgetMs : ownChunkBudgetMs
+          return scoreChunk(tools, { message, deliveryCount: delivery?.count ?? 1, budgetMs, span })
+        }
+        if (queue === 'finish') await finishJob(tools, message)
+        return []
+      }),
+    )
   const runner = new RunOn({ ...tools, perform })
+  const retention = new Retention(tools)
   const on =
     (step: (message: JobMessage, delivery: StepDelivery) => Promise<unknown>) =>
     async (content: unknown, hostTrace?: TraceContext): Promise<void> => {
@@ -70,8 +80,19 @@ export function createJobSteps(tools: StepTools): JobSteps {
     chunk: onChunk(async (message, delivery) => runner.run(await perform({ queue: 'chunk', message }, delivery))),
     finish: on((message, delivery) => perform({ queue: 'finish', message }, delivery)),
     poisoned: (step, message) => poisoned[step](message),
-    sweep: () => sweepJobs(tools),
+    reportDeaths: requests => reportDeaths(tools, requests),
+    sweep: () => sweepJobs(tools, retention),
     runner,
+  }
+}
+
+/** Shows in the status of a job why a step is tried again. */
+async function noteFailure<T>({ store }: StepTools, { message }: JobStep, running: Promise<T>): Promise<T> {
+  try {
+    return await running
+  } catch (failure) {
+    await recordError(store, messageJobFolder(message), failure).catch(() => {}) // that storage fails is the likeliest failure
+    throw failure
   }
 }
 

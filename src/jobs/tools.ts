@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
 import type { BlobStore } from './blob-store.ts'
 import type { ChunkTexts } from './chunk-texts.ts'
+import type { EventSender } from './event-sender.ts'
 import type { JobCache } from './job-cache.ts'
 import type { JobLimits } from './limits.ts'
 import type { MessageQueues } from './message-queues.ts'
@@ -12,6 +13,7 @@ export interface JobTools {
   readonly store: BlobStore
   readonly queues: MessageQueues
   readonly scorer: RowScorer
+  readonly events: EventSender
   readonly clock: Clock
   readonly limits: JobLimits
   /** One for the process. */

@@ -36,7 +36,7 @@ const fileRules = ({ os, cpu }: Target): Readonly<Record<string, FileRule>> => (
   // Commands, the embedded host, templates and declarations are for machines of developers.
   'scoring-functions': {
     keep: /^(?:package\.json|LICENSE|dist\/.*)$/,
-    drop: /^dist\/(?:(?:scoring|testing|cli-.*|client-.*)\.mjs|host-.*\.cjs|(?:templates|types)\/.*|service\.schema\.json)$/,
+    drop: /^dist\/(?:(?:scoring|testing|cli-.*|client-.*)\.mjs|host-.*\.cjs|(?:templates|types|hooks)\/.*|service\.schema\.json)$/,
   },
   // Not the other platforms, nor what its install script may have fetched: CUDA has no place in Flex Consumption.
   'onnxruntime-node': {

@@ -23,6 +23,9 @@ export class ByteBudget {
   readonly #whole: ByteBudget | undefined
   readonly #memory: BodyMemory | undefined
   readonly #onRefusal: () => void
+  /** The oldest first. */
+  readonly #spare = new Set<SpareBytes>()
+  #spareBytes = 0
   #heldBytes = 0
 
   constructor(maxBytes: number, { whole, memory, onRefusal = () => {} }: ByteBudgetOptions = {}) {
@@ -62,13 +65,70 @@ export class ByteBudget {
   /** For `HeldBytes`. */
   count(change: number): void {
     this.#heldBytes += change
+    for (const spare of this.#spare) {
+      if (this.#heldBytes + this.#spareBytes <= this.maxBytes) break
+      spare.giveUp()
+    }
     this.#whole?.count(change)
+  }
+
+  /**
+   * Holds bytes that no request needs now, for work that nobody waits for. No request is refused because of them.
+   *
+   * @param onGivenUp  called when requests need the room; it is theirs by then
+   * @returns undefined when there is no room
+   */
+  holdSpare(bytes: number, onGivenUp: () => void): SpareBytes | undefined {
+    if (!this.#hasRoomToSpare(bytes)) return undefined
+    const spare = new SpareBytes(bytes, () => this.#removeSpare(spare), onGivenUp)
+    this.#addSpare(spare)
+    return spare
+  }
+
+  #hasRoomToSpare(bytes: number): boolean {
+    if (this.#heldBytes + this.#spareBytes + bytes > this.maxBytes) return false
+    return this.#whole === undefined || this.#whole.#hasRoomToSpare(bytes)
+  }
+
+  #addSpare(spare: SpareBytes): void {
+    this.#spare.add(spare)
+    this.#spareBytes += spare.bytes
+    if (this.#whole) this.#whole.#addSpare(spare)
+  }
+
+  #removeSpare(spare: SpareBytes): void {
+    if (this.#spare.delete(spare)) this.#spareBytes -= spare.bytes
+    if (this.#whole) this.#whole.#removeSpare(spare)
   }
 
   #findExceeded(bytes: number, held: number): ByteBudget | undefined {
     const others = this.#heldBytes - held
     if (others > 0 && others + bytes > this.maxBytes) return this
     return this.#whole ? this.#whole.#findExceeded(bytes, held) : undefined
+  }
+}
+
+/** Bytes of work that nobody waits for, until they are released or requests need them. */
+export class SpareBytes {
+  readonly bytes: number
+  readonly #remove: () => void
+  readonly #onGivenUp: () => void
+
+  constructor(bytes: number, remove: () => void, onGivenUp: () => void) {
+    this.bytes = bytes
+    this.#remove = remove
+    this.#onGivenUp = onGivenUp
+  }
+
+  /** It may be called any number of times. */
+  release(): void {
+    this.#remove()
+  }
+
+  /** For `ByteBudget`. */
+  giveUp(): void {
+    this.#remove()
+    this.#onGivenUp()
   }
 }
 

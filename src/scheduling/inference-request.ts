@@ -9,7 +9,7 @@ export interface InferenceRequest {
   /** Inputs by name, where they came as tensors; the body is empty then. */
   readonly tensors?: Feeds | undefined
   readonly contentType: string | undefined
-  /** The log names the request by it: the `x-request-id` of its answer. Absent: it is part of a batch job. */
+  /** The log names the request by it: the `x-request-id` of its answer, or the rows of a batch job. */
   readonly id?: string | undefined
   /** Absent from most requests, because everything that crosses to a thread costs time. */
   readonly details?: RequestDetails | undefined

@@ -1,6 +1,8 @@
 /** Makes up the example request that the OpenAPI document, "Try it out" and the start line show. */
+import { ServiceLoadError } from '../errors.ts'
 import { maxExampleElements } from '../models/session/load-report.ts'
 import type { TensorInfo } from '../models/session/model-session.ts'
+import { ModelOutOfMemory } from '../models/session/out-of-memory.ts'
 import { allocate, type Dtype } from '../tensor/dtype.ts'
 import { encode } from '../tensor/python-json.ts'
 import { elementCount, isColumn, isOpen } from '../tensor/shape.ts'
@@ -35,6 +37,7 @@ interface Example {
  *
  * @param knownTexts  texts that the models know, by input
  * @returns undefined when a row is too large to show
+ * @throws ServiceLoadError when there is no memory for any of the values that were tried
  */
 export async function findExample(
   script: Script,
@@ -43,15 +46,25 @@ export async function findExample(
   if (script.kind !== 'rows') return undefined
   const startedAt = performance.now()
   const bodies = fillings.map(filling => exampleBody(script, filling, knownTexts))
+  const failures: unknown[] = []
   for (const body of bodies) {
     if (body === undefined || performance.now() - startedAt > trialTimeoutMs) break
     try {
       return { body, answer: { result: await script.run(script.decode(JSON.parse(body)), {}) } }
-    } catch {
-      // The model need not accept made-up values.
+    } catch (failure) {
+      failures.push(failure) // the model need not accept made-up values
     }
   }
+  requireMemory(failures)
   return bodies[0] === undefined ? undefined : { body: bodies[0] }
+}
+
+/** A model that cannot score any row must not replace one that can. */
+function requireMemory(failures: readonly unknown[]): void {
+  const [first, ...others] = failures
+  if (!(first instanceof ModelOutOfMemory) || !others.every(other => other instanceof ModelOutOfMemory)) return
+  const bytes = first.bytes === undefined ? '' : `: it asks for ${first.bytes} bytes at once`
+  throw new ServiceLoadError(`the model needs more memory than there is to score one row${bytes}`, { cause: first })
 }
 
 /**

@@ -155,10 +155,15 @@ export const metric = {
     '{change}',
     'Changes of services while the app ran: served from then on (switched), or not, because they do not load (rejected).',
   ),
+  unloads: counter(
+    'scoring.service.unloads',
+    '{unload}',
+    'Services on demand that were unloaded because others were used later: too many (count), models too large (bytes), process near its memory limit (memory).',
+  ),
   mirrored: counter(
     'scoring.mirror.answers',
     '{answer}',
-    'Answers of a deployment to copies of requests, compared with what callers got: same, close, different, failed; dropped: too many copies.',
+    'Answers of a deployment to copies of requests, compared with what callers got: same, close, different, failed; dropped: too many copies, or too little memory.',
   ),
   info: gauge('scoring.service.info', '', 'Always 1; the labels name the execution provider of the service.'),
 } as const

@@ -31,7 +31,8 @@ export type MirrorOutcome = 'same' | 'close' | 'different' | 'failed' | 'dropped
 /** The metrics of services; each service adds its own series. */
 export class ScoringMetrics {
   readonly #services = new Map<string, ServiceMetrics>()
-  readonly #changes = new Map<string, Map<string, Counter>>()
+  /** Of services as a whole, by service and reason. */
+  readonly #counters = new Map<CounterFamily, Map<string, Counter>>()
   readonly requests = new CounterFamily(metric.requests)
   readonly requestDuration = new HistogramFamily(metric.requestDuration)
   readonly queueWait = new HistogramFamily(metric.queueWait)
@@ -48,6 +49,7 @@ export class ScoringMetrics {
   readonly messagesRefused = new CounterFamily(metric.messagesRefused)
   readonly mirrored = new CounterFamily(metric.mirrored)
   readonly changes = new CounterFamily(metric.changes)
+  readonly unloads = new CounterFamily(metric.unloads)
   readonly publicKeyLookups = new CounterFamily(metric.publicKeyLookups)
   readonly publicKeyEvictions = new CounterFamily(metric.publicKeyEvictions)
   readonly publicKeysHeld = new ObservedFamily(metric.publicKeysHeld, () => this.#ofPublicKeys(({ bytes }) => bytes))
@@ -69,11 +71,20 @@ export class ScoringMetrics {
 
   /** Counts a change of a service while the app runs. */
   changed(service: string, outcome: 'switched' | 'rejected'): void {
-    const counters = this.#changes.get(service) ?? new Map<string, Counter>()
-    this.#changes.set(service, counters)
-    const attributes = { [attribute.service]: service, [attribute.reason]: outcome }
-    const counter = counters.get(outcome) ?? this.changes.add(attributes)
-    counters.set(outcome, counter)
+    this.#count(this.changes, service, outcome)
+  }
+
+  /** Counts a service that was unloaded because others were used later. */
+  unloaded(service: string, reason: 'count' | 'bytes' | 'memory'): void {
+    this.#count(this.unloads, service, reason)
+  }
+
+  #count(family: CounterFamily, service: string, reason: string): void {
+    const counters = this.#counters.get(family) ?? new Map<string, Counter>()
+    this.#counters.set(family, counters)
+    const key = `${service} ${reason}`
+    const counter = counters.get(key) ?? family.add({ [attribute.service]: service, [attribute.reason]: reason })
+    counters.set(key, counter)
     counter.add()
   }
 

@@ -6,6 +6,7 @@ import { connectRepository, openRepository } from '../adapters/azure/open-reposi
 import { readRepositoryAddress } from '../adapters/azure/repository-address.ts'
 import { KeyFile } from '../adapters/local/key-file.ts'
 import type { AzureWorkspaceOptions, FolderWorkspaceOptions, WorkspaceStore } from '../client/workspace.ts'
+import { WorkspaceError } from '../client/workspace-error.ts'
 import { StartupError } from '../errors.ts'
 import { readLocalSettings } from '../host/local-settings.ts'
 import { readAppAddress } from './app-address.ts'
@@ -35,14 +36,20 @@ export async function openFolderWorkspace(
   const location = models ?? (environment.SCORING_MODELS || 'models')
   const storage = storageSettings(environment, root)
   const isRemote = /^(https?:|blob:)/i.test(location)
+  const findApp = () => url ?? (environment.SCORING_URL || readAppAddress(root))
   const files = await openRepository(isRemote ? location : resolve(root, location), storage)
   return new RegistryWorkspace({
     name: files.location,
     files,
     keys: new WorkspaceKeys(async () => openProjectKeys(root, environment)),
     credential: () => openCredential(environment.AZURE_CLIENT_ID || undefined),
-    findUrl: async () =>
-      trimUrl(url ?? (environment.SCORING_URL || readAppAddress(root)) ?? `http://localhost:${port ?? defaultPort}`),
+    findUrl: async () => trimUrl(findApp() ?? `http://localhost:${port ?? defaultPort}`),
+    requireApp: () => {
+      if (findApp() === undefined)
+        throw new WorkspaceError(
+          `the app of ${root} does not run: start it with "npx scoring start", or name its address (--url, SCORING_URL)`,
+        )
+    },
     readLogs: folderLogs(root),
     uploadInput: uploadInput(async () => openRepository('blob:input', storageSettings(environment, root))),
     projectRoot: root,
@@ -83,6 +90,7 @@ export async function openAzureWorkspace(options: AzureWorkspaceOptions): Promis
     }),
     credential: async () => credential ?? openCredential(undefined),
     findUrl: async () => trimUrl(url),
+    requireApp: () => {},
     readLogs: noLogs,
     uploadInput: uploadInput(openInput),
     projectRoot: findUp(process.cwd(), 'host.json'),

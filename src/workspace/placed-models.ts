@@ -1,7 +1,8 @@
 /** Puts models into the folder of a service, from which it is served. */
 import type { Model } from '../client/model.ts'
 import { WorkspaceError } from '../client/workspace-error.ts'
-import type { ModelRegistry, RegisteredModel } from '../models/repository/model-registry.ts'
+import type { ModelRegistry } from '../models/repository/model-registry.ts'
+import type { RegisteredModel } from '../models/repository/registered-models.ts'
 
 /** Property of a version that was made for a service: the models that it holds, e.g. `sklearn-iris:2`. */
 const copiesProperty = 'copies'

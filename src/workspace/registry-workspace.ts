@@ -22,6 +22,7 @@ export interface WorkspaceParts {
   readonly keys: WorkspaceKeys
   readonly credential: () => Promise<TokenCredential>
   readonly findUrl: (signal?: AbortSignal) => Promise<string>
+  readonly requireApp: () => void
   readonly readLogs: WorkspaceStore['readLogs']
   readonly uploadInput: WorkspaceStore['uploadInput']
   /** The project on this machine whose app the workspace has; undefined: there is none. */
@@ -32,6 +33,7 @@ export interface WorkspaceParts {
 export class RegistryWorkspace implements WorkspaceStore {
   readonly name: string
   readonly findUrl: WorkspaceStore['findUrl']
+  readonly requireApp: WorkspaceStore['requireApp']
   readonly readLogs: WorkspaceStore['readLogs']
   readonly uploadInput: WorkspaceStore['uploadInput']
   readonly #models: ModelRegistry
@@ -40,9 +42,20 @@ export class RegistryWorkspace implements WorkspaceStore {
   readonly #credential: () => Promise<TokenCredential>
   readonly #projectRoot: string | undefined
 
-  constructor({ name, files, keys, credential, findUrl, readLogs, uploadInput, projectRoot }: WorkspaceParts) {
+  constructor({
+    name,
+    files,
+    keys,
+    credential,
+    findUrl,
+    requireApp,
+    readLogs,
+    uploadInput,
+    projectRoot,
+  }: WorkspaceParts) {
     this.name = name
     this.findUrl = findUrl
+    this.requireApp = requireApp
     this.readLogs = readLogs
     this.uploadInput = uploadInput
     this.#models = new ModelRegistry({ files, now: () => new Date() })

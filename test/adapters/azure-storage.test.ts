@@ -259,6 +259,6 @@ describe('dist/storage.cjs', skipFor(noOpenssl), () => {
   it('holds the SDKs, which the bundle of every start does not', async () => {
     const sdk = /x-ms-blob-content-md5/
     assert.match(await readFile('dist/storage.cjs', 'utf8'), sdk)
-    assert.doesNotMatch(await readFile('dist/functions.cjs', 'utf8'), sdk)
+    assert.doesNotMatch(await readFile('dist/app.cjs', 'utf8'), sdk)
   })
 })

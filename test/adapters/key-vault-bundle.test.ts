@@ -100,7 +100,7 @@ describe('dist/key-vault.cjs', skipFor(noOpenssl), () => {
   })
 
   it('holds the SDK of vaults, another that of identities, and the bundle that every start reads neither', async () => {
-    const started = await readFile('dist/functions.cjs', 'utf8')
+    const started = await readFile('dist/app.cjs', 'utf8')
     for (const [bundle, sdk] of [
       ['key-vault', /keyVaultAuthenticationPolicy/],
       ['identity', /IDENTITY_ENDPOINT/],

@@ -98,7 +98,7 @@ describe("the bundle in Azure's Node worker", () => {
     assert.deepEqual([status, body], [200, '[217.67978776218715, 224.78937091757172]'])
     assert.equal(headers['content-type'], 'application/json')
     assert.equal(headers['x-ms-run-function-failed'], 'False')
-    assert.deepEqual(loadedBundles(), ['functions.cjs']) // what jobs need would make the first score wait
+    assert.deepEqual(loadedBundles(), ['app.cjs', 'functions.cjs']) // what jobs need would make the first score wait
   })
 
   it('scores tensors of the Open Inference Protocol, below every path that the host gives', async () => {
@@ -228,7 +228,7 @@ describe("the bundle in Azure's Node worker", () => {
       const sent = await worker.invoke('jobs', { method: 'POST', path, params: { service: 'diabetes' }, headers, body })
       assert.equal(sent.status, 202, sent.body)
     }
-    assert.deepEqual(loadedBundles(), ['functions.cjs', 'jobs.cjs', 'storage.cjs'])
+    assert.deepEqual(loadedBundles(), ['app.cjs', 'functions.cjs', 'jobs.cjs', 'storage.cjs'])
   })
 
   it('passes over events while the keys are in no vault', async () => {

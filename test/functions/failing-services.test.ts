@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, it } from 'vitest'
 import { identityModel } from '../support/onnx-writer.ts'
-import { runApp } from '../support/running-app.ts'
+import { copyOfApp, runApp } from '../support/running-app.ts'
 import { makeServices, type ServiceFiles } from '../support/service-folder.ts'
 
 const good = { 'good/service.json': {}, 'good/1/model.onnx': identityModel('float32') }
@@ -281,6 +285,24 @@ describe('host-process: a start that cannot succeed', () => {
       })
     },
   )
+})
+
+describe('host-process: a port that is taken', () => {
+  it('ends with one line and exit code 1, while a scoring thread starts', async test => {
+    const other = createServer().listen(0, '127.0.0.1')
+    test.onTestFinished(() => void other.close())
+    await once(other, 'listening')
+    const { port } = other.address() as AddressInfo
+    const args = ['dist/host-process.cjs', '--app', await copyOfApp(test), '--port', `${port}`]
+    await assert.rejects(promisify(execFile)(process.execPath, args), (ended: { code: unknown; stderr: string }) => {
+      assert.deepEqual(
+        [ended.code, /^error: Port \d+ is unavailable\. .*\n$/.test(ended.stderr)],
+        [1, true],
+        ended.stderr,
+      )
+      return true
+    })
+  })
 })
 
 describe('host-process: a fault of a script that ends the whole process', () => {

@@ -147,10 +147,30 @@ describe('POST /jobs: batch jobs', () => {
       ['limit=0', 'JOB_INVALID'],
       ['limit=x', 'JOB_INVALID'],
       ['marker=..', 'JOB_LIST_MARKER_INVALID'],
+      ['state=Failed', 'JOB_INVALID'],
+      ['status=failed', 'JOB_INVALID'],
+      ['since=yesterday', 'JOB_INVALID'],
     ]) {
       const response = await call('GET', `iris/jobs?${query}`)
       assert.deepEqual([response.status, ((await response.json()) as { code: string }).code], [400, code])
     }
+  })
+
+  it('are filtered by status and time of creation', async () => {
+    const listed = async (query: string) => {
+      const answer = (await (await call('GET', `iris/jobs?${query}`)).json()) as { jobs: Job[] }
+      return answer.jobs.map(({ jobId }) => jobId)
+    }
+    assert.ok((await listed('status=Completed')).includes('inline'))
+    assert.ok(!(await listed('status=Failed,Canceled')).includes('inline'))
+    assert.ok((await listed('since=2026-01-01&code=key-of-azure-functions')).includes('inline'))
+    assert.deepEqual(await listed('since=2999-01-01T00:00:00%2B02:00'), [])
+    const unknown = (await (await call('GET', 'iris/jobs?state=Failed')).json()) as { message: string }
+    assert.match(unknown.message, /^"state": is not known; the list takes limit, marker, status, since$/)
+    const { startedAt, endedAt, completedAt, rowsPerSecond } = (await (
+      await call('GET', 'iris/jobs/inline')
+    ).json()) as Record<string, string>
+    assert.ok(startedAt && endedAt && startedAt <= endedAt && completedAt === endedAt && Number(rowsPerSecond) > 0)
   })
 
   it('are cancelled if they have not ended', async () => {

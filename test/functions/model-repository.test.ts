@@ -203,6 +203,17 @@ describe('services in Blob storage', () => {
       message: 'There is no deployment "red"; there are: blue, green',
       code: 'DEPLOYMENT_UNKNOWN',
     })
+    // What is wrong with the request itself comes first, whichever protocol.
+    const red = { 'azureml-model-deployment': 'red', authorization: `Bearer ${await app.keyOf('split')}` }
+    for (const path of ['/api/v1/service/split/score', '/v2/models/split/infer']) {
+      const ask = async (method: string, headers: Record<string, string> = {}) => {
+        const response = await fetch(`${app.url}${path}`, { method, headers: { ...red, ...headers } })
+        return [response.status, ((await response.json()) as { code: string }).code]
+      }
+      assert.deepEqual(await ask('PUT'), [405, 'METHOD_NOT_ALLOWED'])
+      assert.deepEqual(await ask('POST', { 'x-request-id': 'i'.repeat(101) }), [431, 'REQUEST_ID_TOO_LONG'])
+      assert.deepEqual(await ask('POST'), [404, 'DEPLOYMENT_UNKNOWN'])
+    }
     const anonymous = await fetch(`${app.url}/api/v1/service/split/score`, {
       method: 'POST',
       headers: { 'azureml-model-deployment': 'red' },
@@ -303,6 +314,9 @@ describe('services in Blob storage', () => {
       assert.deepEqual(await score(name), { status: 200, answer: scaled(2), version: '1', deployment: null })
     assert.equal((await readReady(app)).services['lazy-two']?.status, 'idle')
     assert.match(app.output(), /\[lazy-one\] unloaded: 1 others were used later \(SCORING_MAX_LOADED\)/)
+    const metrics = new PrometheusPage(await (await fetch(`${app.url}/metrics`)).text())
+    const unloads = { scoring_service: 'lazy-one', scoring_reason: 'count' }
+    assert.equal(metrics.valueOf('scoring_service_unloads_total', unloads), 1)
   })
 
   it('have no triggers, and are not served where they ask for keys of Azure Functions', async () => {

@@ -4,7 +4,15 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, it } from 'vitest'
-import { BatchJob, InferenceConfig, type JobDescription, JobError, Model, Workspace } from '../../src/client/index.ts'
+import {
+  BatchJob,
+  InferenceConfig,
+  type JobDescription,
+  JobError,
+  Model,
+  Webservice,
+  Workspace,
+} from '../../src/client/index.ts'
 import { startStorage } from '../support/azurite-storage.ts'
 import { runCommand } from '../support/command.ts'
 import { copyOfApp, type RunningApp, runProject } from '../support/running-app.ts'
@@ -219,6 +227,26 @@ describe('scoring-functions/client, in a folder', () => {
     await assert.rejects(deploy('text', [text], new InferenceConfig()), /text:1 has no \.onnx file, only README\.md/)
     await deploy('digits', [model], new InferenceConfig())
     await assert.rejects(deploy('digits', [model], new InferenceConfig()), /there is a service "digits" already/)
+  })
+
+  it('asks no app that may belong to another project', async test => {
+    const other = await mkdtemp(join(tmpdir(), 'other-'))
+    test.onTestFinished(() => rm(other, { recursive: true, force: true }))
+    await cp('models/digits', join(other, 'models/first'), { recursive: true })
+    await writeFile(join(other, 'host.json'), '{"version": "2.0"}')
+    const { port } = new URL(app.url)
+    await writeFile(join(other, 'local.settings.json'), JSON.stringify({ Host: { LocalHttpPort: Number(port) } }))
+    const stranger = await Webservice.get(await Workspace.fromFolder(other), 'first')
+    const message = /^the app of .* does not run: start it with "npx scoring start", or name its address/
+    assert.equal(stranger.state, 'Unknown')
+    assert.match(stranger.status.reason ?? '', message)
+    assert.equal(stranger.scoringUri, `http://localhost:${port}/api/v1/service/first/score`) // where it will be
+    await assert.rejects(stranger.run([[0]]), { name: 'WorkspaceError', message })
+    // What scoring start writes while it runs.
+    await mkdir(join(other, '.local'))
+    await writeFile(join(other, '.local/app.json'), JSON.stringify({ url: app.url, pid: process.pid }))
+    await stranger.updateDeploymentState()
+    assert.equal(stranger.state, 'Healthy')
   })
 
   it('is what the command offers, with the same words', async () => {

@@ -177,16 +177,25 @@ describe('an app that exports to a collector, on the embedded host', () => {
     const ofJob = (name: string) => (span: CollectedSpan) =>
       span.name === name && span.attributes['scoring.job.id'] === 'many-runs'
     await collector.span(ofJob('job finish'))
-    const step = await collector.span(ofJob('job chunk'))
-    const chunk = await collector.span(({ name, parentId }) => name === 'score chunk' && parentId === step.spanId)
-    assert.partialDeepStrictEqual(chunk.attributes, { 'scoring.rows': 40, 'scoring.job.runs': 40 })
-    const runs = collector.spans.filter(({ name, parentId }) => name === 'run' && parentId === chunk.spanId)
-    assert.equal(runs.length, 32)
+    const findParts = (parents: readonly CollectedSpan[], name: string) =>
+      collector.spans.filter(each => each.name === name && parents.some(({ spanId }) => spanId === each.parentId))
+    // A slow machine may go on with a chunk in another step.
+    const chunks = findParts(collector.spans.filter(ofJob('job chunk')), 'score chunk')
+    const runCounts = chunks.map(({ attributes }) => Number(attributes['scoring.job.runs']))
+    assert.equal(
+      runCounts.reduce((sum, count) => sum + count, 0),
+      40,
+    )
+    assert.deepEqual(
+      chunks.map(chunk => findParts([chunk], 'run').length),
+      runCounts.map(count => Math.min(count, 32)),
+    )
     const output = BlobServiceClient.fromConnectionString(storage)
       .getContainerClient('jobs')
       .getBlobClient('hands-on/many-runs/predictions.jsonl')
     const [line = ''] = (await output.downloadToBuffer()).toString().split('\n')
-    assert.equal(JSON.parse(line).prediction.split(' ')[0], `00-${chunk.traceId}-${chunk.spanId}-01`)
+    const handedOn: string = JSON.parse(line).prediction.split(' ')[0]
+    assert(chunks.some(({ traceId, spanId }) => handedOn === `00-${traceId}-${spanId}-01`))
   })
 
   it('links the steps of a job that came by message to its sender', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -42,6 +42,16 @@ describe('superviseHost', () => {
       ...['at once', 'at once', ...['0.001', '0.002', '0.004', '0.004'].map(s => `in ${s} s`)].map(
         when => `The host crashed (exit 70); restarting it ${when}.`,
       ),
+    ])
+  })
+
+  it('hands the messages that a crashed host held to the next one', async test => {
+    const folder = await mkdtemp(join(tmpdir(), 'held-'))
+    test.onTestFinished(() => rm(folder, { recursive: true, maxRetries: 9 }))
+    const handed = join(folder, 'handed')
+    assert.equal((await supervise('holds-messages.mjs', { HANDED: handed })).code, 0)
+    assert.deepEqual(JSON.parse(await readFile(handed, 'utf8')), [
+      { queueName: 'work', id: 'two', popReceipt: 'renewed' },
     ])
   })
 

@@ -9,6 +9,12 @@ import { makeScheduler } from '../workers/pool/scheduler-fixture.ts'
 
 const request = { codec: 'azureml', body: new Uint8Array(), contentType: undefined }
 
+const limitedTo = (maxCount: number, more: Partial<ConstructorParameters<typeof LoadedServices>[0]> = {}) =>
+  new LoadedServices({
+    ...{ maxCount, maxBytes: 1e9, isMemoryShort: () => false, onUnloaded: () => {} },
+    ...more,
+  })
+
 /** A service on demand, whose workers do what the test tells them. */
 function onDemand(name: string, loaded: LoadedServices, prepare?: () => Promise<void>, loads?: LoadQueue) {
   const made: ReturnType<typeof makeScheduler>[] = []
@@ -39,7 +45,7 @@ async function load({ service, made }: ReturnType<typeof onDemand>): Promise<voi
 
 describe('a service on demand', () => {
   it('is ready before it is loaded, and loads with its first request', async () => {
-    const one = onDemand('one', new LoadedServices(4, () => {}))
+    const one = onDemand('one', limitedTo(4))
     assert.deepEqual([one.service.status, one.service.isReady], ['idle', true])
     one.service.requireAvailable()
     assert.equal(one.made.length, 0)
@@ -50,7 +56,7 @@ describe('a service on demand', () => {
 
   it('makes room when others are used later, but not while it is busy', async () => {
     const unloaded: string[] = []
-    const loaded = new LoadedServices(2, ({ name }) => unloaded.push(name))
+    const loaded = limitedTo(2, { onUnloaded: ({ name }) => unloaded.push(name) })
     const [first, second, third, fourth] = ['first', 'second', 'third', 'fourth'].map(name => onDemand(name, loaded))
     assert.ok(first && second && third && fourth)
     await load(first)
@@ -69,6 +75,38 @@ describe('a service on demand', () => {
     for (const { service } of [first, second, third, fourth]) await service.stop()
   })
 
+  it('makes room for large models, and for others when the process has little memory left', async () => {
+    const unloaded: string[] = []
+    let isMemoryShort = false
+    const loaded = limitedTo(9, {
+      maxBytes: 100,
+      isMemoryShort: () => isMemoryShort,
+      onUnloaded: ({ name }, reason) => unloaded.push(`${name} (${reason})`),
+    })
+    const names = ['first', 'second', 'third', 'fourth', 'fifth', 'huge']
+    const [first, second, third, fourth, fifth, huge] = names.map(name => onDemand(name, loaded))
+    assert.ok(first && second && third && fourth && fifth && huge)
+    const loadWith = async (one: typeof first, bytes: number) => {
+      await load(one)
+      loaded.loading(one.service, bytes)
+    }
+    await loadWith(first, 40)
+    await loadWith(second, 40)
+    await loadWith(third, 20)
+    assert.deepEqual(unloaded, [])
+    first.service.requireReady() // is used
+    await loadWith(fourth, 10)
+    assert.deepEqual(unloaded.splice(0), ['second (bytes)'])
+    isMemoryShort = true
+    await loadWith(fifth, 25)
+    assert.deepEqual(unloaded.splice(0), ['third (memory)', 'first (memory)']) // 60 bytes for 25
+    isMemoryShort = false
+    await loadWith(huge, 1000)
+    assert.deepEqual(unloaded, ['fourth (bytes)', 'fifth (bytes)'])
+    assert.equal(huge.service.status, 'ready')
+    for (const { service } of [first, second, third, fourth, fifth, huge]) await service.stop()
+  })
+
   it('fetches its files again when they could not be fetched, and says why it is not there meanwhile', async test => {
     vi.useFakeTimers()
     test.onTestFinished(() => void vi.useRealTimers())
@@ -76,7 +114,7 @@ describe('a service on demand', () => {
     const prepare = async () => {
       if (++tries <= 2) throw new Error('no answer in time')
     }
-    const { service, made } = onDemand('far', new LoadedServices(1, () => {}), prepare)
+    const { service, made } = onDemand('far', limitedTo(1), prepare)
     await assert.rejects(service.load(), { message: 'its files cannot be fetched: no answer in time' })
     assert.deepEqual([service.status, service.failure], ['failed', 'its files cannot be fetched: no answer in time'])
     assert.throws(() => service.requireReady(), { code: 'SERVICE_UNAVAILABLE' })
@@ -91,7 +129,7 @@ describe('a service on demand', () => {
 
   it('whose load waits for others begins it when a caller waits, and not any more when it ends before', async () => {
     const loads = new LoadQueue(1)
-    const loaded = new LoadedServices(4, () => {})
+    const loaded = limitedTo(4)
     const [first, replaced, called] = ['first', 'replaced', 'called'].map(name =>
       onDemand(name, loaded, undefined, loads),
     )

@@ -124,7 +124,7 @@ function readFile(root: Node, text: string, file: string): BicepFile {
 
 /** Functions and namespaces of Bicep that infra/ uses. */
 const ofBicep =
-  'az concat empty environment filter guid join json loadJsonContent loadTextContent map replace resourceGroup split string subscription subscriptionResourceId toLower trim union uniqueString indexOf'
+  'az concat contains empty environment filter guid join json loadJsonContent loadTextContent map replace resourceGroup split string subscription subscriptionResourceId toLower trim union uniqueString indexOf'
 
 function findUnknownNames(root: Node): string[] {
   const declared = new Set(ofBicep.split(' '))

@@ -194,8 +194,8 @@ const mutations: readonly (readonly [keyof typeof policies, string, string | Reg
   [
     'hasPublishedTypes',
     'modules/function-app',
-    'functionAppConfig: {',
-    'functionAppConfigg: {',
+    'functionAppConfig: union(',
+    'functionAppConfigg: union(',
     /functionAppConfigg: unknown/,
   ],
   [
@@ -287,6 +287,8 @@ const mutations: readonly (readonly [keyof typeof policies, string, string | Reg
     'id: scalerIdentityId\n    }',
     /custom.id: unknown/,
   ],
+  ['hasPublishedTypes', 'modules/function-app', "'RollingUpdate'", "'Rolling'", /siteUpdateStrategy.type: Rolling/],
+  ['hasPublishedTypes', 'modules/storage', 'baseBlob: {', 'blob: {', /actions.blob: unknown/],
   ['watchesDeadLetters', 'modules/service-bus', "'DeadletteredMessages'", "'ActiveMessages'", /no alert looks/],
   ['watchesDeadLetters', 'modules/service-bus', /actions: \[.*\]/, '', /nobody hears of it/],
 ]

@@ -37,19 +37,25 @@ export class JobBench {
   readonly log: string[] = []
   /** Rows of each call, as JSON. */
   readonly scored: string[][] = []
+  /** Name of the last request, as a worker records it. */
+  running: string | undefined
   digest = 'digest'
   /** The answer of the service; throws as the service would. */
   answer: (json: string) => RowResult | Promise<RowResult> = json =>
     json === '"fails"' ? { code: 'MODEL_RUN_FAILED', message: 'no' } : { prediction: `[${json}]` }
+  /** The receiver of events. */
+  receive: (url: string, event: string) => Promise<void> = async () => {}
   readonly tools: StepTools
   readonly steps: JobSteps
 
   constructor(limits: Partial<JobLimits> = {}) {
-    const score: StepTools['scorer']['score'] = async (_, rows, { signal, isTimeUp }) => {
+    const score: StepTools['scorer']['score'] = async (_, rows, { signal, isTimeUp, isOneByOne, nameRequest }) => {
+      this.running = nameRequest?.(0, rows.length)
       this.scored.push(rows.map(row => ('json' in row ? row.json : row.code)))
       const results: (RowResult | undefined)[] = []
       for (const [index, row] of rows.entries()) {
         if (index > 0 && isTimeUp()) return [...results, ...rows.slice(index).map(() => undefined)]
+        if (isOneByOne) this.running = nameRequest?.(index, index + 1)
         results.push('json' in row ? await this.answer(row.json) : row)
         signal.throwIfAborted()
       }
@@ -66,6 +72,7 @@ export class JobBench {
         rowSettings: () => ({}),
         score,
       },
+      events: { post: (url, event) => this.receive(url, event) },
       planParquet,
       clock: this.clock,
       // Each step is left to a message, unless a test sets other times.

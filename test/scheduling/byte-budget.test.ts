@@ -37,6 +37,24 @@ describe('ByteBudget', () => {
     small.resize(10)
   })
 
+  it('gives up what is spare when requests need the room, the oldest first, and holds none where there is no room', () => {
+    const budget = new ByteBudget(100)
+    const givenUp: string[] = []
+    const spare = (name: string, bytes: number) => budget.holdSpare(bytes, () => givenUp.push(name))
+    spare('first', 40)
+    const second = spare('second', 40)
+    assert.equal(spare('third', 21), undefined)
+    const request = budget.open()
+    request.resize(50)
+    assert.deepEqual(givenUp, ['first'])
+    second?.release()
+    second?.release()
+    spare('fourth', 50)
+    request.release()
+    spare('fifth', 50)
+    assert.deepEqual(givenUp, ['first'])
+  })
+
   it('holds nothing for who only asks, and refuses when it would not find room', () => {
     const budget = new ByteBudget(10)
     const [held, asking] = [budget.open(), budget.open()]
@@ -46,10 +64,10 @@ describe('ByteBudget', () => {
     assert.equal(budget.heldBytes, 5)
   })
 
-  it('adds up to what the requests hold, and to nothing when all are released, in whatever order', () => {
+  it('adds up to what the requests hold, whatever was spare, and to nothing when all are released, in whatever order', () => {
     const step = fc.record({
       request: fc.nat(5),
-      what: fc.constantFrom('resize', 'replace', 'release', 'ask'),
+      what: fc.constantFrom('resize', 'replace', 'release', 'ask', 'spare'),
       bytes: fc.nat(80),
     })
     fc.assert(
@@ -58,6 +76,14 @@ describe('ByteBudget', () => {
         const services = [new ByteBudget(60, { whole: app }), new ByteBudget(60, { whole: app })] as const
         const held = new Map<number, HeldBytes>()
         const model = new Map<number, number>()
+        // Work that nobody waits for changes no decision about a request.
+        const spare = new Set<{ bytes: number; half: number }>()
+        const holdSpare = (half: 0 | 1, bytes: number) => {
+          const one = { bytes, half }
+          if (services[half].holdSpare(bytes, () => spare.delete(one))) spare.add(one)
+        }
+        const spareBytes = (isCounted: (half: number) => boolean) =>
+          [...spare].filter(({ half }) => isCounted(half)).reduce((sum, { bytes }) => sum + bytes, 0)
         const sumOf = (isCounted: (request: number) => boolean) =>
           [...model].filter(([request]) => isCounted(request)).reduce((sum, [, bytes]) => sum + bytes, 0)
         const mayHold = (request: number, bytes: number) => {
@@ -69,7 +95,8 @@ describe('ByteBudget', () => {
           const one = held.get(request) ?? services[request % 2 === 0 ? 0 : 1].open()
           held.set(request, one)
           const isMore = bytes > (model.get(request) ?? 0)
-          if (what === 'release') {
+          if (what === 'spare') holdSpare(request % 2 === 0 ? 0 : 1, bytes)
+          else if (what === 'release') {
             one.release()
             one.release()
             one.replace(bytes) // too late: nothing is held again
@@ -90,11 +117,14 @@ describe('ByteBudget', () => {
             app.heldBytes,
             sumOf(() => true),
           )
-          for (const half of [0, 1] as const)
+          assert.ok(spareBytes(() => true) <= Math.max(0, 100 - app.heldBytes))
+          for (const half of [0, 1] as const) {
+            assert.ok(spareBytes(each => each === half) <= Math.max(0, 60 - services[half].heldBytes))
             assert.equal(
               services[half].heldBytes,
               sumOf(each => each % 2 === half),
             )
+          }
         }
         for (const one of held.values()) one.release()
         assert.deepEqual(

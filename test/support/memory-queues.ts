@@ -55,6 +55,10 @@ export class MemoryQueues implements MessageQueues {
     )
   }
 
+  async sendEvent(queueName: string, text: string): Promise<void> {
+    await this.hooks.around('sendEvent', queueName, () => this.put(queueName, text))
+  }
+
   /** @param queueName  e.g. `scoring-job-chunk-poison` */
   put(queueName: string, text: string, delaySeconds = 0): void {
     assert.ok(Buffer.byteLength(text) <= maxBytes, 'a message is 64 KiB at most')

@@ -26,8 +26,8 @@ export function bundleThreads(): Plugin {
   return {
     name: 'bundle-threads',
     transform(code, id) {
-      if (!id.endsWith('/src/adapters/node-worker/prewarmed-worker.ts')) return undefined
-      if (!code.includes(source)) throw new Error(`prewarmed-worker.ts does not name ${source}`)
+      if (!id.endsWith('/src/adapters/node-worker/start-thread.ts')) return undefined
+      if (!code.includes(source)) throw new Error(`start-thread.ts does not name ${source}`)
       return code.replace(source, pathToFileURL(outfile).href)
     },
   }

@@ -42,7 +42,7 @@ describe('RegistryWorkspace', () => {
     const unused = async () => assert.fail('not used')
     const workspace = new RegistryWorkspace({
       ...{ name: 'test', files, keys: noKeys, credential: unused },
-      ...{ findUrl: unused, readLogs: unused, uploadInput: unused },
+      ...{ findUrl: unused, requireApp: () => {}, readLogs: unused, uploadInput: unused },
       projectRoot: undefined,
     })
     const path = '../../stolen.txt'

@@ -58,6 +58,7 @@ const resources = {
   'Microsoft.Storage/storageAccounts': ['arm-storage@21.0.0', 'storageAccountCreateParametersSerializer'],
   'Microsoft.Storage/storageAccounts/blobServices': ['arm-storage@21.0.0', 'blobServicePropertiesSerializer'],
   'Microsoft.Storage/storageAccounts/blobServices/containers': ['arm-storage@21.0.0', 'blobContainerSerializer'],
+  'Microsoft.Storage/storageAccounts/managementPolicies': ['arm-storage@21.0.0', 'managementPolicySerializer'],
   'Microsoft.Storage/storageAccounts/queueServices': ['arm-storage@21.0.0', 'queueServicePropertiesSerializer'],
   'Microsoft.Storage/storageAccounts/queueServices/queues': ['arm-storage@21.0.0', 'storageQueueSerializer'],
   'Microsoft.Web/serverfarms': ['arm-appservice@19.0.0', 'appServicePlanSerializer'],

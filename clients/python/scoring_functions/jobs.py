@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -47,9 +48,18 @@ class BatchJob:
         return cls(service, job["jobId"])
 
     @staticmethod
-    def list(service: Webservice) -> Iterator[dict[str, Any]]:
-        """The jobs of a service, newest first."""
+    def list(
+        service: Webservice, status: str | None = None, since: datetime | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The jobs of a service, newest first.
+
+        ``status`` is one such as ``"Failed"``, or several with commas; ``since`` is the earliest creation.
+        """
         query: dict[str, str] = {"limit": "100"}
+        if status is not None:
+            query["status"] = status
+        if since is not None:
+            query["since"] = since.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         while True:
             page = service.request("GET", f"/jobs?{urlencode(query)}").json()
             yield from page["jobs"]

@@ -13,7 +13,7 @@ import requests
 
 from . import deployments
 from .configuration import InferenceConfig
-from .errors import WebserviceException
+from .errors import WebserviceException, WorkspaceException
 from .keys import check_key, make_key, parse_key_type
 from .model import Model, TagFilter, has_all
 from .sent_file import SentFile
@@ -350,6 +350,8 @@ class Webservice:
         self, method: str, path: str, data: str | bytes | SentFile | None, timeout: float, stream: bool
     ) -> requests.Response:
         url = self._address() + path
+        if self.app_url is None:
+            self.workspace.require_app()
         headers = {"Accept": "*/*"}
         if data is not None:
             headers["Content-Type"] = data.content_type if isinstance(data, SentFile) else "application/json"
@@ -369,6 +371,11 @@ class Webservice:
 
     def _read_state(self) -> tuple[str, str]:
         base = self.app_url or self.workspace.find_url()
+        try:
+            if self.app_url is None:
+                self.workspace.require_app()
+        except WorkspaceException as error:
+            return "Unknown", str(error)
         try:
             credential = self._read_credential()
             headers = {} if credential is None else {"Authorization": f"Bearer {credential}"}

@@ -28,7 +28,10 @@ class Workspace:
         """Use ``from_config``, ``from_folder`` or ``from_azure``."""
         self.files = files
         self.keys = keys
+        #: Where the app is, or will be once it is started.
         self.find_url = find_url
+        #: Raises when no app is known to run there: what listens may belong to another project, and must not get a key.
+        self.require_app: Callable[[], None] = lambda: None
         self.model_registry = ModelRegistry(files)
         self.service_registry = ServiceRegistry(files)
         self._credential = credential
@@ -77,10 +80,17 @@ class Workspace:
         keys = VaultKeys(vault, _default_credential()) if vault else KeyFile(root / ".local" / "keys.json")
         port = settings.get("Host", {}).get("LocalHttpPort") or 7071
 
-        def find_url() -> str:
-            return (url or environment.get("SCORING_URL") or _running_app(root) or f"http://localhost:{port}").rstrip("/")
+        def find_app() -> str | None:
+            return url or environment.get("SCORING_URL") or _running_app(root)
 
-        workspace = cls(files, keys, find_url)
+        def require_app() -> None:
+            if find_app() is None:
+                raise WorkspaceException(
+                    f'the app of {root} does not run: start it with "npx scoring start", or name its address (url=, SCORING_URL)'
+                )
+
+        workspace = cls(files, keys, lambda: (find_app() or f"http://localhost:{port}").rstrip("/"))
+        workspace.require_app = require_app
         workspace.log_file = root / ".local" / "app.log"
         workspace.project = root
         return workspace

@@ -37,6 +37,10 @@ export class AzureMessageQueues implements MessageQueues {
     await this.#put(jobQueues.submit, text, delaySeconds)
   }
 
+  async sendEvent(queueName: string, text: string): Promise<void> {
+    await this.#put(queueName, text, 0)
+  }
+
   async #put(name: string, text: string, delaySeconds: number): Promise<void> {
     const bytes = Buffer.byteLength(text)
     if (bytes > maxMessageBytes) {

@@ -65,10 +65,9 @@ export class FolderModelStore implements ModelStore {
       throw new ServiceLoadError(`"${name}" is not a valid service name: ${serviceNameRule}`)
     }
     const folder = join(this.#root, name)
-    const text = await readFile(join(folder, 'service.json'), 'utf8')
+    const [text, versions] = await Promise.all([readText(join(folder, 'service.json')), listVersions(folder)])
     const definition = parseDefinition(`${name}/service.json`, text)
     const definitionDigest = hash('sha256', text, 'hex')
-    const versions = await listVersions(folder)
     const primary = primaryDeployment(definition)
     if (primary === undefined) return openWith({ service: name, folder, definition, definitionDigest, versions })
     const names = Object.keys(definition.deployments ?? {})
@@ -294,8 +293,10 @@ async function openStages(
 
 async function readSample(service: string, folder: string, input: string | undefined): Promise<string | undefined> {
   if (!input) return undefined
-  await mustExist(join(folder, input), `${service}/service.json: schema.input: ${input}`)
-  return readFile(join(folder, input), 'utf8')
+  return readText(join(folder, input)).catch(async cause => {
+    await mustExist(join(folder, input), `${service}/service.json: schema.input: ${input}`)
+    throw cause
+  })
 }
 
 const readText = (path: string) => readFile(path, 'utf8')

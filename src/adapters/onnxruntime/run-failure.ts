@@ -1,4 +1,5 @@
 import { ScoringError } from '../../errors.ts'
+import { ModelOutOfMemory } from '../../models/session/out-of-memory.ts'
 
 /**
  * Says what a failed run means for the caller. Sizes that do not go together and indexes beyond a table are found only
@@ -13,6 +14,8 @@ export function runFailure(cause: Error): ScoringError {
         return new ScoringError(code, `the model cannot score this input: ${reason(operator, match)}`, { cause })
     }
   }
+  const allocation = /Failed to allocate memory for requested buffer of size (\d+)|bad_alloc/.exec(cause.message)
+  if (allocation) return new ModelOutOfMemory(allocation[1] === undefined ? undefined : Number(allocation[1]), cause)
   return new ScoringError('MODEL_RUN_FAILED', 'The model could not score this input. Check the logs for more info.', {
     cause,
   })

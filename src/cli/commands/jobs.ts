@@ -1,8 +1,7 @@
 import { Command, Option } from 'commander'
 import { exitCode } from '../exit-code.ts'
 import { describeExamples } from '../help-style.ts'
-import type { DownloadOptions, SubmitOptions } from '../workspace/jobs.ts'
-import type { WorkspaceOptions } from '../workspace/open.ts'
+import type { DownloadOptions, ListOptions, SubmitOptions } from '../workspace/jobs.ts'
 import { addWorkspaceOptions, readWhole, withWorkspace } from './workspace-options.ts'
 
 export function jobsCommand(): Command {
@@ -70,10 +69,16 @@ function listCommand(): Command {
     .description('List the jobs of a service, newest first.')
     .argument('<service>', 'the service')
     .option('-n, --limit <count>', 'most jobs to list', readWhole(1), 20)
-    .addHelpText('after', describeExamples([['scoring jobs list churn', 'the last 20']]))
-    .action((name: string, options: WorkspaceOptions & { limit: number }) =>
-      withJobs(({ listJobs }) => listJobs(name, options)),
+    .option('--status <names>', 'jobs with these statuses only, e.g. Failed,Canceled')
+    .option('--since <time>', 'jobs that were submitted then or later, e.g. 2026-11-28')
+    .addHelpText(
+      'after',
+      describeExamples([
+        ['scoring jobs list churn', 'the last 20'],
+        ['scoring jobs list churn --status Failed --since 2026-11-28', 'what went wrong since then'],
+      ]),
     )
+    .action((name: string, options: ListOptions) => withJobs(({ listJobs }) => listJobs(name, options)))
 }
 
 function downloadCommand(): Command {

@@ -4,7 +4,7 @@ import { addProjectOptions } from '../project.ts'
 /** Adds the options that `openWorkspace` reads. */
 export function addWorkspaceOptions(command: Command): Command {
   return addProjectOptions(command)
-    .option('--url <address>', 'address of the app (default: the one running here, or http://localhost:7071)')
+    .option('--url <address>', 'address of the app (default: SCORING_URL, or the one that "scoring start" runs here)')
     .option('--json', 'print JSON')
 }
 

@@ -4,7 +4,7 @@ import { basename } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
-import { BatchJob, type FileSubmission, type JobDescription, JobError } from '../../client/index.ts'
+import { BatchJob, type FileSubmission, type JobDescription, JobError, type JobStatus } from '../../client/index.ts'
 import { StartupError } from '../../errors.ts'
 import { StorageError } from '../../jobs/blob-store.ts'
 import { formatTable, onOneLine, openTerminal } from '../terminal.ts'
@@ -100,14 +100,25 @@ const noRight = new Set([
   ...['AuthenticationRequiredError', 'CredentialUnavailableError'],
 ])
 
-export async function listJobs(name: string, options: WorkspaceOptions & { readonly limit: number }): Promise<void> {
+export interface ListOptions extends WorkspaceOptions {
+  readonly limit: number
+  readonly status?: string
+  readonly since?: string
+}
+
+export async function listJobs(name: string, options: ListOptions): Promise<void> {
+  const { status, since: time } = options
+  const since = time === undefined ? undefined : new Date(time)
+  if (since && Number.isNaN(since.getTime())) throw new UsageError(`--since is no time: ${time}; write e.g. 2026-11-28`)
+  // The service refuses names that it does not know.
+  const statuses = status?.split(',') as JobStatus[] | undefined
   const jobs: JobDescription[] = []
-  for await (const job of BatchJob.list(await openService(name, options))) {
+  for await (const job of BatchJob.list(await openService(name, options), { statuses, since })) {
     jobs.push(job)
     if (jobs.length === options.limit) break
   }
   if (options.json) return printJson(jobs)
-  if (jobs.length === 0) return console.error(`${name} has no jobs`)
+  if (jobs.length === 0) return console.error(`${name} has no ${(status ?? since) ? 'such ' : ''}jobs`)
   const rows = jobs.map(job => [
     job.jobId,
     job.status,
@@ -218,8 +229,20 @@ function printJob(job: JobDescription, { json }: WorkspaceOptions): void {
     ['rows', `${rows}: ${succeeded} succeeded, ${failed} failed`],
     ['submitted', job.createdAt],
     ['ended', job.endedAt ?? ''],
+    ['speed', describeSpeed(job)],
     ['output', job.output?.blob ?? ''],
-    ['error', job.error ? `${onOneLine(job.error.message)} (${job.error.code})` : ''],
+    ['error', describeError(job.error)],
+    ['last error', describeError(job.lastError)],
   ].filter(([, value]) => value)
   console.log(formatTable(lines as string[][], terminal, { columns: [{}, { overflow: 'wrap' }] }))
+}
+
+function describeSpeed({ rowsPerSecond, remainingSeconds }: JobDescription): string {
+  if (rowsPerSecond === undefined) return ''
+  const left = remainingSeconds === undefined ? '' : `, about ${remainingSeconds} s left`
+  return `${rowsPerSecond} rows/s${left}`
+}
+
+function describeError(error: JobDescription['error']): string {
+  return error ? `${onOneLine(error.message)} (${error.code})` : ''
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { HeldMessages } from './held-messages.ts'
 import { decodeMessageText } from './message-input.ts'
 import type { Queue, QueueMessage } from './queue.ts'
 import type { QueueSettings } from './queue-settings.ts'
@@ -11,6 +12,8 @@ export interface MessageHandling {
   /** How long a received message is invisible to others. */
   readonly invisibleMs: number
   readonly clock: Clock
+  /** Knows what this process holds; absent: no supervisor asks. */
+  readonly held?: HeldMessages | undefined
   /**
    * Runs the function with the decoded text; never throws.
    *
@@ -73,14 +76,16 @@ class MessageRenewal {
   readonly #id: string
   readonly #invisibleMs: number
   readonly #clock: Clock
+  readonly #held: HeldMessages | undefined
   #popReceipt: string
   #intervalMs: number
   #cancel: () => void = () => {}
   #update: Promise<void> = Promise.resolve()
   #hasEnded = false
 
-  constructor({ id, popReceipt }: QueueMessage, { queue, invisibleMs, clock }: MessageHandling) {
+  constructor({ id, popReceipt }: QueueMessage, { queue, invisibleMs, clock, held }: MessageHandling) {
     this.#queue = queue
+    this.#held = held
     this.#id = id
     this.#popReceipt = popReceipt
     this.#invisibleMs = invisibleMs
@@ -104,11 +109,16 @@ class MessageRenewal {
     })
   }
 
+  #renewed(popReceipt: string): void {
+    this.#popReceipt = popReceipt
+    this.#held?.hold({ queueName: this.#queue.name, id: this.#id, popReceipt })
+  }
+
   async #renew(): Promise<void> {
     try {
       const popReceipt = await this.#queue.hide(this.#id, this.#popReceipt, this.#invisibleMs)
       if (popReceipt === undefined) this.#hasEnded = true
-      else this.#popReceipt = popReceipt
+      else this.#renewed(popReceipt)
       this.#intervalMs = this.#invisibleMs / 2
     } catch {
       this.#intervalMs = Math.max(this.#intervalMs / 2, this.#invisibleMs / 10)

@@ -1,4 +1,5 @@
 import { handleMessage, type MessageHandling } from './handle-message.ts'
+import type { HeldMessage } from './held-messages.ts'
 import type { QueueMessage } from './queue.ts'
 
 export interface QueueListenerOptions extends MessageHandling {
@@ -34,6 +35,12 @@ export class QueueListener {
   wake(): void {
     this.#isWoken = true
     this.#endPause()
+  }
+
+  /** Makes a message visible that an earlier process held when it died, and polls. Does nothing when another process has it. */
+  async takeBack({ id, popReceipt }: HeldMessage): Promise<void> {
+    await this.#options.queue.hide(id, popReceipt, 0).catch(() => undefined) // it comes back after its time
+    this.wake()
   }
 
   /** Receives no more messages, and waits for the runs in progress. */
@@ -80,12 +87,14 @@ export class QueueListener {
   }
 
   #run(message: QueueMessage): void {
-    const { queue, warn } = this.#options
+    const { queue, warn, held } = this.#options
+    held?.hold({ queueName: queue.name, id: message.id, popReceipt: message.popReceipt })
     const run = handleMessage(message, this.#options)
       .catch(error => {
         warn(`Message ${message.id} of queue '${queue.name}' will be delivered again: ${describeFailure(error)}.`)
       })
       .then(() => {
+        held?.release(message.id)
         this.#running.delete(run)
         this.#onRunEnded()
       })

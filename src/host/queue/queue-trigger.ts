@@ -3,6 +3,7 @@ import { findStorageConnection, resolveSettings, type StorageAccount } from '../
 import type { FunctionRunner } from '../app/function-runner.ts'
 import type { Trigger } from '../app/triggers.ts'
 import type { Clock } from '../clock.ts'
+import type { HeldMessages } from './held-messages.ts'
 import { handlerInput, triggerMetadata } from './message-input.ts'
 import type { Queue } from './queue.ts'
 import { QueueListener } from './queue-listener.ts'
@@ -52,6 +53,7 @@ export interface QueueContext {
   readonly settings: QueueSettings
   readonly invisibleMs: number
   readonly clock: Clock
+  readonly held?: HeldMessages | undefined
   readonly warn: (text: string) => void
   /** Called when a message was written to this queue. */
   readonly onWritten: (queueName: string) => void

@@ -15,49 +15,71 @@ export function csvRows(
   targets: readonly (RowTarget | undefined)[],
   missing: 'nan' | 'error',
 ): StraightRead {
-  const number = new NumberText(bytes)
-  const hasOnlyAscii = isAscii(bytes)
-  const last = targets.length - 1
+  const reader = new CsvRowReader(bytes, targets, missing)
+  return (start, end, row) => reader.read(start, end, row)
+}
 
-  const text = (start: number, end: number) => bytes.toString(hasOnlyAscii ? 'latin1' : 'utf8', start, end)
-  /** @returns the end of the cell */
-  const cellEnd = (start: number, end: number): number => {
-    let at = start
-    while (at < end && bytes[at] !== comma) at++
-    return at
+/** A class, because a closure for each text would be a call that the compiler does not know. */
+class CsvRowReader {
+  readonly #bytes: Buffer
+  readonly #targets: readonly (RowTarget | undefined)[]
+  readonly #missing: 'nan' | 'error'
+  readonly #number: NumberText
+  readonly #encoding: 'latin1' | 'utf8'
+
+  constructor(bytes: Buffer, targets: readonly (RowTarget | undefined)[], missing: 'nan' | 'error') {
+    this.#bytes = bytes
+    this.#targets = targets
+    this.#missing = missing
+    this.#number = new NumberText(bytes)
+    this.#encoding = isAscii(bytes) ? 'latin1' : 'utf8'
   }
-  /** @returns the end of a cell that was stored; -1 where it was not */
-  const readText = (target: RowTarget | undefined, start: number, end: number, row: number): number => {
-    if (bytes[start] !== quote || start === end) {
-      const at = cellEnd(start, end)
-      return !target || target.storeText(row, text(start, at), missing) ? at : -1
-    }
-    const closing = bytes.indexOf(quote, start + 1)
-    const next = closing + 1
-    // Doubled quotes, and what is no CSV.
-    if (closing < 0 || closing >= end || (next < end && bytes[next] !== comma)) return -1
-    return !target || target.storeText(row, text(start + 1, closing), missing) ? next : -1
-  }
-  const readCell = (target: RowTarget | undefined, start: number, end: number, row: number): number => {
-    if (!target || target.kind === 'string' || target.kind === 'bool') return readText(target, start, end, row)
-    let at = start
-    while (bytes[at] === space) at++
-    at = number.read(at)
-    if (at < 0) return readText(target, start, end, row)
-    while (bytes[at] === space) at++
-    if (at !== end && bytes[at] !== comma) return readText(target, start, end, row)
-    return target.storeNumber(row, number.value) ? at : -1
-  }
-  return (start, recordEnd, row) => {
+
+  read(start: number, recordEnd: number, row: number): boolean {
+    const bytes = this.#bytes
+    const targets = this.#targets
+    const last = targets.length - 1
     const end = bytes[recordEnd - 1] === carriageReturn ? recordEnd - 1 : recordEnd
     let at = start
     for (let column = 0; column <= last; column++) {
-      at = readCell(targets[column], at, end, row)
+      at = this.#readCell(targets[column], at, end, row)
       if (at < 0) return false
       if (column === last) break
       if (at >= end) return false
       at++
     }
     return at === end
+  }
+
+  /** @returns the end of a cell that was stored; -1 where it was not */
+  #readCell(target: RowTarget | undefined, start: number, end: number, row: number): number {
+    if (!target || target.kind === 'string' || target.kind === 'bool') return this.#readText(target, start, end, row)
+    const bytes = this.#bytes
+    const number = this.#number
+    let at = start
+    while (bytes[at] === space) at++
+    at = number.read(at)
+    if (at < 0) return this.#readText(target, start, end, row)
+    while (bytes[at] === space) at++
+    if (at !== end && bytes[at] !== comma) return this.#readText(target, start, end, row)
+    return target.storeNumber(row, number.value) ? at : -1
+  }
+
+  #readText(target: RowTarget | undefined, start: number, end: number, row: number): number {
+    const bytes = this.#bytes
+    if (bytes[start] !== quote || start === end) {
+      let at = start
+      while (at < end && bytes[at] !== comma) at++
+      return this.#store(target, row, start, at) ? at : -1
+    }
+    const closing = bytes.indexOf(quote, start + 1)
+    const next = closing + 1
+    // Doubled quotes, and what is no CSV.
+    if (closing < 0 || closing >= end || (next < end && bytes[next] !== comma)) return -1
+    return this.#store(target, row, start + 1, closing) ? next : -1
+  }
+
+  #store(target: RowTarget | undefined, row: number, start: number, end: number): boolean {
+    return !target || target.storeText(row, this.#bytes.toString(this.#encoding, start, end), this.#missing)
   }
 }

@@ -4,6 +4,8 @@ import { elementEncoder, type NonFinite } from '../../tensor/python-json-element
 
 const [zero, minus, point] = [0x30, 0x2d, 0x2e]
 const powersOfTen = Array.from({ length: 16 }, (_, exponent) => 10 ** exponent)
+/** From 10^-4 on, each ten times the one before. */
+const tenths = Array.from({ length: 11 }, (_, index) => Number(`1e${index - 4}`))
 /** More than any number takes. */
 const longestNumber = 32
 
@@ -32,7 +34,20 @@ export class LineBytes {
 
   text(text: string): void {
     this.#reserve(3 * text.length)
-    this.#at += this.#bytes.write(text, this.#at)
+    if (text.length > longestNumber || !this.#ascii(text)) this.#at += this.#bytes.write(text, this.#at)
+  }
+
+  /** Writes a short text: a loop is faster than a call of `write`. @returns false, having written nothing, where it is not ASCII */
+  #ascii(text: string): boolean {
+    const target = this.#bytes
+    const start = this.#at
+    for (let index = 0; index < text.length; index++) {
+      const code = text.charCodeAt(index)
+      if (code > 0x7f) return false
+      target[start + index] = code
+    }
+    this.#at = start + text.length
+    return true
   }
 
   /** @param number  a whole one, from 0 to 2^53 */
@@ -49,20 +64,24 @@ export class LineBytes {
   float32(number: number): boolean {
     const size = number < 0 ? -number : number
     if (!(size >= 1e-4 && size < 1e6)) return false
-    // Of `digits` digits, `places` are behind the point.
-    let digits = 6
-    let places = digits - 1 - Math.floor(Math.log10(size))
-    let whole = 0
-    for (; digits <= 9; digits++, places++) {
-      const power = powersOfTen[places] as number
-      const scaled = size * power
-      whole = Math.floor(scaled)
-      const rest = scaled - whole
-      if (rest > 0.499999 && rest < 0.500001) return false
-      if (rest >= 0.5) whole++
-      if (Math.fround(whole / power) === size) break
+    let exponent = -4
+    while (size >= (tenths[exponent + 5] as number)) exponent++
+    // Most numbers need eight digits or nine. Of these, `places` are behind the point.
+    let places = 7 - exponent
+    let whole = shifted(size, places)
+    if (whole < 0) return false
+    if (Math.fround(whole / (powersOfTen[places] as number)) === size) {
+      for (let fewer = places - 1; fewer >= 5 - exponent; fewer--) {
+        const shorter = shifted(size, fewer)
+        if (shorter < 0) return false
+        if (Math.fround(shorter / (powersOfTen[fewer] as number)) !== size) break
+        whole = shorter
+        places = fewer
+      }
+    } else {
+      whole = shifted(size, ++places)
+      if (Math.fround(whole / (powersOfTen[places] as number)) !== size) return false
     }
-    if (digits > 9) return false
     while (places > 1 && whole % 10 === 0) {
       whole /= 10
       places--
@@ -103,6 +122,15 @@ export class LineBytes {
     larger.set(this.#bytes.subarray(0, this.#at))
     this.#bytes = larger
   }
+}
+
+/** @returns the number with its point moved, rounded; -1 where the product is too near to the middle of two to tell */
+function shifted(size: number, places: number): number {
+  const scaled = size * (powersOfTen[places] as number)
+  const whole = Math.floor(scaled)
+  const rest = scaled - whole
+  if (rest > 0.499999 && rest < 0.500001) return -1
+  return rest < 0.5 ? whole : whole + 1
 }
 
 function countDigits(number: number): number {

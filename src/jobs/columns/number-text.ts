@@ -25,34 +25,44 @@ export class NumberText {
    */
   read(start: number): number {
     const bytes = this.#bytes
-    let at = start
-    const isNegative = bytes[at] === minus
-    if (isNegative) at++
-    const wholeStart = at
+    const isNegative = bytes[start] === minus
+    const wholeStart = isNegative ? start + 1 : start
+    let at = wholeStart
+    let byte = bytes[at] as number
+    if (byte === zero) {
+      byte = bytes[++at] as number
+      if (byte >= zero && byte <= nine) return -1
+    }
+    // Leading zeros do not count among the digits that are exact.
+    let limit = at + exactDigits
     let value = 0
-    let digits = 0
     let more = 0
     let moreCount = 0
-    let byte = bytes[at] as number
-    for (; byte >= zero && byte <= nine; byte = bytes[++at] as number) {
-      if (digits < exactDigits) {
-        value = value * 10 + (byte - zero)
-        if (value !== 0) digits++
-      } else if (moreCount++ < moreDigits) more = more * 10 + (byte - zero)
-    }
-    if (at === wholeStart || (bytes[wholeStart] === zero && at > wholeStart + 1)) return -1
+    for (; byte >= zero && byte <= nine && at < limit; byte = bytes[++at] as number) value = value * 10 + (byte - zero)
+    for (; byte >= zero && byte <= nine; byte = bytes[++at] as number)
+      if (moreCount++ < moreDigits) more = more * 10 + (byte - zero)
+    if (at === wholeStart) return -1
     let exponent = 0
     if (byte === point) {
       const fractionStart = ++at
       byte = bytes[at] as number
-      for (; byte >= zero && byte <= nine; byte = bytes[++at] as number) {
-        if (digits < exactDigits) {
-          value = value * 10 + (byte - zero)
-          if (value !== 0) digits++
-        } else if (moreCount++ < moreDigits) more = more * 10 + (byte - zero)
+      limit++
+      if (value === 0) {
+        while (byte === zero) byte = bytes[++at] as number
+        limit = at + exactDigits
       }
+      for (; byte >= zero && byte <= nine && at < limit; byte = bytes[++at] as number)
+        value = value * 10 + (byte - zero)
+      for (; byte >= zero && byte <= nine; byte = bytes[++at] as number)
+        if (moreCount++ < moreDigits) more = more * 10 + (byte - zero)
       if (at === fractionStart) return -1
       exponent = fractionStart - at
+    }
+    // Most numbers are of this kind: both are exact, so their quotient is rounded just once.
+    if (moreCount === 0 && byte !== 0x65 && byte !== 0x45 && exponent >= -maxPower) {
+      const size = exponent === 0 ? value : value / (powersOfTen[-exponent] as number)
+      this.value = isNegative ? -size : size
+      return at
     }
     if (byte === 0x65 || byte === 0x45) {
       const sign = bytes[++at]

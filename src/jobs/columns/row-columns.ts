@@ -2,14 +2,15 @@
 import { isUtf8 } from 'node:buffer'
 import { isServerFault, ScoringError } from '../../errors.ts'
 import type { Feeds, TensorInfo } from '../../models/session/model-session.ts'
-import { Tensor } from '../../tensor/tensor.ts'
 import { type ReadOptions, rowReader, tableShape } from '../formats/read-rows.ts'
 import { type RowForm, tensorRowForm } from '../formats/row-form.ts'
 import { createChunkScanner } from '../formats/row-scanner.ts'
 import type { Row, RowReading } from '../row-scorer.ts'
 import { csvRows } from './csv-rows.ts'
-import { jsonRecords, jsonRows } from './json-rows.ts'
-import { type RowTarget, rowTargets } from './row-target.ts'
+import { jsonRecords } from './json-records.ts'
+import { jsonRows } from './json-rows.ts'
+import type { RowTarget } from './row-target.ts'
+import { NotForColumns, RowTensors } from './row-tensors.ts'
 
 /**
  * Stores the row between two offsets as row `row` of the tensors.
@@ -22,13 +23,6 @@ export type StraightRead = (start: number, end: number, row: number) => boolean
 export interface RowFault {
   readonly code: string
   readonly message: string
-}
-
-/** Rows that have to be scored in requests of their own, as over HTTP. */
-export class NotForColumns extends ScoringError {
-  constructor(why: string) {
-    super('INPUT_INVALID', `the rows cannot be scored together: ${why}`)
-  }
 }
 
 export interface ReadColumns {
@@ -57,6 +51,18 @@ export function readColumns(text: Uint8Array, rows: RowCountReading, source: Col
   return new ColumnReader(bytes, rows, source).read()
 }
 
+/**
+ * Lets readers look one byte beyond the text, whatever it is. Code that has once read beyond the end of an array, which gives
+ * `undefined`, is compiled for values of any type, and takes twice as long.
+ */
+function withByteBehind(bytes: Buffer): Buffer {
+  const length = bytes.byteLength + 1
+  if (bytes.byteOffset + length <= bytes.buffer.byteLength) return Buffer.from(bytes.buffer, bytes.byteOffset, length)
+  const copy = Buffer.alloc(length)
+  bytes.copy(copy)
+  return copy
+}
+
 /** A row that is decoded as JSON. */
 interface JsonRow {
   readonly index: number
@@ -67,19 +73,22 @@ interface JsonRow {
 
 class ColumnReader {
   readonly #bytes: Buffer
+  /** The same memory with a byte behind the text. */
+  readonly #padded: Buffer
   readonly #rows: RowCountReading
   readonly #source: ColumnSource
   readonly #options: ReadOptions
   readonly #form: RowForm
   readonly #faults = new Map<number, RowFault>()
   /** Set with the first row that could be decoded. */
-  #tensors: Tensors | undefined
+  #tensors: RowTensors | undefined
   #straight: StraightRead = () => false
   #jsonRows: JsonRow[] = []
   #slot = 0
 
   constructor(bytes: Buffer, rows: RowCountReading, source: ColumnSource) {
     this.#bytes = bytes
+    this.#padded = withByteBehind(bytes)
     this.#rows = rows
     this.#source = source
     this.#options = { ...rows, inputs: source.inputs }
@@ -120,7 +129,7 @@ class ColumnReader {
   #addFirst(index: number, json: string): void {
     const feeds = this.#decodeOne(index, json)
     if (!feeds) return
-    this.#tensors = new Tensors(feeds, this.#rows.rowCount)
+    this.#tensors = new RowTensors(feeds, this.#rows.rowCount)
     this.#straight = this.#straightRead(this.#tensors) ?? this.#straight
     this.#tensors.store(feeds, 0, this.#slot++)
   }
@@ -136,23 +145,23 @@ class ColumnReader {
     }
   }
 
-  #straightRead(tensors: Tensors): StraightRead | undefined {
+  #straightRead(tensors: RowTensors): StraightRead | undefined {
     const { format, columns, missing = 'nan' } = this.#rows
     const { inputs } = this.#source
     if (columns) {
       const targets = columnTargets(columns, tensors, this.#options)
       if (!targets) return undefined
       return format === 'csv'
-        ? csvRows(this.#bytes, targets, missing)
-        : jsonRecords(this.#bytes, { columns, targets, missing })
+        ? csvRows(this.#padded, targets, missing)
+        : jsonRecords(this.#padded, { columns, targets, missing })
     }
     const [only] = inputs
     const tensor = only && inputs.length === 1 ? tensors.find(only.name) : undefined
     if (!tensor || tensors.count > 1 || ['string', 'bool'].includes(tensor.dtype)) return undefined
     const { targets, shape } = tensor
-    const nested = jsonRows(this.#bytes, { targets, shape, missing })
+    const nested = jsonRows(this.#padded, { targets, shape, missing })
     if (shape.length < 2) return nested
-    const flat = jsonRows(this.#bytes, { targets, shape: [targets.length], missing })
+    const flat = jsonRows(this.#padded, { targets, shape: [targets.length], missing })
     return (start, end, row) => nested(start, end, row) || flat(start, end, row)
   }
 
@@ -164,7 +173,7 @@ class ColumnReader {
   }
 
   /** @returns whether all rows that are left were decoded by one call */
-  #decodeTogether(tensors: Tensors): boolean {
+  #decodeTogether(tensors: RowTensors): boolean {
     const rows = this.#jsonRows
     if (rows.length === 0) return true
     if (rows.length === 1 || !rows.every(({ json }) => this.#form.canShareRequest(json))) return false
@@ -180,7 +189,7 @@ class ColumnReader {
   }
 
   /** @returns the slots of rows with a fault */
-  #decodeEach(tensors: Tensors): number[] {
+  #decodeEach(tensors: RowTensors): number[] {
     const faulty: number[] = []
     for (const { index, slot, json } of this.#jsonRows) {
       const feeds = this.#decodeOne(index, json)
@@ -195,7 +204,7 @@ class ColumnReader {
 /** @returns a target for each column of the file; undefined where columns and elements do not correspond */
 function columnTargets(
   columns: readonly string[],
-  tensors: Tensors,
+  tensors: RowTensors,
   options: ReadOptions,
 ): (RowTarget | undefined)[] | undefined {
   const inputs = options.inputs ?? []
@@ -209,83 +218,4 @@ function columnTargets(
     ofColumns[column] = targets[at]
   }
   return ofColumns
-}
-
-interface ColumnTensor extends Pick<Tensor, 'dtype' | 'data'> {
-  /** Of one row. */
-  readonly shape: readonly number[]
-  readonly targets: readonly RowTarget[]
-}
-
-/** The tensors that rows are read into, with room for all of them. */
-class Tensors {
-  readonly #tensors: ReadonlyMap<string, ColumnTensor>
-
-  /** @param first  the tensors of one row */
-  constructor(first: Feeds, rowCount: number) {
-    this.#tensors = new Map(
-      Object.entries(first).map(([name, { dtype, shape, data }]) => {
-        if (shape[0] !== 1) throw new NotForColumns('a row is not one entry of each input')
-        const targets = rowTargets(dtype, rowCount, data.length)
-        const [target] = targets
-        if (!target) throw new NotForColumns('a row holds no values')
-        return [name, { dtype, shape: shape.slice(1), data: target.data, targets }]
-      }),
-    )
-  }
-
-  get count(): number {
-    return this.#tensors.size
-  }
-
-  find(name: string): ColumnTensor | undefined {
-    return this.#tensors.get(name)
-  }
-
-  /** Whether decoded rows are of the same form as these. */
-  fit(feeds: Feeds, rowCount: number): boolean {
-    const names = Object.keys(feeds)
-    return (
-      names.length === this.count &&
-      names.every(name => {
-        const [own, { dtype, shape }] = [this.find(name), feeds[name] as Tensor]
-        const sizes = own && [rowCount, ...own.shape]
-        return own?.dtype === dtype && sizes?.length === shape.length && sizes.every((size, at) => size === shape[at])
-      })
-    )
-  }
-
-  /** Copies a row of decoded ones. */
-  store(feeds: Feeds, row: number, slot: number): void {
-    for (const [name, { data, targets }] of this.#tensors) {
-      const width = targets.length
-      const source = (feeds[name] as Tensor).data
-      for (let at = 0; at < width; at++) data[slot * width + at] = source[row * width + at] as never
-    }
-  }
-
-  /** @param without  slots of rows to leave out, ascending */
-  feeds(count: number, without: readonly number[]): Feeds {
-    const left = count - without.length
-    if (left === 0) return {}
-    return Object.fromEntries(
-      [...this.#tensors].map(([name, { dtype, shape, data, targets }]) => {
-        const width = targets.length
-        closeGaps(data, { count, without, width })
-        const elements = Array.isArray(data) ? data.slice(0, left * width) : data.subarray(0, left * width)
-        return [name, new Tensor(dtype, elements, [left, ...shape])]
-      }),
-    )
-  }
-}
-
-/** Moves rows to the place of those that are left out. */
-function closeGaps(
-  data: Tensor['data'],
-  { count, without, width }: { count: number; without: readonly number[]; width: number },
-): void {
-  for (const [moved, gap] of without.entries()) {
-    const end = (without[moved + 1] ?? count) * width
-    data.copyWithin((gap - moved) * width, (gap + 1) * width, end)
-  }
 }

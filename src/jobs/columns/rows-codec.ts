@@ -6,8 +6,9 @@ import { isResponse } from '../../scripts/script-response.ts'
 import type { Codec, DecodedFeeds, RunOutput } from '../../workers/runtime/codec.ts'
 import type { LoadedService } from '../../workers/runtime/load-service.ts'
 import type { RowReading, TextOfRows } from '../row-scorer.ts'
-import { NotForColumns, type ReadColumns, readColumns } from './row-columns.ts'
+import { type ReadColumns, readColumns } from './row-columns.ts'
 import { writeRowLines } from './row-lines.ts'
+import { NotForColumns } from './row-tensors.ts'
 
 /** What a request says of its rows. */
 interface RowsToScore extends RowReading, Pick<TextOfRows, 'firstRow' | 'form'> {

@@ -5,7 +5,7 @@ import { jobMessage } from '../message-queues.ts'
 import { readPart } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
-import { type ListedResult, listResults, type ResultTotals } from './done-parts.ts'
+import type { ListedResult, ResultTotals } from './done-parts.ts'
 import { joinResults, removeJoined } from './join-results.ts'
 import { blockId, isOwnOutput, outputExists, outputMetadata, resultsMissing, stageForOutput } from './output-blocks.ts'
 import { outputTable } from './output-table.ts'
@@ -25,9 +25,11 @@ interface Output {
  * @returns false when another run has to continue
  * @throws JobFailure OUTPUT_EXISTS, RESULTS_MISSING
  */
-export async function commitOutput(tools: JobTools, spec: JobSpec, totals: ResultTotals): Promise<boolean> {
-  const results: ListedResult[] = []
-  for await (const result of listResults(tools.store, spec.folder)) results.push(result)
+export async function commitOutput(
+  tools: JobTools,
+  spec: JobSpec,
+  { results, totals }: { readonly results: readonly ListedResult[]; readonly totals: ResultTotals },
+): Promise<boolean> {
   requireEveryRowOnce(results, totals)
   if (spec.output.action === 'summary_only') return true
   const files = spec.output.isPerFile ? await readFiles(tools, spec) : undefined

@@ -2,9 +2,10 @@ import type { JobFailure } from '../failure.ts'
 import { activeBlob, asUpload, signatureBlob } from '../layout.ts'
 import type { OpenJob } from '../open-job.ts'
 import { changeState, type StateChange } from '../records.ts'
-import type { JobSpec } from '../spec.ts'
 import { hasEnded } from '../state.ts'
 import type { JobTools } from '../tools.ts'
+import { announceEnd, sendEvent } from './job-event.ts'
+import { closeListEntry } from './list-entry.ts'
 import { readProgress } from './progress.ts'
 
 /**
@@ -31,13 +32,22 @@ export async function endJob(
   const progress = await readProgress(tools.store, spec, state)
   const endedAt = new Date(await tools.store.now()).toISOString()
   const now = await changeState(tools.store, spec.folder, { ...end, endedAt, progress })
-  if (now && hasEnded(now.status)) await cleanUp(tools, spec)
+  if (!now || !hasEnded(now.status)) return
+  await cleanUp(tools, { spec, state: now })
+  if (spec.onCompleted) await sendEvent(tools, spec.folder)
 }
 
-/** Removes what only active jobs need. The entry goes last: while it exists, the sweeper calls this again. */
-export async function cleanUp({ store }: JobTools, { folder, input: { place } }: JobSpec): Promise<void> {
+/**
+ * Shows the end of a job in the list, records that its event is to be sent, and removes what only active jobs need. The active entry goes last: while it exists, the sweeper
+ * calls this again.
+ */
+export async function cleanUp(tools: JobTools, { spec, state }: OpenJob): Promise<void> {
+  const { store } = tools
+  const { place } = spec.input
   const upload = 'blob' in place && asUpload(place.blob)
   if (upload) await store.remove(upload)
-  await store.remove(signatureBlob(folder))
-  await store.remove(activeBlob(folder))
+  await store.remove(signatureBlob(spec.folder))
+  await closeListEntry(store, spec, state)
+  await announceEnd(tools, { spec, state })
+  await store.remove(activeBlob(spec.folder))
 }

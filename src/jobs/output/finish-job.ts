@@ -8,8 +8,9 @@ import { hasEnded } from '../state.ts'
 import type { JobTools } from '../tools.ts'
 import { isAboveThreshold, thresholdExceeded } from './after-result.ts'
 import { commitOutput } from './commit-output.ts'
-import { type ResultTotals, totalsWhenAllDone } from './done-parts.ts'
+import { type ListedResult, listResults, type ResultTotals, totalsWhenAllDone } from './done-parts.ts'
 import { cleanUp, endJob, failJob } from './end-job.ts'
+import { rescoreMissing } from './missing-results.ts'
 
 /**
  * Ends a job: cancels it if that was requested, or commits its output once all results exist.
@@ -21,35 +22,55 @@ export async function finishJob(tools: JobTools, message: JobMessage): Promise<v
   const job = await openJob(tools, folder)
   if (!job) return
   const { status } = job.state
-  if (hasEnded(status)) return cleanUp(tools, job.spec)
+  if (hasEnded(status)) return cleanUp(tools, job)
   if (status === 'CancelRequested') return endJob(tools, job, { from: ['CancelRequested'], to: 'Canceled' })
   const totals = await totalsWhenAllDone(tools.store, folder)
   if (!totals) return
   if (status === 'Running' && isAboveThreshold(job.spec, totals.failed)) {
     return failJob(tools, job, thresholdExceeded(job.spec, totals.failed))
   }
+  const results: ListedResult[] = []
+  for await (const result of listResults(tools.store, folder)) results.push(result)
+  if (status === 'Running' && (await isMissing(tools, job, { results, totals }))) return
   // From here on it can no longer be cancelled.
   const state = await changeState(tools.store, folder, { from: ['Running'], to: 'Finalizing' })
-  if (state?.status === 'Finalizing') await finalize(tools, { spec: job.spec, state }, totals)
+  if (state?.status === 'Finalizing') await finalize(tools, { spec: job.spec, state }, { results, totals })
   // Otherwise it was cancelled or ended just now, which has sent a message of its own.
+}
+
+interface AllResults {
+  readonly results: readonly ListedResult[]
+  readonly totals: ResultTotals
+}
+
+/** Whether results were removed, and their chunks are scored again, or the job has failed for it. */
+async function isMissing(tools: JobTools, job: OpenJob, all: AllResults): Promise<boolean> {
+  try {
+    return await rescoreMissing(tools, job.spec, all)
+  } catch (failure) {
+    const fatal = asJobFailure(failure, job.spec)
+    if (!fatal) throw failure
+    await failJob(tools, job, fatal)
+    return true
+  }
 }
 
 // Two processes may finalize at a time. If a foreign output exists for one of them and is gone for the other, the job may be
 // Failed beside a complete output. The storage cannot compare two blobs at once, and to remove an output that may be foreign
 // by now would be worse.
-async function finalize(tools: JobTools, job: OpenJob, totals: ResultTotals): Promise<void> {
+async function finalize(tools: JobTools, job: OpenJob, all: AllResults): Promise<void> {
   const { store } = tools
   const { spec } = job
   try {
     // The final counts are written after the output, so its owner may remove the output as soon as it exists.
-    const isCommitted = (await store.head(finalCountsBlob(spec.folder))) || (await commitOutput(tools, spec, totals))
+    const isCommitted = (await store.head(finalCountsBlob(spec.folder))) || (await commitOutput(tools, spec, all))
     if (!isCommitted) return
   } catch (failure) {
     const fatal = asJobFailure(failure, spec)
     if (!fatal) throw failure
     return failJob(tools, { ...job, from: ['Finalizing'] }, fatal)
   }
-  await store.create(finalCountsBlob(spec.folder), JSON.stringify(finalCounts(spec, totals)))
+  await store.create(finalCountsBlob(spec.folder), JSON.stringify(finalCounts(spec, all.totals)))
   await endJob(tools, job, { from: ['Finalizing'], to: 'Completed' })
 }
 

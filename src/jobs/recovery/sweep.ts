@@ -8,15 +8,20 @@ import {
   stateBlob,
 } from '../layout.ts'
 import { cleanUp } from '../output/end-job.ts'
+import { sweepEvents } from '../output/job-event.ts'
 import { ensureState, readSpec } from '../records.ts'
 import { sweepDeleted } from '../removal/delete-job.ts'
+import type { Retention } from '../removal/retention.ts'
 import { hasEnded } from '../state.ts'
 import type { JobTools } from '../tools.ts'
 import { findLostWork } from './lost-work.ts'
 import { chooseDue } from './sweep-memory.ts'
 
-/** Re-enqueues lost messages of all jobs that have not ended, and completes steps and deletions whose process died. */
-export async function sweepJobs(tools: JobTools): Promise<void> {
+/**
+ * Re-enqueues lost messages of all jobs that have not ended, sends events that were not accepted yet, completes steps and deletions whose process died, and deletes jobs that
+ * ended long ago.
+ */
+export async function sweepJobs(tools: JobTools, retention: Retention): Promise<void> {
   const { store, log, limits } = tools
   for await (const { path, modifiedAt, metadata } of store.list(jobsContainer, activePrefix)) {
     const folder = activeJobFolder(path)
@@ -27,7 +32,9 @@ export async function sweepJobs(tools: JobTools): Promise<void> {
       log(`job ${folder}: the sweep failed: ${failure instanceof Error ? failure.message : failure}`)
     }
   }
+  await sweepEvents(tools)
   await sweepDeleted(store, limits)
+  await retention.sweep()
 }
 
 interface Entry {
@@ -45,7 +52,7 @@ async function sweepJob(tools: JobTools, folder: JobFolder, { enteredAt, upload,
   const state = await ensureState(store, spec)
   const changedAt = (await store.head(stateBlob(folder)))?.modifiedAt
   if (!state || changedAt === undefined) return
-  if (hasEnded(state.status)) return cleanUp(tools, spec)
+  if (hasEnded(state.status)) return cleanUp(tools, { spec, state })
   const lost = await findLostWork(tools, { spec, state }, { changedAt, now })
   for (const { queue, message } of await chooseDue(tools, folder, { lost, now })) await queues.send(queue, message)
 }

@@ -11,16 +11,20 @@ import { isPattern, parsePattern } from './blob-pattern.ts'
 import { chooseInputFormat, chooseOutputFormat } from './file-formats.ts'
 import type { FileSource } from './find-files.ts'
 import { invalidJob } from './job-invalid.ts'
+import { allowEvent, type EventLimits } from './on-completed.ts'
 import { resolveOutputName } from './output-options.ts'
 import type { StagedFile } from './staged-file.ts'
 import type { JobSubmission } from './submission.ts'
 
 /** A valid submission with its defaults. Nothing in it has been looked up in the storage yet. */
-export interface JobRequest extends Pick<JobSpec, 'miniBatchSize' | 'errorThreshold' | 'maxRetries' | 'output'> {
+export interface JobRequest
+  extends Pick<JobSpec, 'miniBatchSize' | 'errorThreshold' | 'maxRetries' | 'output' | 'onCompleted'> {
   readonly jobId: string
   readonly folder: JobFolder
   readonly service: string
   readonly source: RowSource
+  /** Query of the URL in `onCompleted`, a secret; absent: it has none. */
+  readonly eventSignature?: string
   /** Id of the queue message; absent when the request came over HTTP. */
   readonly messageId?: string
   readonly trace?: TraceContext
@@ -39,7 +43,7 @@ type RowSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'column
     | { readonly file: StagedFile }
   )
 
-export interface RequestLimits {
+export interface RequestLimits extends EventLimits {
   /** Containers that jobs may read from and write to. */
   readonly containers: readonly string[]
   /** Hosts that jobs may read from by URL. */
@@ -52,7 +56,7 @@ interface RequestedJob extends Pick<JobRequest, 'service' | 'jobId'> {
   readonly file?: StagedFile | undefined
 }
 
-/** @throws ScoringError JOB_INVALID, JOB_INPUT_NOT_ALLOWED, JOB_OUTPUT_NOT_ALLOWED */
+/** @throws ScoringError JOB_INVALID, JOB_INPUT_NOT_ALLOWED, JOB_OUTPUT_NOT_ALLOWED, JOB_EVENT_NOT_ALLOWED */
 export function parseJobRequest(
   { service, jobId, takesEncrypted = false, file }: RequestedJob,
   submission: JobSubmission,
@@ -80,7 +84,9 @@ export function parseJobRequest(
   if ('blob' in source && source.blob === output.blob) {
     throw invalidJob(`output.blob: "${output.blob}" is the input of the job; choose another name for the output`)
   }
-  const options = { service, output, errorThreshold, maxRetries }
+  const event = submission.onCompleted && allowEvent(submission.onCompleted, limits)
+  const onCompleted = event && { onCompleted: event.target }
+  const options = { service, output, errorThreshold, maxRetries, ...onCompleted }
   // Chunks had 1000 rows by default once, and a repeated submission of such a job is still recognised.
   // A repeated submission is the same on another day.
   const { isPerFile: _, ...plain } = output as JobSpec['output']
@@ -92,8 +98,15 @@ export function parseJobRequest(
     input: identifySource(source),
   }
   const fingerprint = sha256(canonicalJson(content))
-  const size = miniBatchSize === undefined ? {} : { miniBatchSize }
-  return { ...options, ...size, jobId, folder, source, fingerprint }
+  return {
+    ...options,
+    ...(miniBatchSize !== undefined && { miniBatchSize }),
+    jobId,
+    folder,
+    source,
+    fingerprint,
+    ...(event?.signature && { eventSignature: event.signature }),
+  }
 }
 
 /**

@@ -5,6 +5,7 @@ import { readTraceContext, type TraceContext } from '../../telemetry/trace-conte
 import { maxMessageBytes } from '../job-queues.ts'
 import { jobFolder, messageFolder, parseBlobReference, uploadBlob } from '../layout.ts'
 import { jobMessage } from '../message-queues.ts'
+import { type JobView, readJobView } from '../output/job-view.ts'
 import { changeState, ensureState } from '../records.ts'
 import { deleteJob, isOfFirstVersion } from '../removal/delete-job.ts'
 import { jobIdPattern } from '../spec.ts'
@@ -13,8 +14,7 @@ import { findJob, isRefused, readJob, readRecord, type StoredJob } from '../stor
 import { invalidJob } from './job-invalid.ts'
 import { chooseJobId, type JobRequest, parseJobRequest, type RequestLimits } from './job-request.ts'
 import { JobStore, type JobStoreOptions } from './job-store.ts'
-import { type JobView, readJobView } from './job-view.ts'
-import { type JobPage, listJobs } from './list-jobs.ts'
+import { type JobPage, type JobQuery, listJobs } from './list-jobs.ts'
 import { encodeWaitingMessage, readMessage, type SubmissionMessage } from './read-message.ts'
 import { messageJobId, storeRefusedJob } from './refused-job.ts'
 import { requireSize, type SentFile, type StagedFile, stageFile } from './staged-file.ts'
@@ -171,8 +171,8 @@ export class JobService {
   }
 
   /** Lists the jobs of a service, newest first. @throws ScoringError JOB_LIST_MARKER_INVALID */
-  list(service: string, limit: number, marker?: string): Promise<JobPage> {
-    return listJobs(this.#options.store, service, { limit, ...(marker === undefined ? {} : { marker }) })
+  list(service: string, query: JobQuery): Promise<JobPage> {
+    return listJobs(this.#options.store, service, query)
   }
 
   /** @throws ScoringError JOB_UNKNOWN, JOB_NOT_CANCELLABLE */
@@ -220,9 +220,10 @@ export class JobService {
   async #createFromMessage({ submission }: SubmissionMessage, messageId: string): Promise<void> {
     const { service, ...parsed } = parseSubmission(submission)
     if (service === undefined) throw invalidJob('service: is missing; name the service that scores')
-    if (parsed.input.url?.includes('?')) {
+    const member = parsed.input.url?.includes('?') ? 'input.url' : 'onCompleted.url'
+    if (parsed.input.url?.includes('?') || parsed.onCompleted?.url?.includes('?')) {
       const why = 'has a query; queues store messages in plain text, so a signature must not be sent in one'
-      throw invalidJob(`input.url: ${why}; submit this job over HTTP`)
+      throw invalidJob(`${member}: ${why}; submit this job over HTTP`)
     }
     // A message that is delivered twice creates one job.
     const jobId = parsed.jobId ?? messageJobId(messageId)

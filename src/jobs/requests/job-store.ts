@@ -2,8 +2,17 @@ import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { BlobStore } from '../blob-store.ts'
 import { chooseChunkBytes } from '../chunk-size.ts'
-import { activeBlob, activePrefixFor, jobsContainer, listEntryBlob, parseBlobReference, specBlob } from '../layout.ts'
+import {
+  activeBlob,
+  activePrefixFor,
+  eventSignatureBlob,
+  jobsContainer,
+  listEntryBlob,
+  parseBlobReference,
+  specBlob,
+} from '../layout.ts'
 import { jobMessage, type MessageQueues } from '../message-queues.ts'
+import { type JobView, readJobView } from '../output/job-view.ts'
 import { ensureState } from '../records.ts'
 import type { RowScorer } from '../row-scorer.ts'
 import type { StepRunner } from '../run-on.ts'
@@ -11,7 +20,6 @@ import { inputName, type JobSpec } from '../spec.ts'
 import { findJob, isDeleted, isRefused, readJob, readRecord, type StoredJob } from '../stored-job.ts'
 import { invalidJob } from './job-invalid.ts'
 import type { JobRequest } from './job-request.ts'
-import { type JobView, readJobView } from './job-view.ts'
 import { fillDate } from './output-options.ts'
 import { findCurrentEtag, pinInput } from './pin-input.ts'
 
@@ -63,7 +71,7 @@ export class JobStore {
     const createdAt = new Date(await store.now()).toISOString()
     const output = { ...submitted.output, blob: fillDate(submitted.output.blob, createdAt) }
     const request = { ...submitted, output }
-    const { source: _, ...asked } = request
+    const { source: _, eventSignature, ...asked } = request
     const { service } = request
     const scoring = this.#options.find(service)
     if (scoring.status === 'failed') scoring.requireReady()
@@ -79,6 +87,7 @@ export class JobStore {
     }
     await this.#limitActiveJobs(service)
     const input = await pinInput(store, request, maxInputBytes)
+    if (eventSignature !== undefined) await store.create(eventSignatureBlob(request.folder), eventSignature)
     await store.create(activeBlob(request.folder), '', { service })
     const chunkBytes = request.miniBatchSize === undefined ? { chunkBytes: chooseChunkBytes(input.bytes) } : {}
     return { ...asked, ...chunkBytes, modelDigest, input, createdAt }

@@ -1,6 +1,8 @@
 import type { ScoringError } from '../../errors.ts'
 import type { BlobStore } from '../blob-store.ts'
 import { jobFolder, listEntryBlob, messageFolder, specBlob } from '../layout.ts'
+import { refusedView } from '../output/job-view.ts'
+import { encodeEntry } from '../output/list-entry.ts'
 import { jobIdPattern } from '../spec.ts'
 import { findJob, isDeleted, isRefused, type RefusedJob, readRecord } from '../stored-job.ts'
 import { sha256 } from './job-request.ts'
@@ -34,7 +36,8 @@ export async function storeRefusedJob(store: BlobStore, refusal: Refusal): Promi
     if (existing) continue
     const named = service === undefined ? {} : { service }
     const job: RefusedJob = { jobId, folder, ...named, messageId, createdAt, refused: { code, message } }
-    if (service !== undefined) await store.create(listEntryBlob(service, Date.parse(createdAt), jobId), '')
+    const entry = service !== undefined && listEntryBlob(service, Date.parse(createdAt), jobId)
+    if (entry) await store.create(entry, '', encodeEntry(refusedView(job)))
     if (await store.create(specBlob(folder), JSON.stringify(job))) return jobId
   }
   return undefined

@@ -4,6 +4,7 @@ import { maxFiles } from '../input-files.ts'
 import { inputFormats, jobIdPattern, outputFormats } from '../spec.ts'
 import { blobNameFault } from './blob-name.ts'
 import { invalidJob } from './job-invalid.ts'
+import { OnCompleted } from './on-completed.ts'
 import { outputOptions } from './output-options.ts'
 import { outputTableMembers } from './table-members.ts'
 
@@ -116,6 +117,7 @@ export const JobSubmission = z.strictObject({
     .max(10)
     .default(3)
     .describe('retries of a row after failures that the row did not cause; after the last one the row has failed'),
+  onCompleted: OnCompleted.optional(),
   traceparent: z
     .string()
     .max(200)
@@ -156,7 +158,7 @@ function describe(issue: z.core.$ZodIssue): string {
 
 /** Quotes the value that came, if it is short and not a URL, whose query may be a secret. */
 function describeInput(where: string, input: unknown): string {
-  if (where === 'input.url' || typeof input === 'object') return ''
+  if (where.endsWith('.url') || typeof input === 'object') return ''
   const text = JSON.stringify(input) ?? ''
   return text !== '' && text.length <= 60 ? `, came ${text}` : ''
 }

@@ -21,8 +21,12 @@ interface RangeAttempts {
   last: number
   /** When the last of them began: milliseconds since 1970, by the clock of the storage. */
   begunAt: number
+  /** Process ends of which it is known that the range was in the model then. */
+  died: number
   isScored: boolean
 }
+
+const untried: RangeAttempts = { begun: 0, last: 0, begunAt: Number.NEGATIVE_INFINITY, died: 0, isScored: false }
 
 export interface ChunkAddress {
   readonly folder: JobFolder
@@ -54,6 +58,8 @@ export class AttemptLog {
       if (kind === 'lines') {
         attempts.isScored = true
         scored.push(range)
+      } else if (kind === 'died') {
+        attempts.died++
       } else {
         attempts.begun++
         attempts.last = Math.max(attempts.last, Number(number))
@@ -84,9 +90,40 @@ export class AttemptLog {
 
   at({ from, to }: RowRange): RangeAttempts {
     const key = `${from}-${to}`
-    const attempts = this.#ranges.get(key) ?? { begun: 0, last: 0, begunAt: Number.NEGATIVE_INFINITY, isScored: false }
+    const attempts = this.#ranges.get(key) ?? { ...untried }
     this.#ranges.set(key, attempts)
     return attempts
+  }
+
+  /** Records that a process has ended while it scored the rows of the range. */
+  async recordDeath({ from, to }: RowRange): Promise<void> {
+    for (let number = 1; !(await this.#store.create(this.#blob(`died-${from}-${to}-${number}`), '')); number++);
+  }
+
+  /** Process ends of which it is known that these rows, among others perhaps, were in the model then. */
+  deathsWith({ from, to }: RowRange): number {
+    return [...this.#rangesDied()].reduce(
+      (sum, range) => sum + (range.from <= from && to <= range.to ? range.died : 0),
+      0,
+    )
+  }
+
+  /** Cuts a range so that each part was in the model as a whole, or not at all, when a process ended. */
+  *cut({ from, to }: RowRange): Generator<RowRange> {
+    const inside = [...this.#rangesDied()].flatMap(each => [each.from, each.to]).filter(row => from < row && row < to)
+    const ends = [...new Set([...inside, to])].sort((one, other) => one - other)
+    let start = from
+    for (const end of ends) {
+      yield { from: start, to: end }
+      start = end
+    }
+  }
+
+  *#rangesDied(): Generator<RowRange & { readonly died: number }> {
+    for (const [key, { died }] of this.#ranges) {
+      const [from = 0, to = 0] = key.split('-').map(Number)
+      if (died > 0) yield { from, to, died }
+    }
   }
 
   /** Attempts that seem to have ended with their process. */

@@ -4,7 +4,7 @@ import type { JobTools } from '../tools.ts'
 import type { Attempt, AttemptLog, RowRange } from './attempt-log.ts'
 
 /** Scores rows, given by their indexes in the chunk. The result is undefined for rows that were not scored in time. */
-type ScoreRows = (rows: readonly number[]) => Promise<(RowResult | undefined)[]>
+type ScoreRows = (rows: readonly number[], isOneByOne?: boolean) => Promise<(RowResult | undefined)[]>
 
 /** Another process is probably scoring the same row at this moment, so it cannot be judged now. */
 export class RowInProgress extends Error {
@@ -12,12 +12,14 @@ export class RowInProgress extends Error {
 }
 brand(RowInProgress, 'RowInProgress')
 
-/** Processes that must end on a row alone before it is the culprit. Processes also end for reasons other than their row. */
+/** Processes that must end on a row before it is the culprit. Processes also end for reasons other than their row. */
 const culpritDeaths = 3
+/** With the row alone in the model, where it is known what was in it. Where it is not, all of them. */
+const culpritDeathsAlone = 2
 
 const culpritResult: RowResult = {
   code: 'ROW_ENDED_PROCESS',
-  message: `The process that scored this row alone ended, ${culpritDeaths} times.`,
+  message: `The process that scored this row ended, ${culpritDeaths} times.`,
 }
 
 /**
@@ -50,22 +52,27 @@ interface IsolationTask {
  * The log cannot be the delivery count of the message: that also grows for rows that were merely in the same process as the
  * culprit, or waiting in it, and after failures that the process survived.
  *
+ * Where the next process has found out which rows were in the model when the last one ended, only these are suspects, and are scored
+ * one by one, so that a second end names the row and a third one is enough.
+ *
  * @returns whether all rows have results in the log; otherwise the next run continues
  * @throws RowInProgress; what `score` throws
  */
 export async function scoreInIsolation(tools: JobTools, task: IsolationTask): Promise<boolean> {
   const { attempts, isTimeUp } = task
-  const open: RowRange[] = [task.range]
+  const open: RowRange[] = [...attempts.cut(task.range)].reverse()
   for (let range = open.pop(); range; range = open.pop()) {
     const { from, to } = range
     if (attempts.pendingRows(range).length === 0) continue
-    const { begun, last, begunAt } = attempts.at(range)
+    const { begun, last, begunAt, died } = attempts.at(range)
+    const isSuspect = attempts.deathsWith(range) > 0
     if (begun > 0 && to - from > 1) {
       open.push(...divide(range).reverse())
-    } else if (begun > 0 && (await isRecent(tools, begunAt))) throw new RowInProgress()
-    else if (begun >= culpritDeaths) attempts.setResult(from, culpritResult)
+    } else if (begun > died && (await isRecent(tools, begunAt))) throw new RowInProgress()
+    else if (begun >= culpritDeaths || (died >= culpritDeathsAlone && attempts.deathsWith(range) >= culpritDeaths))
+      attempts.setResult(from, culpritResult)
     else {
-      const isScored = await scoreOnce(tools, task, { from, to, number: last + 1 })
+      const isScored = await scoreOnce(tools, task, { from, to, number: last + 1, isOneByOne: isSuspect })
       if (!isScored || isTimeUp()) return attempts.pendingRows(task.range).length === 0
     }
   }
@@ -85,10 +92,15 @@ function divide({ from, to }: RowRange): RowRange[] {
 }
 
 /** @returns whether there was time for all rows */
-async function scoreOnce({ log }: JobTools, { attempts, score }: IsolationTask, attempt: Attempt): Promise<boolean> {
+async function scoreOnce(
+  { log }: JobTools,
+  { attempts, score }: IsolationTask,
+  { isOneByOne, ...attempt }: Attempt & { readonly isOneByOne: boolean },
+): Promise<boolean> {
   try {
     if (!(await attempts.begin(attempt))) throw new RowInProgress()
-    const isScored = await scorePendingRows(attempts, attempt, score)
+    // If the process ends, its record of what was in the model names the row.
+    const isScored = await scorePendingRows(attempts, attempt, rows => score(rows, isOneByOne))
     await attempts.storeResults(attempt)
     if (!isScored) await attempts.withdraw(attempt)
     return isScored

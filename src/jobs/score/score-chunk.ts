@@ -19,8 +19,10 @@ import { AttemptLog } from './attempt-log.ts'
 import { type ChunkSource, type ChunkText, readChunkRows, readChunkText, type TextTools } from './chunk-rows.ts'
 import { ChunkSpan } from './chunk-span.ts'
 import { RowInProgress, scoreInIsolation, scorePendingRows } from './isolation.ts'
+import { nameRequest } from './request-name.ts'
 import { joinPieces, pieceResults } from './scored-pieces.ts'
 import type { ScoringLock } from './scoring-lock.ts'
+import { namedByIndexes } from './service-row-scorer.ts'
 
 export interface ScoreTools extends TextTools {
   /** One for the process. */
@@ -228,7 +230,10 @@ async function scoreText(
   if (!content) return undefined
   const { form } = await chunkOutput(tools, spec, { part, planned })
   const rows = { content, reading, rowCount, firstRow: rowInFile(planned), form }
-  const pieces = await scorer.scoreText(service, rows, { maxRetries, modelDigest, signal, isTimeUp, span })
+  const pieces = await scorer.scoreText(service, rows, {
+    ...{ maxRetries, modelDigest, signal, isTimeUp, span },
+    nameRequest: (from, to) => nameRequest({ folder, chunk, from, to }),
+  })
   if (!pieces) return undefined
   const lines = joinPieces(pieces, rows)
   if (lines) return lines
@@ -249,11 +254,12 @@ async function scoreEach(tools: ScoreTools, spec: JobSpec, task: ScoredText): Pr
   const attempts = new AttemptLog(store, { folder, part: part.part, chunk: planned.chunk })
   if (isIsolated || isContinued) await attempts.read()
   const range = { from: 0, to: rows.length }
-  const score = (indexes: readonly number[]) =>
+  const name = (from: number, to: number) => nameRequest({ folder, chunk: planned.chunk, from, to })
+  const score = (indexes: readonly number[], isOneByOne = false) =>
     scorer.score(
       service,
       indexes.map(index => rows[index] as Row),
-      { maxRetries, modelDigest, signal, isTimeUp, span },
+      namedByIndexes({ maxRetries, modelDigest, signal, isTimeUp, span, isOneByOne, nameRequest: name }, indexes),
     )
   const isScored = isIsolated
     ? await scoreInIsolation(tools, { attempts, range, score, isTimeUp })

@@ -83,7 +83,9 @@ export class ScoringRun {
   /** Takes the rows of the next request; none when all are taken. */
   #take(): readonly IndexedRow[] {
     const start = this.#next
-    const count = start < this.#rows.length ? this.#options.size.take(this.#rows, start) : 0
+    const { size, isOneByOne } = this.#options
+    const mostRows = isOneByOne ? 1 : Number.POSITIVE_INFINITY
+    const count = start < this.#rows.length ? Math.min(mostRows, size.take(this.#rows, start)) : 0
     const rows = this.#rows.slice(start, start + count)
     const firstOther = rows.findIndex(row => !this.#chooseForm(row).canShareRequest(row.json))
     const taken = firstOther < 0 ? rows : rows.slice(0, Math.max(1, firstOther))
@@ -138,13 +140,17 @@ export class ScoringRun {
     this.#hasResult = true
   }
 
+  #name(rows: readonly IndexedRow[]): string | undefined {
+    return this.#options.nameRequest?.(rows[0]?.index ?? 0, (rows.at(-1)?.index ?? 0) + 1)
+  }
+
   /** @returns the failure of the request; undefined when its rows have results */
   async #try(rows: readonly IndexedRow[]): Promise<RequestFailure | undefined> {
     const { definition } = this.#options.service
     const texts = rows.map(({ json }) => json)
     const form = this.#chooseForm(rows[0])
     const isEncrypted = form === bodyForm
-    const answer = await this.#ask(form.encodeBody(texts), isEncrypted)
+    const answer = await this.#ask(form.encodeBody(texts), isEncrypted, this.#name(rows))
     // Answers to encrypted requests are JSON whatever the encoding.
     const content = answerContent(answer, isEncrypted ? 'json' : definition.response.encoding)
     if (typeof content !== 'string') {
@@ -162,14 +168,14 @@ export class ScoringRun {
   }
 
   /** @throws ScoringError SERVICE_UNAVAILABLE, SERVICE_STOPPING; AbortError */
-  async #ask(text: string, isEncrypted: boolean): Promise<WholeResult> {
+  async #ask(text: string, isEncrypted: boolean, id: string | undefined): Promise<WholeResult> {
     const { service, report } = this.#options
     const { maxBodyBytes } = service.definition.limits
     const details = report.takesHeaders ? { headers: [['content-type', 'application/json'] as const] } : undefined
     const encode = () => new TextEncoder().encode(text)
     if (encode().byteLength > maxBodyBytes) return asFailure(bodyTooLarge(maxBodyBytes))
     const read = async () => {
-      const request = { codec: 'azureml', body: encode(), contentType: 'application/json', details }
+      const request = { codec: 'azureml', body: encode(), contentType: 'application/json', id, details }
       return isEncrypted ? this.#readEncrypted(request) : request
     }
     return inferPatiently(service, read, this.#options)

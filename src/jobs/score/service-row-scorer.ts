@@ -103,7 +103,8 @@ export class ServiceRowScorer implements RowScorer {
       const content = [text.content.subarray(piece.start, piece.end)]
       rows.push(...(await readRows(content, piece, { ...text.reading, inputs })))
     }
-    const results = await this.score(name, rows, options)
+    const indexes = failed.flatMap(({ from, rowCount }) => Array.from({ length: rowCount }, (_, row) => from + row))
+    const results = await this.score(name, rows, namedByIndexes(options, indexes))
     let at = 0
     return failed.map(({ from, rowCount }) => {
       at += rowCount
@@ -136,13 +137,21 @@ export class ServiceRowScorer implements RowScorer {
     const failed = new AbortController()
     const run = create(AbortSignal.any([options.signal, failed.signal]))
     try {
-      await Promise.all(Array.from({ length: this.#options.concurrency }, () => run.work()))
+      const concurrency = options.isOneByOne ? 1 : this.#options.concurrency
+      await Promise.all(Array.from({ length: concurrency }, () => run.work()))
     } catch (failure) {
       failed.abort() // the other requests have no use any more
       throw failure
     }
     return run
   }
+}
+
+/** @param indexes  what `nameRequest` of the options calls the rows, in ascending order */
+export function namedByIndexes({ nameRequest, ...options }: ScoreOptions, indexes: readonly number[]): ScoreOptions {
+  if (!nameRequest) return options
+  const name = (from: number, to: number) => nameRequest(indexes[from] ?? 0, (indexes[to - 1] ?? 0) + 1)
+  return { ...options, nameRequest: name }
 }
 
 interface FailedPieces {

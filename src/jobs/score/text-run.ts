@@ -10,7 +10,7 @@ import { TextCutter, type TextPiece } from './text-cutter.ts'
 const maxPieceBytes = 512 * 1024
 const nothing = new Uint8Array()
 
-interface TextRunOptions extends Pick<ScoreOptions, 'signal' | 'isTimeUp' | 'span'> {
+interface TextRunOptions extends Pick<ScoreOptions, 'signal' | 'isTimeUp' | 'span' | 'nameRequest'> {
   readonly service: ScoringService
   readonly size: PieceSize
 }
@@ -67,6 +67,7 @@ export class TextRun {
     const { content, firstRow, reading, form } = this.#text
     const text = content.subarray(start, end)
     const details = { rows: { ...reading, text, rowCount, firstRow: firstRow + from, form } }
-    return { codec: 'rows', body: nothing, contentType: undefined, details }
+    const id = this.#options.nameRequest?.(from, from + rowCount)
+    return { codec: 'rows', body: nothing, contentType: undefined, id, details }
   }
 }

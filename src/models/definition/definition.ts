@@ -28,6 +28,8 @@ const Labels = z.record(z.string().min(1).max(256), z.string().max(4096))
 
 /**
  * `service.json`: a model plus how it is deployed. Every key has a default, so `{}` beside a `model.onnx` is a service.
+ *
+ * Each start makes this schema; those of keys that few services have (`z.lazy`) are made with the first that has them.
  */
 export const ServiceDefinition = z.strictObject({
   $schema: z.string().optional().describe('where editors find the schema of this file'),

@@ -53,57 +53,63 @@ const Http = z.strictObject({
     ),
 })
 
-const Blob = z
-  .strictObject({
-    input: blobPath.describe(
-      'container and path with {name}, e.g. "requests/{name}": each new or changed blob is a body',
-    ),
-    output: blobPath.describe('where its answer goes, e.g. "answers/{name}.json"; overwritten'),
-    connection: connection('AzureWebJobsStorage'),
-    source: z
-      .enum(['polling', 'eventGrid'])
-      .default('polling')
-      .describe(
-        'how Azure learns of blobs: polling: it lists the container; eventGrid: by events, within a second, which Flex Consumption requires',
+const Blob = z.lazy(() =>
+  z
+    .strictObject({
+      input: blobPath.describe(
+        'container and path with {name}, e.g. "requests/{name}": each new or changed blob is a body',
       ),
-    contentType: contentType
-      .optional()
-      .describe('of the bodies; absent: as the blob says, or the ending of its name where the blob does not tell'),
-  })
-  .refine(({ input, output }) => !canLoop(input, output), {
-    path: ['output'],
-    error:
-      'may be a new blob for "input", which would be scored again without end; use another container, folder or ending',
-  })
+      output: blobPath.describe('where its answer goes, e.g. "answers/{name}.json"; overwritten'),
+      connection: connection('AzureWebJobsStorage'),
+      source: z
+        .enum(['polling', 'eventGrid'])
+        .default('polling')
+        .describe(
+          'how Azure learns of blobs: polling: it lists the container; eventGrid: by events, within a second, which Flex Consumption requires',
+        ),
+      contentType: contentType
+        .optional()
+        .describe('of the bodies; absent: as the blob says, or the ending of its name where the blob does not tell'),
+    })
+    .refine(({ input, output }) => !canLoop(input, output), {
+      path: ['output'],
+      error:
+        'may be a new blob for "input", which would be scored again without end; use another container, folder or ending',
+    }),
+)
 
-const Queue = z
-  .strictObject({
-    input: requestQueue
-      .max(56, 'must have at most 56 characters, so that there can be a queue "<name>-poison"')
-      .describe('queue of Azure Storage: each message is a body'),
-    output: requestQueue.describe('queue that gets the answers, each with the id of its message'),
-    connection: connection('AzureWebJobsStorage'),
-    encoding: z
-      .enum(['text', 'base64'])
-      .optional()
-      .describe('of the messages; absent: base64 where a message is nothing but base64, else text'),
-    contentType: contentType.default('application/json').describe('of the bodies; default: application/json'),
-  })
-  .refine(({ input, output }) => input !== output, { path: ['output'], error: 'must not be the queue of "input"' })
+const Queue = z.lazy(() =>
+  z
+    .strictObject({
+      input: requestQueue
+        .max(56, 'must have at most 56 characters, so that there can be a queue "<name>-poison"')
+        .describe('queue of Azure Storage: each message is a body'),
+      output: requestQueue.describe('queue that gets the answers, each with the id of its message'),
+      connection: connection('AzureWebJobsStorage'),
+      encoding: z
+        .enum(['text', 'base64'])
+        .optional()
+        .describe('of the messages; absent: base64 where a message is nothing but base64, else text'),
+      contentType: contentType.default('application/json').describe('of the bodies; default: application/json'),
+    })
+    .refine(({ input, output }) => input !== output, { path: ['output'], error: 'must not be the queue of "input"' }),
+)
 
-const ServiceBus = z
-  .strictObject({
-    input: serviceBusQueue.describe('queue of Service Bus, without sessions: each message is a body'),
-    output: serviceBusQueue.describe('queue that gets the answers, with the correlation id of their requests'),
-    connection: connection('AzureWebJobsServiceBus'),
-    contentType: contentType
-      .optional()
-      .describe('of the bodies; absent: as the message says, or application/json where it does not'),
-  })
-  .refine(({ input, output }) => input.toLowerCase() !== output.toLowerCase(), {
-    path: ['output'],
-    error: 'must not be the queue of "input"',
-  })
+const ServiceBus = z.lazy(() =>
+  z
+    .strictObject({
+      input: serviceBusQueue.describe('queue of Service Bus, without sessions: each message is a body'),
+      output: serviceBusQueue.describe('queue that gets the answers, with the correlation id of their requests'),
+      connection: connection('AzureWebJobsServiceBus'),
+      contentType: contentType
+        .optional()
+        .describe('of the bodies; absent: as the message says, or application/json where it does not'),
+    })
+    .refine(({ input, output }) => input.toLowerCase() !== output.toLowerCase(), {
+      path: ['output'],
+      error: 'must not be the queue of "input"',
+    }),
+)
 
 /** What makes a service score. The last three have no caller: access to the input is the authorization. */
 export const Triggers = z.strictObject({

@@ -1,16 +1,9 @@
-/** The write side of a repository: registers versions of models, reads what is known of them, deletes them. */
-import { createHash } from 'node:crypto'
-import { limited } from './limited.ts'
+/** The write side of a repository: registers versions of models, changes what may change of them, deletes them. */
 import { checkName, checkTexts, checkVersion, type NewModel, readContents, readDigests } from './new-model.ts'
+import { type ModelFilter, type RegisteredModel, RegisteredModels, versionFolder } from './registered-models.ts'
 import { changedByOthers, RegistryError } from './registry-error.ts'
-import { type FileEntry, type RepositoryFiles, textContent } from './repository-files.ts'
-import {
-  findPathFault,
-  groupByFolder,
-  type ListedVersion,
-  listVersionsIn,
-  modelNamePattern,
-} from './repository-layout.ts'
+import { type RepositoryFiles, textContent } from './repository-files.ts'
+import { listVersionsIn } from './repository-layout.ts'
 import { findPinnedVersions } from './service-registry.ts'
 import {
   decodeRecord,
@@ -21,19 +14,7 @@ import {
   type VersionFile,
   type VersionRecord,
 } from './version-record.ts'
-import { requireDigest, writeVersionFile } from './write-version-file.ts'
-
-/** A version of a model. */
-export interface RegisteredModel {
-  readonly name: string
-  readonly version: number
-  /** ISO 8601; undefined: it was copied into the repository, not registered. */
-  readonly createdAt: string | undefined
-  readonly description: string
-  readonly tags: Labels
-  readonly properties: Labels
-  readonly files: readonly VersionFile[]
-}
+import { writeVersionFile } from './write-version-file.ts'
 
 /** What is to change of a version; undefined: it stays. */
 export interface RegisteredChange {
@@ -51,7 +32,6 @@ export interface ModelRegistryOptions {
 /** What was begun that long ago and is not finished, was given up. */
 const givenUpAfterMs = 24 * 3_600_000
 const maxConflicts = 100
-const recordReads = 16
 
 /**
  * Versions are integers that count up from 1, and do not change once they are registered. Any number of processes may register at
@@ -67,11 +47,28 @@ const recordReads = 16
  */
 export class ModelRegistry {
   readonly #files: RepositoryFiles
+  readonly #models: RegisteredModels
   readonly #now: () => Date
 
   constructor({ files, now }: ModelRegistryOptions) {
     this.#files = files
+    this.#models = new RegisteredModels(files)
     this.#now = now
+  }
+
+  /** Lists versions, by name and then oldest first. */
+  list(filter?: ModelFilter): Promise<RegisteredModel[]> {
+    return this.#models.list(filter)
+  }
+
+  /** @param version  undefined: the newest. @returns undefined when there is no such version */
+  get(name: string, version?: number): Promise<RegisteredModel | undefined> {
+    return this.#models.get(name, version)
+  }
+
+  /** Reads a file of a version. @throws RegistryError VERSION_UNKNOWN, DIGEST_MISMATCH after the last byte */
+  read(model: RegisteredModel, path: string): AsyncIterable<Uint8Array> {
+    return this.#models.read(model, path)
   }
 
   /** Registers the next version of a model. Its files are written first, and then the record that makes it exist. */
@@ -101,59 +98,6 @@ export class ModelRegistry {
   }
 
   /**
-   * Lists versions, by name and then oldest first.
-   *
-   * @param filter  `name`: of one model; `isLatest`: the newest one of each; `tags`, `properties`: those that have all of these
-   */
-  async list(
-    filter: { name?: string | undefined; isLatest?: boolean; tags?: Labels; properties?: Labels } = {},
-  ): Promise<RegisteredModel[]> {
-    const { name, isLatest = false, tags = {}, properties = {} } = filter
-    if (name !== undefined) checkName(name)
-    const listing = await this.#files.list(name === undefined ? '' : `${name}/`)
-    const found: Promise<RegisteredModel | undefined>[][] = []
-    const read = limited(recordReads)
-    for (const [model, files] of groupByFolder(listing)) {
-      if (!modelNamePattern.test(model)) continue
-      found.push(listVersionsIn(files).map(listed => read(() => this.#describe(model, listed))))
-    }
-    const models = (await Promise.all(found.map(versions => Promise.all(versions)))).flatMap(versions => {
-      const present = versions.filter(version => version !== undefined)
-      return isLatest ? present.slice(-1) : present
-    })
-    const has = (labels: Labels, asked: Labels) => Object.entries(asked).every(([key, text]) => labels[key] === text)
-    return models.filter(model => has(model.tags, tags) && has(model.properties, properties))
-  }
-
-  /** @param version  undefined: the newest. @returns undefined when there is no such version */
-  async get(name: string, version?: number): Promise<RegisteredModel | undefined> {
-    checkName(name)
-    checkVersion(version)
-    const listed = listVersionsIn(await this.#listModel(name)).reverse()
-    for (const each of listed) {
-      const model = version === undefined || each.version === version ? await this.#describe(name, each) : undefined
-      if (model) return model
-    }
-    return undefined
-  }
-
-  /** Reads a file of a version. @throws RegistryError VERSION_UNKNOWN, DIGEST_MISMATCH after the last byte */
-  async *read({ name, version, files }: RegisteredModel, path: string): AsyncIterable<Uint8Array> {
-    const place = versionFolder(name, version) + path
-    const fault = findPathFault(path)
-    if (fault) throw new RegistryError('FILES_INVALID', `${name}:${version}: ${JSON.stringify(path)} ${fault}`)
-    const entry = (await this.#files.list(place)).get(place)
-    const file = files.find(each => each.path === path)
-    if (!entry || !file) throw new RegistryError('VERSION_UNKNOWN', `${name}:${version} has no file ${path}`)
-    const hash = createHash('sha256')
-    for await (const piece of this.#files.read(place, entry.version)) {
-      hash.update(piece)
-      yield piece
-    }
-    requireDigest(`${name}:${version}: ${path}`, hash.digest('hex'), file.sha256)
-  }
-
-  /**
    * Changes what may change of a registered version: its tags and its description, as a whole. Properties can be added.
    *
    * @throws RegistryError VERSION_UNKNOWN, PROPERTY_SET
@@ -180,7 +124,7 @@ export class ModelRegistry {
     checkName(name)
     checkVersion(version)
     const folder = versionFolder(name, version)
-    const present = await this.list({ name })
+    const present = await this.#models.list({ name })
     if (!present.some(each => each.version === version)) throw unknown(name, version)
     await this.#requireUnused(name, version, present.length)
     const deletedAt = this.#now().toISOString()
@@ -202,7 +146,7 @@ export class ModelRegistry {
     checkVersion(given)
     const note = JSON.stringify({ at: this.#now().toISOString() })
     for (let tries = 0; tries < maxConflicts; tries++) {
-      const taken = listVersionsIn(await this.#listModel(name)).map(({ version }) => version)
+      const taken = listVersionsIn(await this.#models.listFiles(name)).map(({ version }) => version)
       const version = given ?? Math.max(0, ...taken) + 1
       const exists = new RegistryError('VERSION_EXISTS', `${name}:${given} exists, or is being registered`)
       if (given !== undefined && taken.includes(given)) throw exists
@@ -226,7 +170,7 @@ export class ModelRegistry {
 
   /** Removes what was begun and given up. */
   async #clean(name: string): Promise<void> {
-    for (const { version, isUnfinished } of listVersionsIn(await this.#listModel(name))) {
+    for (const { version, isUnfinished } of listVersionsIn(await this.#models.listFiles(name))) {
       if (!isUnfinished) continue
       const folder = versionFolder(name, version)
       const begunAt = Date.parse(readTime((await this.#files.readText(folder + reservationFile))?.text))
@@ -267,30 +211,9 @@ export class ModelRegistry {
     return { place, record, found: found.version }
   }
 
-  /** @returns undefined when it is not finished, or deleted */
-  async #describe(name: string, { version, isRegistered, isUnfinished, files }: ListedVersion<FileEntry>) {
-    if (isUnfinished) return undefined
-    const found = isRegistered ? await this.#files.readText(versionFolder(name, version) + recordFile) : undefined
-    const record = found && decodeRecord(found.text)
-    if (record?.deletedAt !== undefined) return undefined
-    if (record) return { name, version, ...record }
-    if (files.size === 0) return undefined
-    const listed = [...files].map(([path, { bytes }]) => ({ path, bytes }))
-    return { name, version, createdAt: undefined, description: '', tags: {}, properties: {}, files: listed }
-  }
-
-  async #listModel(name: string) {
-    const files = await this.#files.list(`${name}/`)
-    return new Map([...files].map(([path, entry]) => [path.slice(name.length + 1), entry]))
-  }
-
   #create(path: string, text: string): Promise<boolean> {
     return this.#files.create(path, textContent(text))
   }
-}
-
-function versionFolder(name: string, version: number): string {
-  return `${name}/${version}/`
 }
 
 /** @throws RegistryError PROPERTY_SET when one has another value already */

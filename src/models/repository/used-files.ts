@@ -2,6 +2,7 @@
 import type { ServiceDefinition } from '../definition/definition.ts'
 import { listVersionsIn, versionPattern } from './repository-layout.ts'
 
+/** Versions of a service that its deployments, or the service itself, are served from. */
 export interface ServedVersions {
   /** The numbered folders that the definition names. */
   readonly named: ReadonlySet<string>

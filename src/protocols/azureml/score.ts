@@ -4,6 +4,7 @@ import { authorize } from '../http/authorize.ts'
 import { compressAnswer } from '../http/content-encoding.ts'
 import { corsHeaders, isPreflight } from '../http/cors.ts'
 import { readDeadline } from '../http/deadline.ts'
+import type { RequestIds } from '../http/request-ids.ts'
 import { addResultHeaders, answerScoredCall, openCall, type ScoredCall } from '../http/scored-call.ts'
 import type { WireRequest, WireResponse } from '../http/wire.ts'
 import { allow, answerFailure, refuseTrailingSlash } from './endpoints.ts'
@@ -23,17 +24,23 @@ export async function answerScore(
       refuseTrailingSlash(request)
       return find()
     },
+    refuse: async (service, ids) => void refuse(service, request, ids),
     score: (service, call) => score(service, request, call),
     encodeFailure: answerFailure,
   })
 }
 
-async function score(service: ScoringService, request: WireRequest, call: ScoredCall): Promise<WireResponse> {
-  const { ids, account, startedAt } = call
-  const { headers, fault } = ids
+/** In the order of Azure ML's server: the 405 of its router has neither ids nor headers for other origins. */
+function refuse(service: ScoringService, request: WireRequest, { headers, fault }: RequestIds): void {
   allow(request.method, ['GET', 'POST', 'OPTIONS', 'HEAD'])
   Object.assign(headers, corsHeaders(service.definition.cors, request))
   if (fault) throw fault
+}
+
+async function score(service: ScoringService, request: WireRequest, call: ScoredCall): Promise<WireResponse> {
+  const { ids, account, startedAt } = call
+  const { headers } = ids
+  refuse(service, request, ids)
   if (request.method === 'HEAD' || request.method === 'OPTIONS') {
     const isForScript = !isPreflight(service.definition.cors, request) && (await isRawHttp(service, request, startedAt))
     if (!isForScript) return request.method === 'HEAD' ? refuseHead(headers) : encodeEmptySuccess(headers)

@@ -23,6 +23,14 @@ interface ScoringRoute {
   readonly protocol: Protocol
   readonly serverVersion: string | undefined
   readonly find: () => ScoringService | Promise<ScoringService>
+  /**
+   * What the head of a request is refused for, whichever deployment would answer: a wrong method, an id that is too long. `score` refuses
+   * it too; here it comes before the choice of a deployment.
+   *
+   * @returns undefined: it is not refused
+   * @throws ScoringError
+   */
+  readonly refuse: (service: ScoringService, ids: RequestIds) => Promise<WireResponse | undefined>
   readonly score: (service: ScoringService, call: ScoredCall) => Promise<WireResponse>
   readonly encodeFailure: (failure: unknown, headers: Record<string, string>, service?: string) => WireResponse
 }
@@ -47,8 +55,8 @@ export async function answerScoredCall(request: WireRequest, route: ScoringRoute
   let response: WireResponse
   try {
     service = await route.find()
-    if (service.deployments && !isPreflight(service.definition.cors, request))
-      service = await choose(service, request, ids.headers)
+    const isChosen = service.deployments && !isPreflight(service.definition.cors, request)
+    if (isChosen && !(await route.refuse(service, ids))) service = await choose(service, request, ids.headers)
     account = service.openAccount()
     span = startRequestSpan(service, request, { protocol: route.protocol, startedAt })
     response = await route.score(service, { ids, account, span, startedAt })

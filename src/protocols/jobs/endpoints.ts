@@ -2,8 +2,8 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { StorageError } from '../../jobs/blob-store.ts'
+import type { JobView } from '../../jobs/output/job-view.ts'
 import type { JobService } from '../../jobs/requests/job-service.ts'
-import type { JobView } from '../../jobs/requests/job-view.ts'
 import { hasEnded } from '../../jobs/state.ts'
 import type { TraceContext } from '../../telemetry/trace-context.ts'
 import type { Span } from '../../telemetry/tracing.ts'
@@ -16,6 +16,7 @@ import { corsHeaders } from '../http/cors.ts'
 import { readRequestIds } from '../http/request-ids.ts'
 import { endRequestSpan, readRequestTrace, startRequestSpan } from '../http/request-span.ts'
 import { unstored, type WireRequest, type WireResponse } from '../http/wire.ts'
+import { readJobQuery } from './job-query.ts'
 
 /** Finds what a request needs, once it is needed. */
 export interface JobsSource {
@@ -33,8 +34,6 @@ export interface JobRoutes {
   submitJob(service: ScoringService, request: WireRequest, trace: TraceContext | undefined): Promise<JobView>
 }
 
-const defaultListed = 20
-const maxListed = 100
 /** Interval at which clients should poll the status of a job. */
 const retryAfterSeconds = 5
 
@@ -50,8 +49,7 @@ interface Answering extends Pick<JobRoutes, 'submitJob'> {
 /** `…/jobs`: POST submits one, GET lists them, newest first. */
 export function answerJobs(request: WireRequest, source: JobsSource): Promise<WireResponse> {
   const list: Handler = async (jobs, { name }, { headers }) => {
-    const { limit, marker } = parsePage(request.query)
-    return answerJson(200, headers, await jobs.list(name, limit, marker))
+    return answerJson(200, headers, await jobs.list(name, readJobQuery(request.query)))
   }
   const submit: Handler = async (_, service, { headers, span, submitJob }) => {
     const trace = span?.context ?? readRequestTrace(request)
@@ -167,19 +165,4 @@ function answerJob(headers: Headers, service: string, job: JobView): WireRespons
 
 function answerJson(status: number, headers: Headers, content: object): WireResponse {
   return { status, headers: { 'content-type': 'application/json', ...unstored, ...headers }, body: encode(content) }
-}
-
-/** Reads `?limit=` and `?marker=`. If one is repeated, the first counts. */
-function parsePage(query: WireRequest['query']): { limit: number; marker?: string } {
-  const given = new Map<string, string>()
-  for (const [name, value] of query.entries()) if (!given.has(name)) given.set(name, value)
-  const limit = given.get('limit') ?? String(defaultListed)
-  const marker = given.get('marker')
-  if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > maxListed) {
-    throw new ScoringError(
-      'JOB_INVALID',
-      `limit: is "${limit.slice(0, 20)}"; it must be a whole number from 1 to ${maxListed}`,
-    )
-  }
-  return { limit: Number(limit), ...(marker === undefined ? {} : { marker }) }
 }

@@ -1,9 +1,9 @@
 /** How jobs are submitted over HTTP: as JSON that names the input, as the file itself, or as a form with the file. */
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
+import type { JobView } from '../../jobs/output/job-view.ts'
 import { invalidJob } from '../../jobs/requests/job-invalid.ts'
 import type { JobService } from '../../jobs/requests/job-service.ts'
-import type { JobView } from '../../jobs/requests/job-view.ts'
 import { blockBytes, type StagedFile } from '../../jobs/requests/staged-file.ts'
 import { isField, mergeSubmissions, readFields } from '../../jobs/requests/submission-fields.ts'
 import type { InputFormat } from '../../jobs/spec.ts'

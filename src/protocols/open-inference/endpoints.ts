@@ -74,6 +74,10 @@ async function answerInfer(
     protocol: 'open-inference',
     serverVersion: source.serverVersion,
     find: () => findService(route, source, request.headers.get(deploymentHeader)),
+    refuse: async (service, ids) => {
+      Object.assign(ids.headers, corsHeaders(service.definition.cors, request))
+      return refuseMethod(request, route, ids, source)
+    },
     score: async (service, call) => {
       Object.assign(call.ids.headers, corsHeaders(service.definition.cors, request))
       return (await refuseMethod(request, route, call.ids, source)) ?? infer(service, request, call, route.model)

@@ -9,7 +9,7 @@ import { writeCodeSamples } from './code-samples.ts'
 import { type JsonSchema, translate } from './dialect.ts'
 import { jobsDocument } from './jobs.ts'
 import { openInferenceDocument } from './open-inference.ts'
-import { listOperations, type Operation } from './operations.ts'
+import { describeHeader, inHeader, listOperations, type Operation } from './operations.ts'
 import { describePayload } from './payload.ts'
 import { type OpenApiVersion, openApiVersions } from './version.ts'
 
@@ -118,7 +118,10 @@ function describeOperation({ id, description, isProtected }: Operation): object 
   return { operationId: id, description, security: isProtected ? [{ Bearer: [] }] : undefined }
 }
 
-function swagger2Operation({ takes, takesVersion, answer, failures }: Operation, payload: string): object {
+function swagger2Operation(
+  { takes, takesVersion, headers = [], answer, failures }: Operation,
+  payload: string,
+): object {
   const schema = { $ref: '#/definitions/ServiceInput' }
   const body = { name: 'serviceInputPayload', in: 'body', description: payload, schema }
   const version = { name: 'version', in: 'query', required: false, ...versionParameter }
@@ -127,7 +130,9 @@ function swagger2Operation({ takes, takesVersion, answer, failures }: Operation,
     // The health check has its own content type; its failures are JSON, like all others.
     produces: answer.contentType === 'application/json' ? undefined : [answer.contentType, 'application/json'],
     // `consumes` of the document already says JSON.
-    parameters: takes ? [body] : takesVersion ? [version] : undefined,
+    parameters: takes
+      ? [body, ...headers.map(header => ({ ...header, ...inHeader, type: 'string' }))]
+      : takesVersion && [version],
     responses: {
       200: {
         description: answer.description,
@@ -141,7 +146,7 @@ function swagger2Operation({ takes, takesVersion, answer, failures }: Operation,
 }
 
 function openApi3Operation(
-  { takes, takesVersion, answer, failures }: Operation,
+  { takes, takesVersion, headers = [], answer, failures }: Operation,
   payload: string,
   version: Exclude<OpenApiVersion, '2'>,
 ): object {
@@ -153,7 +158,7 @@ function openApi3Operation(
   const bytes = { schema: version === '3' ? { type: 'string', format: 'binary' } : {} }
   const content = { ...asJson('ServiceInput'), ...Object.fromEntries(binary.map(type => [type, bytes])) }
   return {
-    parameters: takesVersion && [parameter],
+    parameters: takesVersion ? [parameter] : headers.length > 0 ? headers.map(describeHeader) : undefined,
     requestBody: takes && { description: payload, content },
     responses: {
       200: {

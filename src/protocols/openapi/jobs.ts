@@ -91,6 +91,11 @@ const schemas = {
           description: 'failed rows accepted; -1: any number',
         },
         maxRetries: { type: 'integer', minimum: 0, maximum: 10, default: 3 },
+        onCompleted: objectSchema(
+          { queue: text, url: { ...text, format: 'uri' } },
+          [],
+          'one of "queue" and "url": where a CloudEvent is sent when the job has ended',
+        ),
         traceparent: {
           type: 'string',
           description: 'W3C trace context of the sender of a message; over HTTP a header',
@@ -124,7 +129,20 @@ const schemas = {
       createdAt: time,
       startedAt: time,
       endedAt: time,
+      completedAt: { ...time, description: 'when a completed job ended' },
+      rowsPerSecond: { type: 'number', minimum: 0, description: 'on average since it started' },
+      remainingSeconds: { ...count, description: 'at this rate, until all rows are scored' },
+      lastError: objectSchema(
+        { code: text, message: text, at: time },
+        ['code', 'message', 'at'],
+        'why a step had to be tried again last, while the job has not ended',
+      ),
       output: objectSchema({ blob: text, format: text, ...shownOutputMembers, partial: text }, ['blob', 'format']),
+      event: objectSchema(
+        { attempts: count, deliveredAt: time, isGivenUp: { type: 'boolean' }, lastError: text },
+        ['attempts'],
+        'whether the event of its end was sent',
+      ),
       error: objectSchema({ code: text, message: text }, ['code', 'message']),
     },
     ['jobId', 'status', 'progress', 'createdAt'],
@@ -139,7 +157,14 @@ const schemas = {
 const submitFailures: readonly ErrorCode[] = [
   ...(['BODY_EMPTY', 'BODY_NOT_JSON', 'BODY_NOT_OBJECT', 'BODY_TOO_LARGE', 'CONTENT_TYPE_UNSUPPORTED'] as const),
   ...(['JOB_INVALID', 'JOB_INPUT_MISSING', 'JOB_INPUT_EMPTY', 'JOB_INPUT_NOT_ALLOWED', 'JOB_INPUT_TOO_LARGE'] as const),
-  ...(['JOB_OUTPUT_NOT_ALLOWED', 'JOB_OUTPUT_EXISTS', 'JOB_ID_TAKEN', 'JOB_INPUT_CHANGED', 'TOO_MANY_JOBS'] as const),
+  ...([
+    'JOB_OUTPUT_NOT_ALLOWED',
+    'JOB_EVENT_NOT_ALLOWED',
+    'JOB_OUTPUT_EXISTS',
+    'JOB_ID_TAKEN',
+    'JOB_INPUT_CHANGED',
+    'TOO_MANY_JOBS',
+  ] as const),
 ]
 
 const json = (schema: JsonSchema) => ({ 'application/json': { schema } })
@@ -226,6 +251,8 @@ export function jobsDocument(
           parameters: [
             query('limit', { type: 'integer', minimum: 1, maximum: 100, default: 20 }),
             query('marker', text),
+            query('status', { ...text, description: 'a status, or several with commas' }),
+            query('since', { ...text, description: 'jobs that were created then or later, e.g. 2026-11-28T08:00:00Z' }),
           ],
         },
       },

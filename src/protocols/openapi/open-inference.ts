@@ -6,7 +6,7 @@ import type { ErrorCode } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { type LoadReport, takesTensors } from '../../models/session/load-report.ts'
 import type { JsonSchema } from './dialect.ts'
-import { byStatus, listAuthFailures, serviceFailures } from './operations.ts'
+import { byStatus, describeHeader, listAuthFailures, listDeploymentHeaders, serviceFailures } from './operations.ts'
 import { listScoreFailures } from './score-failures.ts'
 
 const text = { type: 'string' }
@@ -159,6 +159,7 @@ export function openInferenceDocument(
               schema: count,
               description: textBytesHeader,
             },
+            ...listDeploymentHeaders(service.definition).map(describeHeader),
           ],
           requestBody: { required: true, content: { ...json(ref('InferRequest')), ...bytes } },
           responses: {

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { type ErrorCode, statusOf } from '../../errors.ts'
+import { deploymentHeader } from '../../inference/deployments.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import { listScoreFailures } from './score-failures.ts'
@@ -16,6 +17,8 @@ export interface Operation {
   /** Media types of the body, JSON first; absent if no body is read. */
   readonly takes?: readonly [typeof json, ...string[]]
   readonly takesVersion?: true
+  /** Of the request, and not required. */
+  readonly headers?: readonly { readonly name: string; readonly description: string }[]
   readonly answer: {
     readonly description: string
     readonly contentType: string
@@ -70,6 +73,7 @@ export function listOperations(
         : "Run web service's model and get the prediction output",
       isProtected: hasKeys,
       takes: [json, ...mediaTypes],
+      headers: listDeploymentHeaders(definition),
       answer: {
         description: 'The service processed the input correctly and provided a result prediction, if applicable.',
         contentType: json,
@@ -95,6 +99,29 @@ export function listOperations(
     ...(report.encrypted ? [describeEncryption(prefix, authFailures)] : []),
   ]
 }
+
+/** By which a caller chooses one of several deployments; none where the service has but one. */
+export function listDeploymentHeaders({
+  deployments,
+  traffic,
+}: ScoringService['definition']): NonNullable<Operation['headers']> {
+  if (!deployments) return []
+  const names = Object.keys(deployments).join(', ')
+  const sticky = traffic?.stickyHeader
+  return [
+    { name: deploymentHeader, description: `The deployment that answers: ${names}. Without it, their shares decide.` },
+    ...(sticky ? [{ name: sticky, description: 'Requests with the same value go to the same deployment.' }] : []),
+  ]
+}
+
+export const inHeader = { in: 'header', required: false } as const
+
+/** A header of a request as OpenAPI 3 has it. */
+export const describeHeader = (header: NonNullable<Operation['headers']>[number]) => ({
+  ...header,
+  ...inHeader,
+  schema: { type: 'string' },
+})
 
 function describeEncryption(prefix: string, authFailures: readonly ErrorCode[]): Operation {
   return {

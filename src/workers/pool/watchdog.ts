@@ -7,6 +7,8 @@ interface WatchdogOptions {
   readonly timeoutMs: number
   readonly loadTimeoutMs: number
   readonly maxMemoryMb: number
+  /** The same while it loads, when it also reads the files of its models; absent: as much as later. */
+  readonly maxLoadMemoryMb?: number | undefined
   readonly queue: RequestQueue
   readonly workers: ReadonlySet<WorkerHandle>
   readonly metrics: ServiceMetrics
@@ -25,6 +27,8 @@ const maxPauseMs = 50
 /** Enforces the deadlines of requests, and the time and memory limits of workers, for as long as there is work. */
 export class Watchdog {
   readonly #options: WatchdogOptions
+  /** Those that have been asked how much memory they hold. One in native code answers after it. */
+  readonly #asked = new WeakSet<WorkerHandle>()
   #timer: NodeJS.Timeout | undefined
   #isStopped = false
 
@@ -92,10 +96,14 @@ export class Watchdog {
   }
 
   #inspectLoading(worker: WorkerHandle, since: number, now: number): void {
-    const { loadTimeoutMs, apply } = this.#options
-    if (now - since < loadTimeoutMs) return
-    const reason = `loading the models and init() took longer than ${loadTimeoutMs} ms (limits.loadTimeoutMs)`
-    apply(worker, { kind: 'load-failed', reason })
+    const { loadTimeoutMs, maxMemoryMb, maxLoadMemoryMb = maxMemoryMb } = this.#options
+    const fail = (reason: string) => this.#options.apply(worker, { kind: 'load-failed', reason })
+    if (now - since >= loadTimeoutMs)
+      return fail(`loading the models and init() took longer than ${loadTimeoutMs} ms (limits.loadTimeoutMs)`)
+    if (now - since > maxPauseMs)
+      void this.#inspectMemory(worker, maxLoadMemoryMb, () =>
+        fail(`loading the models and init() needed more than ${maxMemoryMb} MiB of memory (limits.maxMemoryMb)`),
+      )
   }
 
   #expire(now: number): void {
@@ -120,17 +128,21 @@ export class Watchdog {
 
   /** A worker at a break point is not inspected at all: it would not answer how much memory it holds either. */
   #inspectBusy(worker: WorkerHandle, since: number, now: number): void {
-    const { timeoutMs, queue, apply } = this.#options
+    const { timeoutMs, maxMemoryMb, queue, apply } = this.#options
     if (worker.runningMs(now) >= timeoutMs) return apply(worker, { kind: 'limit-exceeded', limit: 'timeout', at: now })
     if (worker.isStalled(now)) queue.putBack(worker.takeBack())
-    if (now - since > maxPauseMs) void this.#inspectMemory(worker)
+    if (now - since > maxPauseMs)
+      void this.#inspectMemory(worker, maxMemoryMb, () =>
+        apply(worker, { kind: 'limit-exceeded', limit: 'memory', at: this.#options.now() }),
+      )
   }
 
   /** The heap has a limit of its own; buffers do not count towards that one. */
-  async #inspectMemory(worker: WorkerHandle): Promise<void> {
-    const { maxMemoryMb, now, apply } = this.#options
+  async #inspectMemory(worker: WorkerHandle, maxMb: number, onExceeded: () => void): Promise<void> {
+    if (this.#asked.has(worker)) return
+    this.#asked.add(worker)
     const memoryMb = await worker.memoryMb()
-    if (memoryMb !== undefined && memoryMb > maxMemoryMb)
-      apply(worker, { kind: 'limit-exceeded', limit: 'memory', at: now() })
+    this.#asked.delete(worker)
+    if (memoryMb !== undefined && memoryMb > maxMb) onExceeded()
   }
 }

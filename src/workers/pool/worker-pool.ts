@@ -17,6 +17,8 @@ export interface WorkerPoolOptions {
   /** Milliseconds from arrival to result, and longest time that one run may take. */
   readonly timeoutMs: number
   readonly maxMemoryMb: number
+  /** The same while it loads, when it also reads the files of its models; absent: as much as later. */
+  readonly maxLoadMemoryMb?: number | undefined
   /** Scripts can loop for ever or wait for something; a model's run ends by itself. */
   readonly hasEntryScript: boolean
   readonly log: (line: string) => void

@@ -7,7 +7,7 @@ import type { RequestStates } from './request-states.ts'
 /** What a worker was running when its process ended. */
 interface LostRun {
   readonly service: string
-  /** Ids of the first few requests; empty for a request of a batch job, which has none. */
+  /** Ids of the first few requests; a request of a batch job is named by its rows. */
   readonly requests: readonly string[]
 }
 
@@ -20,12 +20,17 @@ export interface RecordLocation {
 
 const recordBytes = 1024
 const maxNamed = 8
+/** A request of a batch job is named by its rows, see `jobs/score/request-name.ts`. */
+const maxNameLength = 250
 
 /** @returns a record that ends with a zero byte; a record that begins with it says that nothing runs */
 export function encodeRecord(service: string, requestIds: readonly string[]): Buffer {
   // An id comes from a header of the caller, and stands in a line of the log.
-  const printable = requestIds.slice(0, maxNamed).map(id => id.replace(/[^\x21-\x7e]/g, '?').slice(0, 100))
-  return Buffer.from(`${[service, ...printable].join('\n')}\0`, 'latin1')
+  const printable = requestIds.slice(0, maxNamed).map(id => id.replace(/[^\x21-\x7e]/g, '?').slice(0, maxNameLength))
+  const lines = [service]
+  // A name that was cut would be that of other rows.
+  for (const name of printable) if (lines.join('\n').length + name.length + 2 <= recordBytes) lines.push(name)
+  return Buffer.from(`${lines.join('\n')}\0`, 'latin1')
 }
 
 /**

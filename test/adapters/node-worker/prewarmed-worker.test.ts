@@ -5,19 +5,19 @@ import { describe, it } from 'vitest'
 import { heapLimits } from '../../../src/adapters/node-worker/heap-limits.ts'
 import {
   endPrewarmedWorker,
-  type PrewarmedWorker,
-  prewarmWorker,
+  keepPrewarmedWorker,
   takePrewarmedWorker,
 } from '../../../src/adapters/node-worker/prewarmed-worker.ts'
+import { type StartedThread, startWorkerThread } from '../../../src/adapters/node-worker/start-thread.ts'
 
-const end = async ({ guard, worker }: PrewarmedWorker) => {
+const end = async ({ guard, worker }: StartedThread) => {
   await guard.close() // so that it is not ended inside ONNX Runtime
   await worker.terminate()
 }
 
 describe('takePrewarmedWorker', () => {
   it('gives the prewarmed worker to the first service with its memory limit', async () => {
-    prewarmWorker(100)
+    keepPrewarmedWorker(startWorkerThread(100))
     const other = takePrewarmedWorker(200)
     const first = takePrewarmedWorker(100)
     const second = takePrewarmedWorker(100)
@@ -35,7 +35,7 @@ describe('takePrewarmedWorker', () => {
 
   it('starts a worker when the prewarmed one was ended unused', async () => {
     const started = once(process, 'worker') as Promise<[Worker]>
-    prewarmWorker(100)
+    keepPrewarmedWorker(startWorkerThread(100))
     const [unused] = await started
     const isEnded = once(unused, 'exit')
     await endPrewarmedWorker()
@@ -46,7 +46,9 @@ describe('takePrewarmedWorker', () => {
   })
 
   it('starts a worker when the prewarmed one has ended by itself', async () => {
-    const { worker, port } = prewarmWorker(100)
+    const started = startWorkerThread(100)
+    const { worker, port } = started
+    keepPrewarmedWorker(started)
     port.postMessage(undefined) // no service, on which it fails
     await new Promise(resolve => worker.once('exit', resolve))
     const fresh = takePrewarmedWorker(100)

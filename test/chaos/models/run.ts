@@ -1,6 +1,7 @@
 /**
- * `npm run chaos:models -- --services 300 --swaps 100 --kills 40`: many services on demand, many versions under load, and processes that
- * are killed while they register; in a folder, and in Azurite. Prints what it saw.
+ * `npm run chaos:models -- --services 300 --swaps 100 --kills 40 --restarts 10`: many services on demand, many versions under load,
+ * processes that are killed while they register and deploy, and hosts that are killed while they change to a new version; in a
+ * folder, and in Azurite. Prints what it saw.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -23,11 +24,13 @@ const { values } = parseArgs({
     services: { type: 'string', default: '300' },
     swaps: { type: 'string', default: '100' },
     kills: { type: 'string', default: '40' },
-    only: { type: 'string', default: 'services,swaps,kills' },
+    restarts: { type: 'string', default: '10' },
+    only: { type: 'string', default: 'services,swaps,kills,restarts' },
     in: { type: 'string', default: 'folder,blobs' },
   },
 })
-const count = (name: 'services' | 'swaps' | 'kills') => (values.only.includes(name) ? Number(values[name]) : 0)
+const count = (name: 'services' | 'swaps' | 'kills' | 'restarts') =>
+  values.only.includes(name) ? Number(values[name]) : 0
 
 const cleanUps: (() => unknown)[] = []
 const cleaner = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
@@ -109,7 +112,7 @@ async function readVersion(app: RunningApp): Promise<number> {
   return Number(response.headers.get('x-scoring-model-version'))
 }
 
-/** Kills processes that register, at any moment. */
+/** Kills processes that register and deploy, at any moment. */
 async function runKills(location: string, files: RepositoryFiles, connectionString: string | undefined) {
   const child = join(import.meta.dirname, 'register.ts')
   for (let index = 0; index < count('kills'); index++) {
@@ -118,15 +121,45 @@ async function runKills(location: string, files: RepositoryFiles, connectionStri
     })
     const ended = new Promise(done => running.on('exit', done))
     await new Promise(begun => running.stdout.once('data', begun))
-    await delay(Math.random() * 150)
+    await delay(Math.random() * 600)
     running.kill('SIGKILL')
     await ended
   }
   const registry = open(files)
   const models = await registry.list({ name: 'killed' })
   for (const model of models) for (const { path } of model.files) for await (const _ of registry.read(model, path));
+  const services = new ServiceRegistry(files)
+  const { definition } = (await services.get('killed')) ?? {}
+  const { description = '', entryScript = '' } = (definition ?? {}) as Record<string, string>
+  const part = await services.readFile('killed', entryScript.replace('score.js', 'part.js'))
+  assert.ok(
+    definition === undefined || part?.includes(`'${description}'`),
+    'script and definition are of one deployment',
+  )
   const next = await registry.register('killed', { files: { 'model.onnx': scalingModel(1) } })
+  await services.put('killed', { definition: {} })
   console.log(`${location}: ${count('kills')} kills, ${models.length} whole versions, the next one is ${next.version}`)
+}
+
+/** Kills hosts at any moment of their change to a new version: the next one serves that. */
+async function runRestarts(location: string, files: RepositoryFiles, environment: Record<string, string>) {
+  const registry = open(files)
+  await registry.register('restarted', { files: { 'model.onnx': scalingModel(1) } })
+  await new ServiceRegistry(files).put('restarted', { definition: {} })
+  let app = await runApp(cleaner, {}, { ...environment, SCORING_POLL_MS: '200', SCORING_LOG: 'off' })
+  await app.settled()
+  for (let version = 2; version <= count('restarts') + 1; version++) {
+    await registry.register('restarted', { files: { 'model.onnx': scalingModel(version) } })
+    await delay(Math.random() * 1500)
+    const ended = new Promise(done => app.process.once('exit', done))
+    app.process.kill('SIGKILL')
+    await ended
+    app = await app.restart()
+    await app.settled()
+    assert.equal(await (await app.score('restarted', body)).text(), scaled(version))
+  }
+  console.log(`${location}: ${count('restarts')} hosts killed while they changed, the next one served the new version`)
+  app.process.kill()
 }
 
 try {
@@ -145,6 +178,7 @@ try {
     }
     if (count('kills') > 0) await runKills(location, files, isBlob ? connectionString : undefined)
     if (count('swaps') > 0) await runSwaps(location, files, environment)
+    if (count('restarts') > 0) await runRestarts(location, files, environment)
     if (count('services') > 0) await runServices(location, files, environment)
   }
 } finally {

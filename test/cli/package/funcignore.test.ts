@@ -37,7 +37,9 @@ describe.each(ignoreRules)('.funcignore as %s reads it', (_, leftOut) => {
 
   it('keeps what the app loads, and what a build on the server needs', () => {
     const kept = [
-      ...tracked.filter(path => /^(src|functions|templates|create|tools|models)\/(?!published-types)/.test(path)),
+      ...tracked.filter(path =>
+        /^(src|functions|templates|create|tools|models)\/(?!published-types|api-page)/.test(path),
+      ),
       ...['build.ts', 'require-node.cjs', 'tsconfig.json', 'package.json', 'package-lock.json', '.npmrc', 'host.json'],
       ...['dist/functions.cjs', 'dist/scoring-thread.cjs', 'dist/docs/page.js.br', 'dist/THIRD-PARTY-NOTICES.txt'],
       ...inPackages,
@@ -48,7 +50,9 @@ describe.each(ignoreRules)('.funcignore as %s reads it', (_, leftOut) => {
   it('leaves out what is of no use in Azure, or secret', () => {
     const others = [
       ...tracked.filter(path =>
-        /^(test|guide|bench|clients|infra|kernel|tools\/published-types|training|examples|\.ci|\.github)\//.test(path),
+        /^(test|guide|bench|clients|infra|kernel|tools\/(?:published-types|api-page)|training|examples|\.ci|\.github)\//.test(
+          path,
+        ),
       ),
       ...['README.md', 'biome.json', 'vitest.config.ts', 'dist/functions.cjs.map', 'coverage/index.html'],
       ...otherPlatforms,

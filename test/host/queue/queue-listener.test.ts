@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
+import { type HeldMessage, HeldMessages, type Holding } from '../../../src/host/queue/held-messages.ts'
 import type { QueueMessage } from '../../../src/host/queue/queue.ts'
 import { PollingDelay, QueueListener, type QueueListenerOptions } from '../../../src/host/queue/queue-listener.ts'
 import type { QueueSettings } from '../../../src/host/queue/queue-settings.ts'
@@ -70,6 +71,29 @@ describe('PollingDelay', () => {
 })
 
 describe('QueueListener', () => {
+  it('tells what it holds, with the newest receipt, and takes back what an earlier process held', async () => {
+    const told: Holding[] = []
+    const { clock, queue, listener, texts, end } = setUp({ held: new HeldMessages(holding => told.push(holding)) })
+    await queue.send('one')
+    listener.start()
+    await clock.advance(5 * minute + 1000)
+    const held = told.flatMap(each => (each.type === 'holds' ? [each.message] : []))
+    assert.deepEqual(
+      held.map(({ queueName, id }) => [queueName, id]),
+      Array(2).fill(['work', held[0]?.id]),
+    )
+    assert.notEqual(held[0]?.popReceipt, held[1]?.popReceipt, 'it was renewed')
+    await listener.takeBack(held[0] as HeldMessage)
+    assert.deepEqual(texts(), ['one'], 'an old receipt has no effect')
+    await listener.takeBack(held[1] as HeldMessage)
+    await clock.advance(1000)
+    assert.deepEqual(texts(), ['one', 'one'])
+    await end('one', true)
+    assert.deepEqual(told.at(-1), { type: 'released', id: held[0]?.id })
+    await end('one', true)
+    await listener.stop()
+  })
+
   it('deletes a message after a run that succeeded', async () => {
     const { clock, queue, poison, listener, texts, end } = setUp()
     await queue.send('one')

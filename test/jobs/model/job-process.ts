@@ -53,6 +53,7 @@ export class JobProcess {
       store: this.#store(),
       queues: this.#queues(),
       scorer: this.#scorer(),
+      events: { post: () => assert.fail('no job asks for events') },
       planParquet,
       clock,
       limits,
@@ -128,6 +129,7 @@ export class JobProcess {
           seen.sent.push(message)
           await queues.send(queue, message, delaySeconds)
         }),
+      sendEvent: () => assert.fail('no job asks for events'),
       sendBack: () => assert.fail('only JobService sends submissions back'),
     }
   }

@@ -10,7 +10,8 @@ import {
   stateBlob,
 } from '../../../src/jobs/layout.ts'
 import type { JobLimits } from '../../../src/jobs/limits.ts'
-import { changeState } from '../../../src/jobs/records.ts'
+import { readProgress } from '../../../src/jobs/output/progress.ts'
+import { changeState, readSpec } from '../../../src/jobs/records.ts'
 import type { JobSpec } from '../../../src/jobs/spec.ts'
 import { folder, JobBench, job, outputReference } from '../job-bench.ts'
 
@@ -140,12 +141,46 @@ describe('finishJob', () => {
     assert.equal(bench.output, lines(40))
   })
 
-  it('fails a job whose results were removed', async () => {
+  it('scores chunks again whose results were removed, and counts them once', async () => {
+    for (const removed of [[1], [0, 1, 2, 3]]) {
+      const bench = await scoredBench(7)
+      for (const chunk of removed)
+        await bench.store.remove({ container: 'jobs', path: `${folder}/out/000000${chunk >> 1}/000000${chunk}` })
+      await bench.steps.finish(job)
+      assert.equal(bench.state.status, 'Running')
+      const { succeeded } = await readProgress(bench.store, (await readSpec(bench.store, folder))!, bench.state)
+      assert.ok(succeeded < 7, 'what was removed is not done')
+      await bench.deliverAll()
+      assert.deepEqual([bench.state.status, bench.state.progress?.succeeded], ['Completed', 7])
+      assert.equal(bench.output, lines(7))
+    }
+  })
+
+  it('has them scored again once, however many finish messages come', async () => {
     const bench = await scoredBench(7)
     await bench.store.remove({ container: 'jobs', path: `${folder}/out/0000000/0000001` })
-    await bench.steps.finish(job)
-    assert.equal(bench.state.error?.code, 'RESULTS_MISSING')
-    assert.equal(bench.output, undefined)
+    while (bench.take('chunk')); // beyond the end of the plan
+    const done = await bench.store.readWhole({ container: 'jobs', path: `${folder}/done/0000000` })
+    for (let each = 0; each < 5; each++) {
+      await bench.steps.finish(job)
+      await bench.store.create({ container: 'jobs', path: `${folder}/done/0000000` }, '', done?.metadata)
+    }
+    assert.deepEqual(bench.messages('chunk'), [{ ...job, chunk: 1 }])
+    await bench.deliverAll()
+    assert.equal(bench.output, lines(7))
+  })
+
+  it('fails a job whose result is removed again and again', async () => {
+    const bench = await scoredBench(7)
+    let times = 0
+    for (; bench.state.status === 'Running' && times < 10; times++) {
+      await bench.store.remove({ container: 'jobs', path: `${folder}/out/0000000/0000001` })
+      await bench.steps.finish(job)
+      for (let chunk = bench.take('chunk'); chunk; chunk = bench.take('chunk')) await bench.steps.chunk(chunk, 1)
+      while (bench.take('finish'));
+      await bench.clock.advance(90_000)
+    }
+    assert.deepEqual([bench.state.error?.code, times], ['RESULTS_MISSING', 4])
   })
 
   it('cancels a job with its progress, and keeps its results', async () => {

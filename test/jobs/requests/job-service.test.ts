@@ -10,9 +10,9 @@ import {
   specBlob,
   stateBlob,
 } from '../../../src/jobs/layout.ts'
+import type { JobView } from '../../../src/jobs/output/job-view.ts'
 import { changeState, readSpec } from '../../../src/jobs/records.ts'
 import { JobService } from '../../../src/jobs/requests/job-service.ts'
-import type { JobView } from '../../../src/jobs/requests/job-view.ts'
 import { RunOn } from '../../../src/jobs/run-on.ts'
 import { ServiceDefinition } from '../../../src/models/definition/definition.ts'
 import type { LoadReport } from '../../../src/models/session/load-report.ts'
@@ -67,6 +67,8 @@ function openJobService({
     scorer: { modelDigest },
     containers,
     inputHosts: ['data.example'],
+    eventQueues: ['job-events'],
+    eventHosts: ['hooks.example'],
     maxInputBytes: 1000,
     maxUploadBytes: 100,
     maxActiveJobs,
@@ -167,7 +169,7 @@ describe('JobService.submit', () => {
     const folders = store.names().filter(name => name.endsWith('/spec.json'))
     assert.deepEqual(folders, ['jobs/diabetes/weekly/spec.json', 'jobs/iris/weekly/spec.json'])
     assert.deepEqual(
-      (await jobs.list('iris', 10)).jobs.map(({ jobId }) => jobId),
+      (await jobs.list('iris', { limit: 10 })).jobs.map(({ jobId }) => jobId),
       ['weekly'],
     )
   })
@@ -182,7 +184,7 @@ describe('JobService.submit', () => {
     }
     assert.equal((await jobs.status('diabetes', 'old')).status, 'NotStarted')
     assert.deepEqual(
-      (await jobs.list('diabetes', 10)).jobs.map(({ jobId }) => jobId),
+      (await jobs.list('diabetes', { limit: 10 })).jobs.map(({ jobId }) => jobId),
       ['old'],
     )
     await refused(jobs.status('iris', 'old'), 'JOB_UNKNOWN', /./)
@@ -241,7 +243,7 @@ describe('JobService.submit', () => {
         const view = await jobs.submit('diabetes', submission)
         assert.equal(view.status, 'NotStarted')
         assert.ok(await store.head(activeBlob(folderOf('one'))))
-        assert.deepEqual(await jobs.list('diabetes', 10), { jobs: [view] })
+        assert.deepEqual(await jobs.list('diabetes', { limit: 10 }), { jobs: [view] })
         assert.deepEqual(sent('scoring-job-split').at(-1), { service: 'diabetes', jobId: 'one' })
       }
     }
@@ -382,7 +384,7 @@ describe('JobService.submitMessage', () => {
     const text = JSON.stringify({ service: 'diabetes', input: { rows: [] } })
     for (let n = 0; n < 2; n++) await jobs.submitMessage(text, 'm-7')
     assert.deepEqual(
-      (await jobs.list('diabetes', 10)).jobs.map(({ jobId }) => jobId),
+      (await jobs.list('diabetes', { limit: 10 })).jobs.map(({ jobId }) => jobId),
       ['message-m-7'],
     )
   })
@@ -398,7 +400,7 @@ describe('JobService.submitMessage', () => {
       await jobs.submitMessage(text, `m-${index}`)
     }
     assert.deepEqual(
-      (await jobs.list('diabetes', 10)).jobs.map(({ status }) => status),
+      (await jobs.list('diabetes', { limit: 10 })).jobs.map(({ status }) => status),
       ['NotStarted'],
     )
   })
@@ -420,7 +422,7 @@ describe('JobService.submitMessage', () => {
       await jobs.submitMessage(waiting.text, `m-${times + 2}`, times % 2 === 1)
       waiting = next()
     }
-    assert.equal((await jobs.list('diabetes', 10)).jobs.length, 1)
+    assert.equal((await jobs.list('diabetes', { limit: 10 })).jobs.length, 1)
     await store.remove(activeBlob(folderOf('long')))
     for (const id of ['m-30', 'm-31']) await jobs.submitMessage(waiting.text, id) // delivered twice
     assert.deepEqual(queues.peek('scoring-jobs'), [])
@@ -448,7 +450,7 @@ describe('JobService.submitMessage', () => {
     await jobs.submitMessage(text, 'm-1')
     store.put(parseBlobReference('input/patients.csv'), 'a\n2\n')
     await jobs.submitMessage(text, 'm-1')
-    assert.equal((await jobs.list('diabetes', 10)).jobs.length, 1)
+    assert.equal((await jobs.list('diabetes', { limit: 10 })).jobs.length, 1)
     await jobs.submitMessage(text, 'm-2')
     const { status, error } = await jobs.status('diabetes', 'message-m-2')
     assert.deepEqual([status, error?.code], ['Failed', 'JOB_INPUT_CHANGED'])
@@ -492,7 +494,7 @@ describe('JobService.submitMessage', () => {
     await refused(jobs.submit('diabetes', submission), 'JOB_ID_TAKEN', /./)
     await jobs.submitMessage(json, 'm-2')
     assert.equal((await jobs.status('diabetes', 'message-m-2')).error?.code, 'JOB_ID_TAKEN')
-    assert.equal((await jobs.list('diabetes', 10)).jobs.length, 2)
+    assert.equal((await jobs.list('diabetes', { limit: 10 })).jobs.length, 2)
     await refused(jobs.cancel('diabetes', 'by-queue'), 'JOB_NOT_CANCELLABLE', /Failed/)
   })
 
@@ -749,12 +751,12 @@ describe('JobService', () => {
     const pages: string[][] = []
     let marker: string | undefined
     do {
-      const page: { jobs: JobView[]; nextMarker?: string } = await jobs.list('diabetes', 2, marker)
+      const page: { jobs: JobView[]; nextMarker?: string } = await jobs.list('diabetes', { limit: 2, marker })
       pages.push(page.jobs.map(({ jobId }) => jobId))
       marker = page.nextMarker
     } while (marker !== undefined)
     assert.deepEqual(pages, [['e', 'd'], ['c', 'b'], ['a']])
-    await refused(jobs.list('diabetes', 2, '../../x'), 'JOB_LIST_MARKER_INVALID', /nextMarker/)
+    await refused(jobs.list('diabetes', { limit: 2, marker: '../../x' }), 'JOB_LIST_MARKER_INVALID', /nextMarker/)
   })
 
   it('accepts repeated cancellations until the job has ended', async () => {
@@ -789,7 +791,7 @@ describe('JobService', () => {
     assert.equal((await jobs.status('diabetes', 'one')).status, 'Canceled', 'another service has no such job')
     for (const jobId of ['one', 'one', 'none', '../one']) assert.equal(await jobs.delete('diabetes', jobId), undefined)
     await refused(jobs.status('diabetes', 'one'), 'JOB_UNKNOWN', /./)
-    assert.deepEqual((await jobs.list('diabetes', 10)).jobs, [])
+    assert.deepEqual((await jobs.list('diabetes', { limit: 10 })).jobs, [])
     await jobs.submit('diabetes', { jobId: 'two', input: { rows: [] } })
     await changeState(store, folderOf('two'), { from: ['NotStarted'], to: 'Running' })
     await changeState(store, folderOf('two'), { from: ['Running'], to: 'Finalizing' })

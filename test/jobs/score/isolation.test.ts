@@ -5,7 +5,11 @@ import { folder, JobBench, job } from '../job-bench.ts'
 const culprits = (...rows: number[]) => new Set(rows.map(String))
 
 /** Delivers chunk 0 to one instance after the other, each of which dies on a culprit. @returns how many died */
-async function deliverUntilDone(bench: JobBench, culpritRows: ReadonlySet<string>): Promise<number> {
+async function deliverUntilDone(
+  bench: JobBench,
+  culpritRows: ReadonlySet<string>,
+  { hasRecords = false } = {},
+): Promise<number> {
   for (let deaths = 0; ; deaths++) {
     assert.ok(deaths < 100)
     const death = new Promise<'died'>(resolve => {
@@ -15,9 +19,11 @@ async function deliverUntilDone(bench: JobBench, culpritRows: ReadonlySet<string
         return new Promise(() => {}) // a dead instance makes no progress
       }
     })
-    const done = bench.restarted().chunk({ ...job, chunk: 0 }, deaths + 1)
+    const instance = bench.restarted()
+    if (hasRecords && deaths > 0) await instance.reportDeaths([String(bench.running)])
+    const done = instance.chunk({ ...job, chunk: 0 }, deaths + 1)
     if ((await Promise.race([done, death])) !== 'died') return deaths
-    await bench.clock.advance(61_000)
+    if (!hasRecords) await bench.clock.advance(61_000)
   }
 }
 
@@ -31,7 +37,7 @@ async function planChunk(count: number): Promise<JobBench> {
 const expectedLines = (count: number, culpritRows: ReadonlySet<string>) =>
   Array.from({ length: count }, (_, row) =>
     culpritRows.has(String(row))
-      ? `{"index": ${row}, "error": {"code": "ROW_ENDED_PROCESS", "message": "The process that scored this row alone ended, 3 times."}}\n`
+      ? `{"index": ${row}, "error": {"code": "ROW_ENDED_PROCESS", "message": "The process that scored this row ended, 3 times."}}\n`
       : `{"index": ${row}, "prediction": ${row}}\n`,
   ).join('')
 
@@ -42,6 +48,36 @@ describe('scoreInIsolation', () => {
     assert.equal(await deliverUntilDone(bench, culprits(41)), 1 + 3 + 3)
     await bench.deliverAll()
     assert.equal(bench.output, expectedLines(500, culprits(41)))
+    assert.equal(bench.state.progress?.failed, 1)
+  })
+
+  it('takes three ends of a process, and no waiting, where it is known what was in the model', async () => {
+    for (const count of [1, 2, 500]) {
+      const row = Math.floor(count / 3)
+      const bench = await planChunk(count)
+      const begun = await bench.store.now()
+      assert.equal(await deliverUntilDone(bench, culprits(row), { hasRecords: true }), 3, `of ${count} rows`)
+      assert.equal(await bench.store.now(), begun)
+      await bench.deliverAll()
+      assert.equal(bench.output, expectedLines(count, culprits(row)))
+    }
+  })
+
+  it('takes two more for each further culprit that was in the model with the first', async () => {
+    const bench = await planChunk(60)
+    assert.equal(await deliverUntilDone(bench, culprits(7, 40, 41), { hasRecords: true }), 3 + 2 + 2)
+    await bench.deliverAll()
+    assert.equal(bench.output, expectedLines(60, culprits(7, 40, 41)))
+  })
+
+  it('believes three records of the same row, and ignores names of other requests', async () => {
+    const bench = await planChunk(4)
+    const steps = bench.restarted()
+    const names = ['job:iris/nightly-1:0:0-4', 'job:iris/nightly-1:0:1-2', 'job:iris/nightly-1:0:1-2']
+    await steps.reportDeaths([...names, 'job:iris/none:0:0-4', 'job:../x:0:0-4', 'my-42', 'job:iris/nightly-1:0:4-0'])
+    await steps.chunk({ ...job, chunk: 0 }, 2)
+    await bench.deliverAll()
+    assert.match(bench.output ?? '', /"index": 1, "error": \{"code": "ROW_ENDED_PROCESS"/)
     assert.equal(bench.state.progress?.failed, 1)
   })
 

@@ -9,6 +9,19 @@ import { availableVersions, describeService } from '../../../src/protocols/opena
 import type { Dtype } from '../../../src/tensor/dtype.ts'
 import type { ServiceScheduler } from '../../../src/workers/pool/service-scheduler.ts'
 
+interface Parameter {
+  readonly name: string
+  readonly in: string
+  readonly required: boolean
+  readonly description?: string
+  readonly type?: string
+  readonly schema?: { readonly type?: string }
+}
+
+interface Described {
+  readonly paths: Record<string, { readonly post?: { readonly parameters?: readonly Parameter[] } }>
+}
+
 interface Swagger {
   readonly definitions: Record<string, Record<string, unknown>>
 }
@@ -334,12 +347,24 @@ describe('describeService', () => {
       ],
       random: Math.random,
     })
-    const definition = ServiceDefinition.parse({ deployments: shares })
+    const definition = ServiceDefinition.parse({ deployments: shares, traffic: { stickyHeader: 'x-user' } })
     const engine = { kind: 'changing', source: deployments } as const
     const service = new ScoringService({ name: 'sut', definition, authorizer: undefined, engine, deployments })
     const text = JSON.stringify(describeService(service, report, '3.1'))
     assert.match(text, /ENTRY_SCRIPT_FAILED/)
     assert.match(text, /DEPLOYMENT_UNKNOWN/)
     assert.deepEqual((describeService(service, report, '2') as Swagger).definitions.ServiceOutput, open)
+    for (const version of ['2', '3', '3.1'] as const) {
+      const { paths } = describeService(service, report, version) as Described
+      const headers = paths['/api/v1/service/sut/score']?.post?.parameters?.filter(each => each.in === 'header')
+      assert.deepEqual(
+        headers?.map(({ name, required, type, schema }) => [name, required, type ?? schema?.type]),
+        [
+          ['azureml-model-deployment', false, 'string'],
+          ['x-user', false, 'string'],
+        ],
+      )
+      assert.match(headers?.[0]?.description ?? '', /^The deployment that answers: blue, green\. /)
+    }
   })
 })

@@ -1,0 +1,110 @@
+/**
+ * Tells a queue or a web address that a job has ended: a CloudEvent in the JSON format, at least once. What is to be sent is recorded
+ * before the job leaves the active ones, so that a death in between delays the event to the next sweep.
+ */
+import { type BlobStore, readJson } from '../blob-store.ts'
+import {
+  entryBlob,
+  entryFolder,
+  entryPrefixes,
+  eventBlob,
+  eventSignatureBlob,
+  type JobFolder,
+  jobsContainer,
+} from '../layout.ts'
+import type { OpenJob } from '../open-job.ts'
+import { readSpec, readState } from '../records.ts'
+import { hasEnded } from '../state.ts'
+import type { JobTools } from '../tools.ts'
+import { type EventDelivery, readDelivery } from './event-delivery.ts'
+import { endedView } from './job-view.ts'
+
+/** With the pauses between them, about three hours. */
+const maxAttempts = 10
+const longestPauseMs = 3_600_000
+
+/** Records that the event of a job is to be sent. It may be repeated. */
+export async function announceEnd({ store }: JobTools, { spec }: OpenJob): Promise<void> {
+  if (!spec.onCompleted) return
+  const nothing: EventDelivery = { attempts: 0 }
+  await store.create(eventBlob(spec.folder), JSON.stringify(nothing))
+  const delivery = await readDelivery(store, spec.folder)
+  if (delivery && !isOver(delivery)) await store.create(entryBlob('events', spec.folder), '')
+}
+
+/** Sends the events that were not accepted yet, and whose pause is over. */
+export async function sweepEvents(tools: JobTools): Promise<void> {
+  const { store, limits } = tools
+  const due: JobFolder[] = []
+  for await (const { path } of store.list(jobsContainer, entryPrefixes.events)) {
+    const folder = entryFolder('events', path)
+    const last = await store.head(eventBlob(folder))
+    const delivery = await readDelivery(store, folder)
+    const { attempts = 0 } = delivery ?? {}
+    const pauseMs = attempts === 0 ? 0 : Math.min(longestPauseMs, limits.safetyNetMs * 2 ** (attempts - 1))
+    if (last && (await store.now()) - last.modifiedAt < pauseMs) continue
+    if (due.push(folder) === limits.perSweep) break
+  }
+  await Promise.all(due.map(folder => sendEvent(tools, folder)))
+}
+
+/**
+ * Makes one attempt. It is recorded before the event is sent, so of two processes one sends, and one that dies meanwhile sends it again
+ * after a pause: receivers know such an event by its `id`.
+ */
+export async function sendEvent(tools: JobTools, folder: JobFolder): Promise<void> {
+  const { store, log } = tools
+  const spec = await readSpec(store, folder)
+  const state = spec && (await readState(store, folder))
+  const stored = await readJson<EventDelivery>(store, eventBlob(folder))
+  if (!spec || !state || !hasEnded(state.status) || !stored || isOver(stored.value)) {
+    return store.remove(entryBlob('events', folder)) // it was sent, or the job was deleted
+  }
+  const attempt: EventDelivery = { attempts: stored.value.attempts + 1 }
+  if (!(await store.replace(eventBlob(folder), JSON.stringify(attempt), stored.etag))) return
+  const delivery = await deliver(tools, { spec, state }, attempt)
+  const claimed = await store.head(eventBlob(folder))
+  if (claimed) await store.replace(eventBlob(folder), JSON.stringify(delivery), claimed.etag)
+  if (!isOver(delivery)) return log(`job ${folder}: its event was not accepted: ${delivery.lastError}`)
+  if (delivery.isGivenUp)
+    log(`job ${folder}: its event is given up after ${maxAttempts} attempts: ${delivery.lastError}`)
+  await store.remove(eventSignatureBlob(folder))
+  await store.remove(entryBlob('events', folder))
+}
+
+async function deliver(tools: JobTools, job: OpenJob, { attempts }: EventDelivery): Promise<EventDelivery> {
+  const { store, queues, events } = tools
+  const { folder, onCompleted } = job.spec
+  try {
+    const event = describeEnd(job)
+    if (onCompleted && 'queue' in onCompleted) await queues.sendEvent(onCompleted.queue, event)
+    else if (onCompleted) await events.post(onCompleted.url + (await readSignature(store, folder)), event)
+    return { attempts, deliveredAt: new Date(await store.now()).toISOString() }
+  } catch (failure) {
+    const lastError = failure instanceof Error ? failure.message : String(failure)
+    return { attempts, lastError, ...(attempts >= maxAttempts && { isGivenUp: true }) }
+  }
+}
+
+/** CloudEvents 1.0.2, JSON Event Format. The same job gives the same `id`, however often it is sent. */
+function describeEnd({ spec, state }: OpenJob): string {
+  return JSON.stringify({
+    specversion: '1.0',
+    id: `${spec.jobId}-${spec.createdAt}`,
+    source: `/api/v1/service/${spec.service}/jobs`,
+    type: `ScoringFunctions.BatchJob.${state.status}`,
+    subject: spec.jobId,
+    ...(state.endedAt !== undefined && { time: state.endedAt }),
+    datacontenttype: 'application/json',
+    data: endedView(spec, state),
+  })
+}
+
+async function readSignature(store: BlobStore, folder: JobFolder): Promise<string> {
+  const blob = await store.readWhole(eventSignatureBlob(folder))
+  return blob ? Buffer.from(blob.content).toString() : ''
+}
+
+function isOver({ deliveredAt, isGivenUp }: EventDelivery): boolean {
+  return deliveredAt !== undefined || isGivenUp === true
+}

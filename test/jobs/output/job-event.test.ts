@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'vitest'
+import { eventSignatureBlob } from '../../../src/jobs/layout.ts'
+import { readJobView } from '../../../src/jobs/output/job-view.ts'
+import { readJob, type StoredJob } from '../../../src/jobs/stored-job.ts'
+import { folder, JobBench, job } from '../job-bench.ts'
+
+const toUrl = { onCompleted: { url: 'https://hooks.example/jobs' } }
+const eventNames = (bench: JobBench) => bench.store.names().filter(name => name.startsWith('jobs/_events/'))
+const viewOf = async (bench: JobBench) => readJobView(bench.store, (await readJob(bench.store, folder)) as StoredJob)
+
+/** A bench whose receiver keeps what it accepts, as `[url, event]`. */
+function listening(accepts: () => boolean = () => true) {
+  const bench = new JobBench()
+  const received: [string, Record<string, unknown>][] = []
+  bench.receive = async (url, event) => {
+    if (!accepts()) throw new Error('hooks.example answered with status 503')
+    received.push([url, JSON.parse(event)])
+  }
+  return { bench, received }
+}
+
+describe('onCompleted', () => {
+  it('sends one CloudEvent with the job in it, with the signature of its URL, which is then forgotten', async () => {
+    const { bench, received } = listening()
+    await bench.store.create(eventSignatureBlob(folder), '?sig=SECRET')
+    await bench.runJob('1\n2\n3\n', toUrl)
+    const [[url, event] = []] = received
+    assert.equal(received.length, 1)
+    assert.equal(url, 'https://hooks.example/jobs?sig=SECRET')
+    const { data, ...attributes } = event as { data: Record<string, unknown> }
+    assert.deepEqual(attributes, {
+      specversion: '1.0',
+      id: 'nightly-1-2026-01-01T00:00:00.000Z',
+      source: '/api/v1/service/iris/jobs',
+      type: 'ScoringFunctions.BatchJob.Completed',
+      subject: 'nightly-1',
+      time: bench.state.endedAt,
+      datacontenttype: 'application/json',
+    })
+    assert.deepEqual([data.status, data.jobId, data.progress], ['Completed', 'nightly-1', bench.state.progress])
+    assert.equal(bench.store.text(eventSignatureBlob(folder)), undefined)
+    assert.deepEqual(eventNames(bench), [])
+    assert.equal((await viewOf(bench)).event?.attempts, 1)
+    for (let sweep = 0; sweep < 3; sweep++) await bench.steps.sweep()
+    await bench.steps.finish(job)
+    assert.equal(received.length, 1)
+  })
+
+  it('tells of failed and cancelled jobs too, and may go to a queue', async () => {
+    const failed = new JobBench()
+    await failed.runJob('"fails"\n', { onCompleted: { queue: 'job-events' }, errorThreshold: 0 })
+    const event = JSON.parse(failed.queues.peek('job-events')[0]?.text ?? '{}')
+    assert.deepEqual(
+      [event.type, event.data.error.code],
+      ['ScoringFunctions.BatchJob.Failed', 'ERROR_THRESHOLD_EXCEEDED'],
+    )
+  })
+
+  it('is repeated after pauses that double until it is accepted, and says so in the status', async () => {
+    let isUp = false
+    const { bench, received } = listening(() => isUp)
+    await bench.runJob('1\n', toUrl)
+    assert.deepEqual((await viewOf(bench)).event, { attempts: 1, lastError: 'hooks.example answered with status 503' })
+    await bench.steps.sweep()
+    assert.equal((await viewOf(bench)).event?.attempts, 1, 'within the pause')
+    await bench.clock.advance(31_000)
+    await bench.steps.sweep()
+    assert.equal((await viewOf(bench)).event?.attempts, 2)
+    isUp = true
+    await bench.clock.advance(61_000)
+    await bench.steps.sweep()
+    assert.equal(received.length, 1)
+    const { event } = await viewOf(bench)
+    assert.deepEqual([event?.attempts, event?.lastError, typeof event?.deliveredAt], [3, undefined, 'string'])
+  })
+
+  it('is given up after ten attempts, which the log and the status say', async () => {
+    const { bench } = listening(() => false)
+    await bench.runJob('1\n', toUrl)
+    for (let sweep = 0; sweep < 30; sweep++) {
+      await bench.clock.advance(3_601_000)
+      await bench.steps.sweep()
+    }
+    const { event } = await viewOf(bench)
+    assert.deepEqual([event?.attempts, event?.isGivenUp], [10, true])
+    assert.deepEqual(eventNames(bench), [])
+    assert.match(
+      bench.log.join('\n'),
+      /its event is given up after 10 attempts: hooks\.example answered with status 503/,
+    )
+  })
+
+  it('is sent at least once, at whatever storage call a process dies after the end of the job', async () => {
+    for (let calls = 0; ; calls++) {
+      const { bench, received } = listening()
+      await bench.createJob('1\n', toUrl)
+      await bench.steps.split(job)
+      await bench.steps.chunk({ ...job, chunk: 0 }, 1)
+      let left = Number.POSITIVE_INFINITY
+      bench.store.hooks.before = () => {
+        if (left-- <= 0) throw new Error('the process died')
+      }
+      bench.store.hooks.after = ({ name, target }) => {
+        if (name === 'replace' && target.endsWith('/state.json') && bench.state.status === 'Completed') left = calls
+      }
+      const hasDied = await bench.steps.finish(job).then(
+        () => false,
+        () => true,
+      )
+      bench.store.hooks.before = () => {}
+      const steps = bench.restarted()
+      for (let sweep = 0; sweep < 3; sweep++) {
+        await bench.clock.advance(100_000)
+        await steps.sweep()
+      }
+      const ids = new Set(received.map(([, { id }]) => id))
+      assert.deepEqual([...ids], ['nightly-1-2026-01-01T00:00:00.000Z'], `died after ${calls} calls`)
+      assert.deepEqual(eventNames(bench), [])
+      if (!hasDied) break
+    }
+  })
+})
