@@ -202,7 +202,7 @@ export class BatchJob {
    * to a container.
    *
    * @param file  a `File`, whose name tells the format, or a `Blob`; on Node.js e.g. `await openAsBlob(path)`
-   * @param options.name  e.g. `customers.csv`, for a `Blob` without a name
+   * @param options  `name`, e.g. `customers.csv`, for a `Blob` without a name
    * @throws RequestError e.g. JOB_INVALID, JOB_INPUT_TOO_LARGE, JOB_ID_TAKEN
    */
   static async submitFile(
