@@ -78,7 +78,7 @@ const mayImport: Record<string, readonly string[]> = {
     ...['models/repository', 'models/session', 'models/definition'],
   ],
   'jobs/removal': ['jobs'],
-  'jobs/recovery': ['jobs/removal', 'jobs/score', 'jobs/output', 'jobs'],
+  'jobs/recovery': ['jobs/removal', 'jobs/score', 'jobs/output', 'jobs', 'models/definition'],
   'jobs/requests': ['jobs/removal', 'jobs/output', 'jobs/formats', 'jobs', 'inference', 'models/definition'],
   'jobs/steps.ts': ['jobs/removal', 'jobs/recovery', 'jobs/score', 'jobs/plan', 'jobs/output', 'jobs'],
   'protocols/jobs': [

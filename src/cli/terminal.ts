@@ -63,6 +63,28 @@ export function formatTable(
     .join('\n')
 }
 
+/**
+ * Lays out a list as `formatTable` does. Columns without any text are left out, and where the terminal is too narrow for all of them, the
+ * last ones that may be cut.
+ */
+export function formatList(
+  rows: readonly (readonly string[])[],
+  terminal: Terminal,
+  columns: readonly Column[],
+): string {
+  const widest = (at: number) => Math.max(0, ...rows.map(row => displayWidth(row[at] ?? '')))
+  const least = (at: number) => {
+    const { title = '', overflow = 'whole' } = columns[at] ?? {}
+    const whole = Math.max(displayWidth(title), widest(at))
+    return overflow === 'whole' ? whole : Math.min(whole, minShrunkWidth)
+  }
+  const shown = columns.map((_, at) => at).filter(at => widest(at) > 0)
+  const isTooWide = () => shown.reduce((sum, at) => sum + least(at) + gap.length, -gap.length) > terminal.width
+  while (isTooWide() && columns[shown.at(-1) ?? -1]?.overflow === 'cut') shown.pop()
+  const pick = <Cell>(cells: readonly Cell[]) => shown.map(at => cells[at] as Cell)
+  return formatTable(rows.map(pick), terminal, { columns: pick(columns) })
+}
+
 /** The columns of a terminal that a text takes: two for a character of East Asian scripts or an emoji. */
 export function displayWidth(text: string): number {
   const plain = stripVTControlCharacters(text)

@@ -1,6 +1,7 @@
 import type { CallOptions } from './caller.ts'
 import type { JobOutput } from './job-output.ts'
 import { decodeJson, encodeJson } from './json.ts'
+import { readLines } from './read-lines.ts'
 import { RequestError } from './request-error.ts'
 import { wait } from './wait.ts'
 import type { Webservice } from './webservice.ts'
@@ -42,6 +43,12 @@ export interface InputForm {
   readonly header?: boolean
   /** Columns of a table in the order of the model's input; with `header: false`, the names of all columns from left to right. */
   readonly columns?: readonly string[]
+  /** What separates the cells of a CSV; default: a comma. */
+  readonly delimiter?: string
+  /** What stands around cells of a CSV; default: a double quote; '': nothing. */
+  readonly quote?: string
+  /** Texts of missing values in a CSV, besides those of pandas. */
+  readonly na?: readonly string[]
 }
 
 /** A submission whose input is a file that is sent with it. */
@@ -108,8 +115,10 @@ export interface JobDescription {
   readonly output?: {
     /** `<container>/<path>` */
     readonly blob: string
-    /** `jsonl` or `csv`. */
+    /** `jsonl`, `csv` or `parquet`. */
     readonly format: string
+    /** Whether it is compressed. */
+    readonly isGzip?: boolean
     /** Columns of the input that were copied. */
     readonly include?: JobOutput['include']
     /** Outputs of the model, or members of what its script returns, that were written. */
@@ -295,9 +304,11 @@ export class BatchJob {
     options: Pick<CallOptions, 'signal'> = {},
   ): AsyncGenerator<RowResult<Prediction>> {
     const { output } = await this.status(options)
-    if (output !== undefined && output.format !== 'jsonl')
-      throw new TypeError(`the results of job ${this.jobId} are ${output.format}; read them with download()`)
-    for await (const line of linesOf(await this.download(options)))
+    if (output && (output.format !== 'jsonl' || output.isGzip)) {
+      const what = `${output.format}${output.isGzip ? ', gzipped' : ''}`
+      throw new TypeError(`the results of job ${this.jobId} are ${what}; read them with download()`)
+    }
+    for await (const line of readLines(await this.download(options)))
       if (line !== '') yield decodeJson(line) as RowResult<Prediction>
   }
 
@@ -331,22 +342,3 @@ async function readJob(response: Response): Promise<JobDescription> {
 }
 
 const emptyStream = (): ReadableStream<Uint8Array> => new ReadableStream({ start: controller => controller.close() })
-
-/** The lines of a stream of UTF-8 text. */
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  const reader = stream.getReader()
-  const decoder = new TextDecoder()
-  let rest = ''
-  try {
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done) break
-      const lines = (rest + decoder.decode(value, { stream: true })).split('\n')
-      rest = lines.pop() ?? ''
-      yield* lines
-    }
-    yield rest + decoder.decode()
-  } finally {
-    await reader.cancel().catch(() => {}) // the reader may stop early
-  }
-}

@@ -109,6 +109,8 @@ const refused: Readonly<Record<string, string>> = {
   cmkKeyName: elsewhere,
   cmkKeyVersion: elsewhere,
   namespace: elsewhere,
+  computeTargetName: elsewhere,
+  blobfuseEnabled: elsewhere,
   cpuCoresLimit: elsewhere,
   memoryGbLimit: elsewhere,
   periodSeconds: 'the app has its own probes, /health/live and /health/ready; leave it out',

@@ -1,9 +1,11 @@
 /** What a job writes, and where. */
 export interface JobOutput {
-  /** `<container>/<path>`, with the variables `{jobId}`, `{service}`, `{date}` and `{name}`. */
+  /** `<container>/<path>`, with the variables `{jobId}`, `{service}`, `{date}` and `{name}`; default: a blob of the job. */
   readonly blob?: string
-  /** Default: by the extension of the blob, else JSON Lines. */
-  readonly format?: 'jsonl' | 'csv'
+  /** Default: by the extension of the name, otherwise jsonl. */
+  readonly format?: 'jsonl' | 'csv' | 'parquet'
+  /** Default: by the extension `.gz`. */
+  readonly isGzip?: boolean
   /** Columns of the input that are copied to the output, e.g. an id; `all`: every column. */
   readonly include?: readonly string[] | 'all'
   /** Outputs of the model, or members of what the script returns, that are written; default: all. */

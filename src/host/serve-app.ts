@@ -142,7 +142,7 @@ export async function serveApp({ options, appRoot, local, log, bus, core, onServ
 /** @returns undefined without a supervisor */
 function openHeldMessages(): HeldMessages | undefined {
   if (!process.send) return undefined
-  // Between the end of the supervisor and that of this process nobody listens.
+  // Between the end of the supervisor and that of this process nothing is sent.
   return new HeldMessages(holding => process.connected && process.send?.(holding, undefined, undefined, () => {}))
 }
 

@@ -1,8 +1,9 @@
 /** The plan of a job: which rows are in which chunk. It is committed in parts, in order; each is written once. */
 
+import type { Dtype } from '../tensor/dtype.ts'
 import { type BlobStore, readJson } from './blob-store.ts'
 import { type JobFolder, jobsContainer, lastNumber, planPartBlob, planPrefix } from './layout.ts'
-import type { PredictionPart } from './output/line-form.ts'
+import type { PredictionPart } from './line-form.ts'
 
 /** The part of an input that one message covers: a pure function of the input's bytes and the spec. */
 export interface PlannedChunk {
@@ -16,6 +17,8 @@ export interface PlannedChunk {
   readonly end: number
   /** The chunk's own text in the format `textFormat`, if the input cannot be read in ranges (gzip, Parquet). */
   readonly content?: Uint8Array
+  /** The text was UTF-16: bytes are those of its UTF-8, and the chunk has a text of its own. */
+  readonly isDecoded?: true
   /** Its file, if the input has several: bytes are those of the text of that file. */
   readonly file?: FilePosition
 }
@@ -38,8 +41,12 @@ export interface PlanCursor {
   readonly row: number
   /** Bytes from the start of the (decompressed) text. */
   readonly offset: number
+  /** The text was UTF-16, so offsets are not those of the input. */
+  readonly isDecoded?: true
   /** Names of the columns of a CSV, or of the values of the first record of JSON. */
   readonly columns?: readonly string[]
+  /** Types of columns of a Parquet file that are copied to the output, by name. */
+  readonly types?: Readonly<Record<string, Dtype>>
   /** Columns of the predictions in the output; absent: one for all of them. */
   readonly predictions?: readonly PredictionPart[]
   /** Only if the input has several files. `bytesBefore`: sizes of the files before this one. */

@@ -1,6 +1,7 @@
 import type { TensorInfo } from '../models/session/model-session.ts'
 import type { Span } from '../telemetry/tracing.ts'
-import type { LineForm } from './output/line-form.ts'
+import type { CsvDialect } from './csv-dialect.ts'
+import type { LineForm } from './line-form.ts'
 
 /** The outcome of one row. */
 export type RowResult =
@@ -40,6 +41,8 @@ export interface TextOfRows {
 export interface RowReading extends Omit<RowSettings, 'columns'> {
   /** JSON Lines, records of a CSV without its header, or elements of a JSON array with commas between them. */
   readonly format: 'jsonl' | 'csv' | 'json'
+  /** Of the CSV. */
+  readonly dialect?: CsvDialect | undefined
   /** Columns of the CSV from left to right, or names of the values of the records of JSON. */
   readonly columns?: readonly string[] | undefined
   /** Columns that hold the values of a row, in the order of the model input. */

@@ -1,4 +1,5 @@
 import type { TraceContext } from '../telemetry/trace-context.ts'
+import type { CsvDialect } from './csv-dialect.ts'
 import type { JobFolder } from './layout.ts'
 
 /** An id is also the name of a folder, see `layout.ts`. */
@@ -7,7 +8,7 @@ export const jobIdPattern = /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,126}[A-Za-z0
 export const inputFormats = ['jsonl', 'csv', 'json', 'parquet'] as const
 export type InputFormat = (typeof inputFormats)[number]
 
-export const outputFormats = ['jsonl', 'csv'] as const
+export const outputFormats = ['jsonl', 'csv', 'parquet'] as const
 export type OutputFormat = (typeof outputFormats)[number]
 
 /** `files` is the blob with the list of several files, whose version is then its hash. */
@@ -37,11 +38,15 @@ export interface JobSpec {
     readonly fileCount?: number
     readonly header?: boolean
     readonly columns?: readonly string[]
+    /** Of a CSV. */
+    readonly dialect?: CsvDialect
   }
   readonly output: {
     /** `<container>/<path>` */
     readonly blob: string
     readonly format: OutputFormat
+    /** The file is compressed; absent: it is not. */
+    readonly isGzip?: true
     /** Columns of the input that are copied to the output. */
     readonly include?: readonly string[] | 'all'
     /** Members of the predictions, if not all. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { cutText, formatTable, openTerminal, type Terminal, wrapText } from '../../src/cli/terminal.ts'
+import { cutText, formatList, formatTable, openTerminal, type Terminal, wrapText } from '../../src/cli/terminal.ts'
 
 const plain = (width: number): Terminal => ({ width, paint: (_, text) => text })
 const red = (text: string) => `\u001b[31m${text}\u001b[39m`
@@ -105,5 +105,30 @@ describe('openTerminal', () => {
     assert.equal(openTerminal(pipe).width, Number.POSITIVE_INFINITY)
     assert.equal(openTerminal({ isTTY: true, columns: 120 } as NodeJS.WriteStream).width, 120)
     assert.equal(openTerminal({ isTTY: true, columns: 0 } as NodeJS.WriteStream).width, Number.POSITIVE_INFINITY)
+  })
+})
+
+describe('formatList', () => {
+  const columns = [{ title: 'NAME' }, { title: 'STATE' }, { title: 'TAGS', overflow: 'cut' }] as const
+
+  it('leaves out a column without text, with its cells', () => {
+    assert.equal(
+      formatList(
+        [
+          ['iris', '', 'one'],
+          ['digits', '', ''],
+        ],
+        plain(80),
+        columns,
+      ),
+      'NAME    TAGS\niris    one\ndigits',
+    )
+  })
+
+  it('cuts the last column, and leaves it out where not even that fits', () => {
+    const rows = [['n'.repeat(20), 'Healthy', 't'.repeat(40)]]
+    const [first = ''] = rows[0] ?? []
+    assert.equal(formatList(rows, plain(50), columns).split('\n')[1], `${first}  Healthy  ${'t'.repeat(18)}…`)
+    assert.equal(formatList(rows, plain(40), columns).split('\n')[1], `${first}  Healthy`)
   })
 })

@@ -106,6 +106,9 @@ for (const [kind, open] of Object.entries(repositories)) {
       const ids = async (filter?: Parameters<typeof registry.list>[0]) =>
         (await registry.list(filter)).map(({ name, version }) => `${name}:${version}`)
       assert.deepEqual(await ids(), ['a:1', 'b:1', 'b:2'])
+      await registry.register('a-b', { files: { x: bytes('4') } })
+      assert.deepEqual(await ids({ isLatest: true }), ['a:1', 'a-b:1', 'b:2'])
+      await registry.delete('a-b', 1)
       assert.deepEqual(await ids({ name: 'b' }), ['b:1', 'b:2'])
       assert.deepEqual(await ids({ isLatest: true }), ['a:1', 'b:2'])
       assert.deepEqual(await ids({ tags: { team: 'risk' } }), ['b:1'])

@@ -285,6 +285,32 @@ describe('POST /jobs: batch jobs of CSV and Parquet', () => {
     assert.match(error?.message ?? '', /no output "labels"; it has "label", "probabilities"$/)
   })
 
+  it('read UTF-16, which spreadsheets call Unicode text', async () => {
+    const text = `\ufeffname\ta\tb\tc\r\n${'Zoë\t1\t2\t3\r\n'.repeat(2500)}`
+    await put('unicode.csv', Buffer.from(text, 'utf16le'))
+    const input = { blob: 'input/unicode.csv', delimiter: '\t' }
+    const submission = { input, output: { include: ['name'] }, miniBatchSize: 1000 }
+    const { jobId } = (await (await call('named/jobs', submission)).json()) as Job
+    assert.equal((await endOf('named', jobId)).status, 'Completed')
+    const lines = (await (await call(`named/jobs/${jobId}/output`)).text()).split('\n').slice(0, -1)
+    assert.equal(lines.length, 2500)
+    assert.equal(lines[2499], '{"index": 2499, "columns": {"name": "Zo\\u00eb"}, "prediction": [1.0, 2.0, 3.0]}')
+  })
+
+  it('read other delimiters, quotes and texts of missing values', async () => {
+    const csv = "c|'the id'|a|b\n3|'x|y'|?|2\n4|z|'1'|NA\n"
+    const dialect = { delimiter: '|', quote: "'", na: ['?'] }
+    await put('bars.csv', csv)
+    const input = { blob: 'input/bars.csv', ...dialect, columns: ['a', 'b', 'c'] }
+    const { jobId } = (await (await call('wide/jobs', { input, output: { include: ['the id'] } })).json()) as Job
+    assert.equal((await endOf('wide', jobId)).status, 'Completed')
+    assert.equal(
+      await (await call(`wide/jobs/${jobId}/output`)).text(),
+      '{"index": 0, "columns": {"the id": "x|y"}, "prediction": [NaN, 2.0, 3.0]}\n' +
+        '{"index": 1, "columns": {"the id": "z"}, "prediction": [1.0, NaN, 4.0]}\n',
+    )
+  })
+
   it("accept inline NaN and infinities in Python's spelling, and refuse numbers that are too large", async () => {
     const rows = '[[NaN, Infinity, 1], [null, 2, 3], [1e400, 2, 3]]'
     const submission = `{"jobId": "inline", "service": "wide", "input": {"rows": ${rows}}}`
@@ -308,13 +334,17 @@ describe('POST /jobs: batch jobs of CSV and Parquet', () => {
 
   it.each([
     [{ blob: 'input/a.jsonl', header: false }, {}, /^input\.header: applies to CSV only/],
+    [{ blob: 'input/a.jsonl', delimiter: ';' }, {}, /^input\.delimiter: applies to CSV only/],
+    [{ blob: 'input/a.csv', delimiter: '.' }, {}, /^input\.delimiter: must be one character of ASCII, no letter/],
+    [{ blob: 'input/a.csv', delimiter: "'", quote: "'" }, {}, /^input\.quote: is "'", which separates the columns/],
     [{ blob: 'input/a.csv', columns: ['a', 'a'] }, {}, /^input\.columns: must not name a column twice/],
     [
       { blob: 'input/a\u2029/../../private/x.csv' },
       {},
       /^input\.blob: must be .*: a segment of its path is "\.\."|U\+2029/,
     ],
-    [{ blob: 'input/a.csv' }, { blob: 'output/a.parquet' }, /^output\.blob: ends with "\.parquet"/],
+    [{ blob: 'input/a.csv' }, { blob: 'output/a.xlsx' }, /^output\.blob: ends with "\.xlsx", .*\.parquet or \.pq$/],
+    [{ blob: 'input/a.csv' }, { blob: 'output/a.parquet.gz' }, /^output\.blob: ends with "\.gz"/],
   ] as const)('refuse contradictory options of the input: %j', async (input, output, message) => {
     const response = await call('wide/jobs', { input, output })
     const answer = (await response.json()) as { code: string; message: string }

@@ -58,14 +58,22 @@ export async function plan(content: Bytes, tried: Tried, cursor: PlanCursor = pl
 }
 
 export async function rowsOf(content: Bytes, tried: Tried, chunks: readonly NextChunk[]): Promise<Row[]> {
-  const { format, inputs, maxRowBytes, names, missing } = optionsFor(content, tried)
+  const { format, inputs, maxRowBytes, names, missing, dialect } = optionsFor(content, tried)
   const read = readerOf(content, tried.sizes)
   const rows: Row[] = []
   for (const chunk of chunks) {
     const text = chunk.content ? readerOf(chunk.content, tried.sizes)() : read(chunk)
     const { columns } = chunk.next
     rows.push(
-      ...(await readRows(text, chunk, { format: textFormat(format), columns, inputs, maxRowBytes, names, missing })),
+      ...(await readRows(text, chunk, {
+        format: textFormat(format),
+        columns,
+        inputs,
+        maxRowBytes,
+        names,
+        missing,
+        dialect,
+      })),
     )
   }
   return rows

@@ -35,7 +35,7 @@ _REFUSED = {
         (
             *("ssl_cert_pem_file", "ssl_key_pem_file", "ssl_cname", "dns_name_label", "location", "namespace"),
             *("vnet_name", "subnet_name", "cmk_vault_base_url", "cmk_key_name", "cmk_key_version"),
-            *("cpu_cores_limit", "memory_gb_limit", "compliance_enabled"),
+            *("compute_target_name", "blobfuse_enabled", "cpu_cores_limit", "memory_gb_limit", "compliance_enabled"),
         ),
         _ELSEWHERE,
     ),

@@ -108,8 +108,10 @@ class BatchJob:
     def results(self) -> Iterator[dict[str, Any]]:
         """The results of a completed job, row by row and in order: ``{"index", "prediction"}`` or ``{"index", "error"}``."""
         response = self.service.request("GET", f"{self._path()}/output", stream=True)
-        if "csv" in response.headers.get("content-type", ""):
-            raise WebserviceException(f"the results of job {self.job_id} are csv; read them with download()")
+        kind = response.headers.get("content-type", "")
+        if any(word in kind for word in ("csv", "parquet", "gzip")):
+            response.close()
+            raise WebserviceException(f"the results of job {self.job_id} are {kind}; read them with download()")
         with response:
             for line in response.iter_lines():
                 if line:

@@ -42,11 +42,14 @@ function submitCommand(): Command {
     )
     .option('--overwrite', 'replace that blob when the job is complete')
     .option('--summary-only', 'count the rows, and write no results')
-    .addOption(new Option('--format <format>', 'format of the results').choices(['jsonl', 'csv']))
+    .addOption(new Option('--format <format>', 'format of the results').choices(['jsonl', 'csv', 'parquet']))
     .option('--include <names>', 'columns of the input that are copied to the results, e.g. id; all: every column')
     .option('--output-columns <names>', 'outputs of the model that are written, e.g. label (default: all)')
     .option('--columns <names>', 'the columns that make a row, e.g. age,income')
     .option('--no-header', 'the first line of the CSV file is a row, not the names of the columns')
+    .option('--delimiter <character>', 'what separates the cells of a CSV, e.g. ";" or "\\t"')
+    .option('--quote <character>', 'what stands around cells of a CSV, e.g. "\'"')
+    .option('--na <texts>', 'texts of missing values in a CSV, besides those of pandas, e.g. ?,-999')
     .option('--mini-batch-size <rows>', 'rows per chunk', readWhole(1))
     .option('--error-threshold <rows>', 'the job fails when more rows fail; -1: any number may', readWhole(-1))
     .option('--max-retries <count>', 'retries of a row after failures that it did not cause', readWhole(0))
@@ -83,7 +86,7 @@ function listCommand(): Command {
 
 function downloadCommand(): Command {
   return ofJob('download', 'write the results of a job to a file', ({ downloadResults }) => downloadResults)
-    .option('-o, --out <file>', 'file to write (default: <job>.jsonl or .csv)')
+    .option('-o, --out <file>', 'file to write (default: <job>.jsonl, .csv or .parquet)')
     .option('--force', 'overwrite the file')
 }
 

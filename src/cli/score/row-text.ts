@@ -99,6 +99,7 @@ function withoutJobs(message: string): string {
   return message
     .replace(/^the columns of the input do not fit the service: /, '')
     .replace(/ \(or "[^)]*\), which the service takes/, '')
+    .replace(/; if (.+) separate them, set "delimiter".*$/, '; separate columns by commas, not by $1')
     .replace(/[;,] (set )?"columns" in the input of the job.*$/, '')
 }
 

@@ -17,10 +17,13 @@ export interface SubmitOptions extends WorkspaceOptions {
   readonly inputUrl?: string
   readonly id?: string
   readonly output?: string
-  readonly format?: 'jsonl' | 'csv'
+  readonly format?: 'jsonl' | 'csv' | 'parquet'
   readonly overwrite?: boolean
   readonly summaryOnly?: boolean
   readonly columns?: string
+  readonly delimiter?: string
+  readonly quote?: string
+  readonly na?: string
   readonly include?: string
   readonly outputColumns?: string
   readonly header?: boolean
@@ -37,6 +40,9 @@ export async function submitJob(name: string, file: string | undefined, options:
   const service = await openService(name, options)
   const {
     columns,
+    delimiter,
+    quote,
+    na,
     include,
     outputColumns,
     header,
@@ -47,7 +53,13 @@ export async function submitJob(name: string, file: string | undefined, options:
     errorThreshold,
     maxRetries,
   } = options
-  const form = { ...(columns !== undefined && { columns: columns.split(',') }), ...(header === false && { header }) }
+  const form = {
+    ...(columns !== undefined && { columns: columns.split(',') }),
+    ...(header === false && { header }),
+    ...(delimiter !== undefined && { delimiter: delimiter === '\\t' ? '\t' : delimiter }),
+    ...(quote !== undefined && { quote }),
+    ...(na !== undefined && { na: na.split(',') }),
+  }
   const output = {
     ...(blob !== undefined && { blob }),
     ...(format !== undefined && { format }),
@@ -179,7 +191,7 @@ export interface DownloadOptions extends WorkspaceOptions {
 export async function downloadResults(name: string, jobId: string, options: DownloadOptions): Promise<void> {
   const job = new BatchJob(await openService(name, options), jobId)
   const { output } = await job.status()
-  const out = options.out ?? `${jobId}.${output?.format ?? 'jsonl'}`
+  const out = options.out ?? `${jobId}.${output?.format ?? 'jsonl'}${output?.isGzip ? '.gz' : ''}`
   if (existsSync(out) && !options.force)
     throw new StartupError(`${out} exists; name another file with --out, or give --force`)
   const stream = await job.download()

@@ -1,6 +1,6 @@
 import { Model } from '../../client/index.ts'
 import { describeBytes } from '../describe.ts'
-import { formatTable, onOneLine, openTerminal } from '../terminal.ts'
+import { formatList, onOneLine, openTerminal } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
 import { formatLabels, openWorkspace, printJson, type WorkspaceOptions } from './open.ts'
 
@@ -47,7 +47,7 @@ export async function listModels(name: string | undefined, options: ListOptions)
     { title: 'TAGS', overflow: 'cut' as const },
     { title: 'DESCRIPTION', overflow: 'cut' as const },
   ]
-  console.log(formatTable(rows, openTerminal(), { columns: columns.filter((_, at) => rows.some(row => row[at])) }))
+  console.log(formatList(rows, openTerminal(), columns))
 }
 
 export async function deleteModel(id: string, options: WorkspaceOptions): Promise<void> {

@@ -7,7 +7,7 @@ import {
   type Workspace,
 } from '../../client/index.ts'
 import { StartupError } from '../../errors.ts'
-import { formatTable, onOneLine, openTerminal, type Terminal } from '../terminal.ts'
+import { formatList, formatTable, onOneLine, openTerminal, type Terminal } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
 import { parseModelId } from './models.ts'
 import { formatLabels, openWorkspace, printJson, type WorkspaceOptions } from './open.ts'
@@ -39,7 +39,7 @@ export async function listServices(options: ServiceListOptions): Promise<void> {
       { title: 'TAGS', overflow: 'cut' as const },
     ],
   ]
-  console.log(formatTable(rows, terminal, { columns: columns.filter((_, at) => rows.some(row => row[at])) }))
+  console.log(formatList(rows, terminal, columns))
   const unknown = services.find(({ state }) => state === 'Unknown')
   if (unknown) console.error(`\nThe states are unknown: ${onOneLine(unknown.status.reason ?? '')}`)
 }

@@ -1,7 +1,7 @@
 import type { NonFinite } from '../../tensor/python-json-elements.ts'
 import { encodeString } from '../../tensor/python-json-elements.ts'
 import { Tensor } from '../../tensor/tensor.ts'
-import { type LineForm, type PredictionPart, wholePrediction } from '../output/line-form.ts'
+import { type LineForm, type PredictionPart, wholePrediction } from '../line-form.ts'
 import { quoted } from '../output/result-lines.ts'
 import { elementWriter, type LineBytes } from './line-bytes.ts'
 
@@ -70,7 +70,7 @@ function cellWriters(
 ): AnswerWriter[] | undefined {
   const writers: AnswerWriter[] = []
   for (const [at, part] of parts.entries()) {
-    const tensor = tensorOf(result, part)
+    const tensor = findTensor(result, part)
     const write = tensor && cellWriter(tensor, part, nonFinite)
     if (!write) return undefined
     if (at > 0) writers.push(bytes => bytes.literal(comma))
@@ -81,7 +81,7 @@ function cellWriters(
 
 const comma = Buffer.from(',')
 
-function tensorOf(result: Tensor | ReadonlyMap<string, Tensor>, { member }: PredictionPart): Tensor | undefined {
+function findTensor(result: Tensor | ReadonlyMap<string, Tensor>, { member }: PredictionPart): Tensor | undefined {
   if (result instanceof Tensor) return member === undefined ? result : undefined
   return member === undefined ? undefined : result.get(member)
 }

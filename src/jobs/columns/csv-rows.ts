@@ -1,21 +1,24 @@
 import { isAscii } from 'node:buffer'
+import { type CsvDialect, dialectBytes, MissingTexts, usualMissing } from '../csv-dialect.ts'
+import type { CellReading } from '../formats/cell-json.ts'
 import { NumberText } from './number-text.ts'
 import type { StraightRead } from './row-columns.ts'
 import type { RowTarget } from './row-target.ts'
 
-const [space, quote, comma, carriageReturn] = [0x20, 0x22, 0x2c, 0x0d]
+const [space, carriageReturn] = [0x20, 0x0d]
+
+interface CsvReading {
+  readonly missing: 'nan' | 'error'
+  readonly dialect?: CsvDialect | undefined
+}
 
 /**
  * Reads records of a CSV into tensors.
  *
  * @param targets  for each column of the file; undefined: the column is not taken
  */
-export function csvRows(
-  bytes: Buffer,
-  targets: readonly (RowTarget | undefined)[],
-  missing: 'nan' | 'error',
-): StraightRead {
-  const reader = new CsvRowReader(bytes, targets, missing)
+export function csvRows(bytes: Buffer, targets: readonly (RowTarget | undefined)[], reading: CsvReading): StraightRead {
+  const reader = new CsvRowReader(bytes, targets, reading)
   return (start, end, row) => reader.read(start, end, row)
 }
 
@@ -23,14 +26,21 @@ export function csvRows(
 class CsvRowReader {
   readonly #bytes: Buffer
   readonly #targets: readonly (RowTarget | undefined)[]
-  readonly #missing: 'nan' | 'error'
+  readonly #reading: Required<CellReading>
+  readonly #mayBeMissing: boolean
+  readonly #delimiter: number
+  readonly #quote: number
   readonly #number: NumberText
   readonly #encoding: 'latin1' | 'utf8'
 
-  constructor(bytes: Buffer, targets: readonly (RowTarget | undefined)[], missing: 'nan' | 'error') {
+  constructor(bytes: Buffer, targets: readonly (RowTarget | undefined)[], { missing, dialect = {} }: CsvReading) {
     this.#bytes = bytes
     this.#targets = targets
-    this.#missing = missing
+    const { delimiter, quote } = dialectBytes(dialect)
+    this.#delimiter = delimiter
+    this.#quote = quote
+    this.#reading = { missing, na: dialect.na ? new MissingTexts(dialect.na) : usualMissing }
+    this.#mayBeMissing = this.#reading.na.hasNumbers
     this.#number = new NumberText(bytes)
     this.#encoding = isAscii(bytes) ? 'latin1' : 'utf8'
   }
@@ -61,25 +71,28 @@ class CsvRowReader {
     at = number.read(at)
     if (at < 0) return this.#readText(target, start, end, row)
     while (bytes[at] === space) at++
-    if (at !== end && bytes[at] !== comma) return this.#readText(target, start, end, row)
+    if (at !== end && bytes[at] !== this.#delimiter) return this.#readText(target, start, end, row)
+    if (this.#mayBeMissing && this.#reading.na.hasNumber(number.value)) return this.#readText(target, start, end, row)
     return target.storeNumber(row, number.value) ? at : -1
   }
 
   #readText(target: RowTarget | undefined, start: number, end: number, row: number): number {
     const bytes = this.#bytes
+    const delimiter = this.#delimiter
+    const quote = this.#quote
     if (bytes[start] !== quote || start === end) {
       let at = start
-      while (at < end && bytes[at] !== comma) at++
+      while (at < end && bytes[at] !== this.#delimiter) at++
       return this.#store(target, row, start, at) ? at : -1
     }
     const closing = bytes.indexOf(quote, start + 1)
     const next = closing + 1
     // Doubled quotes, and what is no CSV.
-    if (closing < 0 || closing >= end || (next < end && bytes[next] !== comma)) return -1
+    if (closing < 0 || closing >= end || (next < end && bytes[next] !== delimiter)) return -1
     return this.#store(target, row, start + 1, closing) ? next : -1
   }
 
   #store(target: RowTarget | undefined, row: number, start: number, end: number): boolean {
-    return !target || target.storeText(row, this.#bytes.toString(this.#encoding, start, end), this.#missing)
+    return !target || target.storeText(row, this.#bytes.toString(this.#encoding, start, end), this.#reading)
   }
 }

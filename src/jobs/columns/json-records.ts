@@ -69,7 +69,7 @@ class JsonRecordReader {
     const end = endOfPlainString(bytes, start)
     if (end < 0 || !target) return end
     if (target.kind !== 'string') return -1
-    return target.storeText(row, bytes.toString('utf8', start + 1, end - 1), this.#missing) ? end : -1
+    return target.storeText(row, bytes.toString('utf8', start + 1, end - 1), {}) ? end : -1
   }
 
   #readWord(target: RowTarget | undefined, start: number, row: number): number {

@@ -96,9 +96,9 @@ class ColumnReader {
   }
 
   read(): ReadColumns {
-    const { format, rowCount, maxRowBytes } = this.#rows
+    const { rowCount, maxRowBytes } = this.#rows
     const bytes = this.#bytes
-    const scanner = createChunkScanner(format)
+    const scanner = createChunkScanner(this.#rows)
     const readRow = rowReader(this.#options)
     const isText = isUtf8(bytes)
     let index = 0
@@ -146,13 +146,13 @@ class ColumnReader {
   }
 
   #straightRead(tensors: RowTensors): StraightRead | undefined {
-    const { format, columns, missing = 'nan' } = this.#rows
+    const { format, columns, missing = 'nan', dialect } = this.#rows
     const { inputs } = this.#source
     if (columns) {
       const targets = columnTargets(columns, tensors, this.#options)
       if (!targets) return undefined
       return format === 'csv'
-        ? csvRows(this.#padded, targets, missing)
+        ? csvRows(this.#padded, targets, { missing, dialect })
         : jsonRecords(this.#padded, { columns, targets, missing })
     }
     const [only] = inputs

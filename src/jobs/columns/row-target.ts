@@ -1,5 +1,5 @@
 import { allocate, type Dtype, floatMax, integerRange, type TensorData } from '../../tensor/dtype.ts'
-import { cellJson } from '../formats/cell-json.ts'
+import { type CellReading, cellJson } from '../formats/cell-json.ts'
 
 type Kind = 'float' | 'integer' | 'wide' | 'bool' | 'string'
 
@@ -51,13 +51,13 @@ export class RowTarget {
   }
 
   /** Stores a cell of a CSV. @returns false where the cell does not have the type */
-  storeText(row: number, cell: string, missing: 'nan' | 'error'): boolean {
+  storeText(row: number, cell: string, reading: CellReading): boolean {
     const index = row * this.width + this.offset
     if (this.kind === 'string') {
       ;(this.data as string[])[index] = cell
       return true
     }
-    const json = cellJson(cell, this.dtype, missing)
+    const json = cellJson(cell, this.dtype, reading)
     if (json === undefined) return false
     if (this.kind === 'bool') {
       ;(this.data as Uint8Array)[index] = Number(json === 'true')

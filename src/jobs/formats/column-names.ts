@@ -37,3 +37,33 @@ export function repeatedName(names: readonly string[]): string | undefined {
   const seen = new Set<string>()
   return names.find(name => seen.size === seen.add(name).size)
 }
+
+/**
+ * Finds columns by the names that a service takes: by the same name, otherwise by the name that converters to ONNX made of it. They
+ * put "_" in place of what is neither letter nor digit: `sepal length (cm)` became `sepal_length__cm_`
+ * (skl2onnx, `_generate_unique_name`).
+ *
+ * @param names  all that are looked for
+ * @returns a function from a name to the index of its column; undefined when there is none, or several could be meant
+ */
+export function columnFinder(
+  columns: readonly string[],
+  names: readonly string[],
+): (name: string) => number | undefined {
+  const exact = new Map(columns.map((name, column) => [name, column]))
+  const others = new Map<string, number | undefined>()
+  if (names.some(name => !exact.has(name))) {
+    const taken = new Set(names)
+    for (const [column, name] of columns.entries()) {
+      if (taken.has(name)) continue
+      const converted = convertName(name)
+      others.set(converted, others.has(converted) ? undefined : column)
+    }
+  }
+  return name => exact.get(name) ?? others.get(name)
+}
+
+function convertName(name: string): string {
+  const converted = name.replace(/[^\p{L}\p{N}_+]/gu, '_')
+  return /^[0-9]/.test(converted) ? `_${converted}` : converted
+}

@@ -1,18 +1,25 @@
 import { isUtf8 } from 'node:buffer'
 import type { TensorInfo } from '../../models/session/model-session.ts'
+import type { CsvDialect } from '../csv-dialect.ts'
 import { InputUnreadable } from '../failure.ts'
 import { cellJson, nonFiniteWord } from './cell-json.ts'
 import { splitRecord } from './csv-record.ts'
 import { CsvScanner } from './csv-scanner.ts'
 import { RowReader } from './row-reader.ts'
 import { namedValues, namesByPosition, type TableNames } from './row-shape.ts'
-import { openText, type TextSource } from './text-source.ts'
+import { type OpenText, openText, type TextSource } from './text-source.ts'
 
 export interface CsvOptions extends TableNames {
   /** Inputs of the service, which the columns must fit; undefined when rows are objects by column name. */
   readonly inputs: readonly TensorInfo[] | undefined
   /** Whether the first line names the columns; undefined means true, but a line that looks like a row is refused. */
   readonly header?: boolean | undefined
+  readonly dialect?: CsvDialect | undefined
+}
+
+/** The columns, and where the rows begin. */
+export interface CsvHeader extends Pick<OpenText, 'offset' | 'isDecoded'> {
+  readonly columns: readonly string[]
 }
 
 /**
@@ -21,11 +28,8 @@ export interface CsvOptions extends TableNames {
  * @returns undefined when the input is empty
  * @throws InputUnreadable INPUT_HAS_NO_HEADER, INPUT_COLUMNS_UNFIT, INPUT_NOT_CSV, …
  */
-export async function csvColumns(
-  source: TextSource,
-  options: CsvOptions,
-): Promise<{ columns: readonly string[]; offset: number } | undefined> {
-  const first = await readHeader(source)
+export async function csvColumns(source: TextSource, options: CsvOptions): Promise<CsvHeader | undefined> {
+  const first = await readHeader(source, options.dialect)
   if (!first) return undefined
   const { header, inputs, fileColumns } = options
   if (header === false)
@@ -50,7 +54,7 @@ function looksLikeRow(cells: readonly string[], { inputs, names }: CsvOptions): 
     // The inputs of a script are not declared, but no column is named by a number.
     const dtype = (values ? values[index]?.dtype : inputs?.[0]?.dtype) ?? 'float64'
     if (dtype === 'string') continue
-    if (nonFiniteWord(cell) === undefined && cellJson(cell, dtype, 'error') === undefined) return false
+    if (nonFiniteWord(cell) === undefined && cellJson(cell, dtype, { missing: 'error' }) === undefined) return false
     numberCount++
   }
   return numberCount > 0
@@ -64,22 +68,23 @@ const maxHeaderBytes = 1024 ** 2
  * @returns undefined when the input is empty
  * @throws InputUnreadable
  */
-export async function readHeader(source: TextSource): Promise<{ columns: string[]; offset: number } | undefined> {
-  const { pieces, offset } = await openText(source, 0)
-  const rows = new RowReader(new CsvScanner(offset), offset, maxHeaderBytes)
+export async function readHeader(source: TextSource, dialect?: CsvDialect): Promise<CsvHeader | undefined> {
+  const { pieces, offset, isDecoded } = await openText(source, 0)
+  const rows = new RowReader(new CsvScanner(offset, dialect), offset, maxHeaderBytes)
+  const found = () => ({ columns: parseHeader(rows.row, dialect), offset: rows.end, ...(isDecoded && { isDecoded }) })
   for await (const piece of pieces) {
     rows.feed(piece)
-    if (rows.next()) return { columns: parseHeader(rows.row), offset: rows.end }
+    if (rows.next()) return found()
     if (rows.isOpen && !rows.holdsRow) throw headerFault(`is longer than ${maxHeaderBytes} bytes`)
   }
-  return rows.finish() ? { columns: parseHeader(rows.row), offset: rows.end } : undefined
+  return rows.finish() ? found() : undefined
 }
 
-function parseHeader(header: Uint8Array | undefined): string[] {
+function parseHeader(header: Uint8Array | undefined, dialect?: CsvDialect): string[] {
   if (!header) throw headerFault(`is longer than ${maxHeaderBytes} bytes`)
   if (!isUtf8(header)) throw new InputUnreadable('INPUT_NOT_UTF8', "the CSV's header is not UTF-8")
   const text = Buffer.from(header.buffer, header.byteOffset, header.length).toString().replace(/\r$/, '')
-  const columns = splitRecord(text)
+  const columns = splitRecord(text, dialect)
   if (!columns) throw headerFault('has text after the closing quote of a name')
   // With the line ends of old Macs, the whole file would be one header.
   if (/\r(?!\n)/.test(text))

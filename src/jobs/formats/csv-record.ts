@@ -1,22 +1,24 @@
+import type { CsvDialect } from '../csv-dialect.ts'
+
 /**
- * Splits a record of a CSV (RFC 4180), without its line end, into cells.
+ * Splits a record of a CSV, without its line end, into cells.
  *
  * @returns undefined when text follows a closing quote, or a quote is not closed
  */
-export function splitRecord(record: string): string[] | undefined {
-  if (!record.includes('"')) return record.split(',')
+export function splitRecord(record: string, { delimiter = ',', quote = '"' }: CsvDialect = {}): string[] | undefined {
+  if (quote === '' || !record.includes(quote)) return record.split(delimiter)
   const cells: string[] = []
   let at = 0
   for (;;) {
-    if (record[at] === '"') {
-      const end = closingQuote(record, at + 1)
+    if (record[at] === quote) {
+      const end = closingQuote(record, quote, at + 1)
       if (end < 0) return undefined
-      cells.push(record.slice(at + 1, end).replaceAll('""', '"'))
+      cells.push(record.slice(at + 1, end).replaceAll(quote + quote, quote))
       at = end + 1
-      if (at < record.length && record[at] !== ',') return undefined
+      if (at < record.length && record[at] !== delimiter) return undefined
     } else {
-      const comma = record.indexOf(',', at)
-      const end = comma < 0 ? record.length : comma
+      const found = record.indexOf(delimiter, at)
+      const end = found < 0 ? record.length : found
       cells.push(record.slice(at, end))
       at = end
     }
@@ -25,9 +27,9 @@ export function splitRecord(record: string): string[] | undefined {
   }
 }
 
-function closingQuote(record: string, from: number): number {
-  let at = record.indexOf('"', from)
-  while (at >= 0 && record[at + 1] === '"') at = record.indexOf('"', at + 2)
+function closingQuote(record: string, quote: string, from: number): number {
+  let at = record.indexOf(quote, from)
+  while (at >= 0 && record[at + 1] === quote) at = record.indexOf(quote, at + 2)
   return at
 }
 

@@ -1,7 +1,8 @@
+import { type CsvDialect, dialectBytes } from '../csv-dialect.ts'
 import { InputUnreadable } from '../failure.ts'
 import type { RowScanner } from './row-scanner.ts'
 
-const [lineFeed, carriageReturn, comma, quote] = [0x0a, 0x0d, 0x2c, 0x22]
+const [lineFeed, carriageReturn] = [0x0a, 0x0d]
 
 /** States of the scanner in a cell. */
 const cellStart = 0
@@ -25,9 +26,14 @@ export class CsvScanner implements RowScanner {
   #beginsWithReturn = false
   /** Index of the next quote at or after `#at`; the length of the piece when there is none. */
   #quoteAt = -1
+  readonly #delimiter: number
+  readonly #quote: number
 
-  constructor(offset: number) {
+  constructor(offset: number, dialect?: CsvDialect) {
     this.#base = offset
+    const { delimiter, quote } = dialectBytes(dialect)
+    this.#delimiter = delimiter
+    this.#quote = quote
   }
 
   feed(piece: Uint8Array): void {
@@ -79,7 +85,7 @@ export class CsvScanner implements RowScanner {
     if (this.#state === cellStart || this.#state === plain) {
       // Most records have no quotes and end at the next line feed.
       if (this.#quoteAt < this.#at) {
-        const found = piece.indexOf(quote, this.#at)
+        const found = this.#quote < 0 ? -1 : piece.indexOf(this.#quote, this.#at)
         this.#quoteAt = found < 0 ? piece.length : found
       }
       const newline = piece.indexOf(lineFeed, this.#at)
@@ -90,6 +96,7 @@ export class CsvScanner implements RowScanner {
 
   #walk(): number {
     const piece = this.#piece
+    const [delimiter, quote] = [this.#delimiter, this.#quote]
     let state = this.#state
     for (let at = this.#at; at < piece.length; at++) {
       const byte = piece[at]
@@ -97,7 +104,7 @@ export class CsvScanner implements RowScanner {
         if (byte === quote) state = quoteInQuoted
       } else if (byte === lineFeed) {
         return at
-      } else if (byte === comma) {
+      } else if (byte === delimiter) {
         state = cellStart
       } else if (byte === quote && state !== plain) {
         state = quoted

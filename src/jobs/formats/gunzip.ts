@@ -23,9 +23,11 @@ export async function* gunzip(packed: AsyncIterable<Uint8Array>, maxBytes: numbe
     })
   })
   let bytes = 0
+  let hasMagic: boolean | undefined
   try {
     // The amount of text before a fault depends on the pieces. With pieces of one size, the plan is always the same.
     for await (const piece of inPieces(pieceBytes, packed)) {
+      hasMagic ??= piece.subarray(0, magic.length).equals(magic)
       await Promise.race([new Promise<void>(resolve => stream.write(piece, () => resolve())), over])
       for (const text of unpacked.splice(0)) {
         bytes += text.length
@@ -37,21 +39,34 @@ export async function* gunzip(packed: AsyncIterable<Uint8Array>, maxBytes: numbe
     stream.end()
     await over
     yield* unpacked
-    if (failure) throw unreadable(failure, bytes)
+    if (failure) throw unreadable(failure, { bytes, hasMagic: hasMagic === true })
   } finally {
     stream.destroy()
   }
 }
 
-function unreadable(cause: NodeJS.ErrnoException, bytes: number): InputUnreadable {
+/** RFC 1952, section 2.3.1 */
+const magic = Buffer.from([0x1f, 0x8b])
+
+function unreadable(
+  cause: NodeJS.ErrnoException,
+  { bytes, hasMagic }: { readonly bytes: number; readonly hasMagic: boolean },
+): InputUnreadable {
   if (cause.code === 'Z_BUF_ERROR') {
     return new InputUnreadable('INPUT_TRUNCATED', `the gzip file ends too early, after ${bytes} decompressed bytes`, {
       cause,
     })
   }
-  const what =
-    bytes === 0 ? 'the input is not gzip' : `the gzip file is damaged, after about ${bytes} decompressed bytes`
-  return new InputUnreadable('INPUT_NOT_GZIP', `${what} (${cause.message})`, { cause })
+  return new InputUnreadable('INPUT_NOT_GZIP', describeDamage(cause.message, { bytes, hasMagic }), { cause })
+}
+
+/** @param reason  zlib's words */
+function describeDamage(reason: string, { bytes, hasMagic }: { bytes: number; hasMagic: boolean }): string {
+  if (!hasMagic) return 'the input is not gzip'
+  if (reason === 'incorrect header check') return 'behind the end of the gzip file are bytes that are no gzip'
+  if (/incorrect (data|length) check/.test(reason))
+    return 'the gzip file is damaged: its text does not have its checksum'
+  return `the gzip file is damaged, after about ${bytes} decompressed bytes (${reason})`
 }
 
 /** Yields the same bytes in pieces of one size; the last may be shorter. */

@@ -56,7 +56,7 @@ async function firstRow(
   maxRowBytes: number,
 ): Promise<Uint8Array | 'no rows' | undefined> {
   const { pieces, offset } = await openText(source, 0)
-  const rows = new RowReader(createScanner(format, offset, false), offset, maxRowBytes)
+  const rows = new RowReader(createScanner({ format }, offset, false), offset, maxRowBytes)
   for await (const piece of pieces) {
     rows.feed(piece)
     if (rows.next()) return rows.row

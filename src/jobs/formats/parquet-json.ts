@@ -8,6 +8,7 @@
  * - lists as arrays, groups and maps as objects, nulls as null
  */
 import type { SchemaElement, SchemaTree } from 'hyparquet'
+import type { Dtype } from '../../tensor/dtype.ts'
 import { anyFloat, bigEndian, date, decimal, float, float16, json, time, timestamp } from './parquet-values.ts'
 
 type Encode = (value: unknown) => string
@@ -93,6 +94,29 @@ function leafEncoder(element: SchemaElement, hasNonFinite: boolean): Encode | un
     default:
       return bytesEncoder(element, hasNonFinite)
   }
+}
+
+const integerBits: Readonly<Record<string, Dtype>> = {
+  ...{ INT_8: 'int8', INT_16: 'int16', INT_32: 'int32', INT_64: 'int64' },
+  ...{ UINT_8: 'uint8', UINT_16: 'uint16', UINT_32: 'uint32', UINT_64: 'uint64' },
+}
+
+/** @returns the type of the values of a column; undefined where they are text, or none that a tensor has */
+export function leafDtype({
+  type,
+  converted_type: converted,
+  logical_type: logical,
+  repetition_type,
+}: SchemaElement): Dtype | undefined {
+  if (repetition_type === 'REPEATED') return undefined
+  if (type === 'BOOLEAN') return 'bool'
+  if (type === 'FLOAT') return 'float32'
+  if (type === 'DOUBLE') return 'float64'
+  if (logical?.type === 'FLOAT16') return 'float16'
+  if (type !== 'INT32' && type !== 'INT64') return undefined
+  if (logical?.type === 'INTEGER') return integerBits[`${logical.isSigned ? '' : 'U'}INT_${logical.bitWidth}`]
+  if (converted !== undefined) return integerBits[converted]
+  return logical ? undefined : type === 'INT32' ? 'int32' : 'int64'
 }
 
 function isUnsigned({ converted_type: converted, logical_type: logical }: SchemaElement): boolean {

@@ -3,9 +3,10 @@ import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
 import { isNestedDeeper } from '../../tensor/json-depth.ts'
 import { JsonError, readJson } from '../../tensor/json-reader.ts'
+import { type CsvDialect, MissingTexts, usualMissing } from '../csv-dialect.ts'
 import type { Row, RowReading } from '../row-scorer.ts'
 import { bodyMember } from './body-member.ts'
-import { cellJson, isMissingText } from './cell-json.ts'
+import { type CellReading, cellJson } from './cell-json.ts'
 import { countNumbers, splitRecord } from './csv-record.ts'
 import { isEncryptedRow } from './encrypted-row.ts'
 import { isWhiteSpace } from './json-lines-scanner.ts'
@@ -46,9 +47,9 @@ export async function readRows(
   { rowCount }: { readonly rowCount: number },
   options: ReadOptions,
 ): Promise<Row[]> {
-  const { format, maxRowBytes } = options
+  const { maxRowBytes } = options
   const readRow = rowReader(options)
-  const reader = new RowReader(createChunkScanner(format), 0, maxRowBytes)
+  const reader = new RowReader(createChunkScanner(options), 0, maxRowBytes)
   const rows: Row[] = []
   const add = (bytes: Uint8Array | undefined) => rows.push(readRow(bytes))
   for await (const piece of content) {
@@ -65,14 +66,15 @@ export async function readRows(
  * @throws InputUnreadable INPUT_COLUMNS_UNFIT
  */
 export function rowReader(options: ReadOptions): (bytes: Uint8Array | undefined) => Row {
-  const { format, columns, maxRowBytes, missing = 'nan' } = options
+  const { format, columns, maxRowBytes, missing = 'nan', dialect = {} } = options
   const shape = tableShape(options)
+  const cells = { missing, na: dialect.na ? new MissingTexts(dialect.na) : usualMissing }
   return bytes => {
     if (!bytes || isTooLargeMark(bytes)) return failed('ROW_TOO_LARGE', `the row is larger than ${maxRowBytes} bytes`)
     if (!isUtf8(bytes)) return failed('ROW_NOT_UTF8', 'the row is not UTF-8')
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     if (format !== 'csv' || !shape || !columns) return jsonRow(text, shape, options)
-    return csvRow(text.toString(), { shape, columnCount: columns.length, missing })
+    return csvRow(text.toString(), { shape, columnCount: columns.length, dialect, cells })
   }
 }
 
@@ -152,13 +154,19 @@ function trimmed(bytes: Buffer): Buffer {
   return bytes.subarray(start, end)
 }
 
-function csvRow(
-  line: string,
-  { shape, columnCount, missing }: { shape: RowShape; columnCount: number; missing: 'nan' | 'error' },
-): Row {
+interface CsvReading {
+  readonly shape: RowShape
+  readonly columnCount: number
+  readonly dialect: CsvDialect
+  readonly cells: Required<CellReading>
+}
+
+function csvRow(line: string, { shape, columnCount, dialect, cells: reading }: CsvReading): Row {
   const record = line.endsWith('\r') ? line.slice(0, -1) : line
-  if (shape.isNumberList && countNumbers(record) === columnCount) return { json: `[${record}]` }
-  const cells = splitRecord(record)
+  const { delimiter = ',' } = dialect
+  const isPlain = shape.isNumberList && delimiter === ',' && !reading.na.hasNumbers
+  if (isPlain && countNumbers(record) === columnCount) return { json: `[${record}]` }
+  const cells = splitRecord(record, dialect)
   if (!cells) return failed('ROW_NOT_CSV', 'the row has text after the closing quote of a cell')
   if (cells.length !== columnCount) {
     return failed('ROW_RAGGED', `the row has ${cells.length} cell(s), the header names ${columnCount} column(s)`)
@@ -166,18 +174,18 @@ function csvRow(
   const values: string[] = []
   for (const { column, name, dtype } of shape.cells) {
     const cell = cells[column] as string
-    const value = cellJson(cell, dtype, missing)
-    if (value === undefined) return unfitCell(cell, name, dtype as Dtype)
+    const value = cellJson(cell, dtype, reading)
+    if (value === undefined) return unfitCell(cell, name, { dtype: dtype as Dtype, na: reading.na })
     values.push(value)
   }
   return { json: shape.encodeRow(values) }
 }
 
-function unfitCell(cell: string, column: string, dtype: Dtype): Row {
+function unfitCell(cell: string, column: string, { dtype, na }: { dtype: Dtype; na: MissingTexts }): Row {
   const text = cell.trim()
   const kind = dtype === 'bool' ? 'true or false' : `a number (${dtype})`
-  const found = text === '' ? 'is empty' : isMissingText(text) ? 'has a missing value' : 'has another value'
-  const why = !isMissingText(text)
+  const found = text === '' ? 'is empty' : na.has(text) ? 'has a missing value' : 'has another value'
+  const why = !na.has(text)
     ? ''
     : dtype.startsWith('float')
       ? '; the service takes no missing values ("missing": "error")'

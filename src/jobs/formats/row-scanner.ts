@@ -1,3 +1,4 @@
+import type { CsvDialect } from '../csv-dialect.ts'
 import type { InputFormat } from '../spec.ts'
 import { CsvScanner } from './csv-scanner.ts'
 import { JsonArrayScanner } from './json-array-scanner.ts'
@@ -24,19 +25,26 @@ export interface RowScanner {
   finish(): boolean
 }
 
+/** How rows stand in a text. */
+export interface TextForm {
+  readonly format: ChunkFormat
+  /** Of a CSV. */
+  readonly dialect?: CsvDialect | undefined
+}
+
 /**
  * @param offset  start of the first piece: the beginning of the text (after a byte order mark), or the end of a row
  * @param isResumed  whether it is the end of a row
  */
-export function createScanner(format: ChunkFormat, offset: number, isResumed: boolean): RowScanner {
-  if (format === 'csv') return new CsvScanner(offset)
+export function createScanner({ format, dialect }: TextForm, offset: number, isResumed: boolean): RowScanner {
+  if (format === 'csv') return new CsvScanner(offset, dialect)
   if (format === 'json') return new JsonArrayScanner(offset, isResumed ? 'rest' : 'array')
   return new JsonLinesScanner(offset)
 }
 
 /** Scans the text of one chunk, which holds elements of a JSON array without its brackets. */
-export function createChunkScanner(format: ChunkFormat): RowScanner {
-  return format === 'json' ? new JsonArrayScanner(0, 'elements') : createScanner(format, 0, true)
+export function createChunkScanner(form: TextForm): RowScanner {
+  return form.format === 'json' ? new JsonArrayScanner(0, 'elements') : createScanner(form, 0, true)
 }
 
 /** The format of a chunk's text. Rows of Parquet are written as JSON Lines. */

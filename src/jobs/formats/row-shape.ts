@@ -2,7 +2,7 @@ import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
 import type { DeclaredShape } from '../../tensor/shape.ts'
 import { InputUnreadable } from '../failure.ts'
-import { nearestName, repeatedName } from './column-names.ts'
+import { columnFinder, nearestName, repeatedName } from './column-names.ts'
 
 /** The mapping from columns of a CSV or Parquet file to rows. */
 export interface RowShape {
@@ -52,7 +52,9 @@ export function chooseRowShape(
     const separator = options.isList ? undefined : separatorIn(columns)
     if (separator === undefined) throw failure
     const found = separator === '\t' ? 'tabs' : `"${separator}"`
-    throw unfit(`the header names one column; separate columns by commas, not by ${found}`)
+    throw unfit(
+      `the header names one column; if ${found} separate them, set "delimiter": ${JSON.stringify(separator)} in the input of the job`,
+    )
   }
 }
 
@@ -82,9 +84,9 @@ function fitColumns(
     if (isText && !known && columns.length === 1 && /[;\t]\S/.test(columns[0] ?? '')) throw unfit('one column')
     return objectShape(taken, columns)
   }
-  const indexes = columnIndexes(columns)
+  const find = columnFinder(columns, inputs.length > 1 ? inputs.map(({ name }) => name) : [])
   const fillings = inputs.map(input => {
-    const own = inputs.length === 1 ? taken : columnsFor(input, columns, indexes)
+    const own = inputs.length === 1 ? taken : columnsFor(input, columns, find)
     const mayBeWhole = own.length === 1 && isList[own[0] as number] === true
     const inner = mayBeWhole ? sizesIfFit(input, 1) : innerSizes(input, own.length)
     return { input, taken: own, inner, key: `${JSON.stringify(input.name)}:` }
@@ -161,18 +163,17 @@ function objectShape(taken: readonly number[], columns: readonly string[]): RowS
   }
 }
 
-/** Index of each column by name; of a repeated name, the last. */
-function columnIndexes(columns: readonly string[]): ReadonlyMap<string, number> {
-  return new Map(columns.map((name, column) => [name, column]))
-}
-
 /** @returns indexes of the named columns */
 function columnsNamed(names: readonly string[], columns: readonly string[]): number[] {
-  const indexes = columnIndexes(columns)
-  const missing = names.filter(name => !indexes.has(name))
+  const find = columnFinder(columns, names)
+  const missing = names.filter(name => find(name) === undefined)
   if (missing.length > 0) throw noColumn(missing, names, columns)
-  requireOnce(names, columns)
-  return names.map(name => indexes.get(name) as number)
+  const found = names.map(name => find(name) as number)
+  requireOnce(
+    found.map(column => columns[column] as string),
+    columns,
+  )
+  return found
 }
 
 export interface IncludeOptions {
@@ -236,12 +237,16 @@ function isNumeric(dtype: Dtype): boolean {
 }
 
 /** Finds the columns that fill one of several inputs. */
-function columnsFor({ name }: TensorInfo, columns: readonly string[], indexes: ReadonlyMap<string, number>): number[] {
-  const own = indexes.get(name)
+function columnsFor(
+  { name }: TensorInfo,
+  columns: readonly string[],
+  find: (name: string) => number | undefined,
+): number[] {
+  const own = find(name)
   const taken = own === undefined ? [] : [own]
   // A column with the input's own name precedes numbered ones.
   for (let index = 0; own === undefined; index++) {
-    const column = indexes.get(`${name}[${index}]`)
+    const column = find(`${name}[${index}]`)
     if (column === undefined) break
     taken.push(column)
   }

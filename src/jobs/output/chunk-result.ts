@@ -1,15 +1,14 @@
 import type { BlobHead } from '../blob-store.ts'
 import { chunkResultBlob, type JobFolder } from '../layout.ts'
 import { partNumber } from '../limits.ts'
-import { type PlannedChunk, type PlanPart, rowInFile } from '../plan-parts.ts'
+import type { PlannedChunk } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
-import { chunkOutput } from './chunk-output.ts'
+import type { ChunkOutput } from './chunk-output.ts'
 import { blockId, stageForOutput } from './output-blocks.ts'
-import { outputHeader, type ResultLines } from './result-lines.ts'
 
 /**
- * Commits the result of a chunk. Its lines are first staged as a block of the output, so that the output can be committed
+ * Commits the result of a chunk. Its rows are first staged as a block of the output, so that the output can be committed
  * without reading them again. Then the result is created, which decides between concurrent results of the same chunk.
  *
  * @returns false when another process's result exists, which counts
@@ -17,29 +16,27 @@ import { outputHeader, type ResultLines } from './result-lines.ts'
 export async function writeResult(
   tools: JobTools,
   spec: JobSpec,
-  {
-    part,
-    planned,
-    results,
-  }: { readonly part: PlanPart; readonly planned: PlannedChunk; readonly results: ResultLines },
+  { chunk, firstRow, rowCount, file: inputFile }: PlannedChunk,
+  output: ChunkOutput,
 ): Promise<boolean> {
-  const { chunk, firstRow, rowCount } = planned
-  if (results.rowCount !== rowCount) throw new Error(`chunk ${chunk}: ${results.rowCount} results for ${rowCount} rows`)
+  const { blob, file, start, end } = output
+  if (output.rowCount !== rowCount) throw new Error(`chunk ${chunk}: ${output.rowCount} results for ${rowCount} rows`)
   const result = chunkResultBlob(spec.folder, partNumber(chunk, tools.limits), chunk)
   const counts = {
     rows: String(rowCount),
-    failed: String(results.failed),
+    failed: String(output.failed),
     first: String(firstRow),
-    ...(planned.file && { file: String(planned.file.index) }),
+    ...(inputFile && { file: String(inputFile.index) }),
   }
   if (spec.output.action === 'summary_only') return tools.store.create(result, '', counts)
-  const output = await chunkOutput(tools, spec, { part, planned })
-  const isFirst = spec.output.isPerFile ? rowInFile(planned) === 0 : chunk === 0
-  const header = isFirst ? outputHeader(output) : ''
-  const content = Buffer.concat([Buffer.from(header), ...results.lines])
+  const content = file.subarray(start, end)
   const block = blockId('c', chunk, content)
-  await stageForOutput(tools, spec, { blob: output.blob, id: block, content })
-  return tools.store.create(result, content, { ...counts, block })
+  await stageForOutput(tools, spec, { blob, id: block, content })
+  return tools.store.create(result, file, {
+    ...counts,
+    block,
+    ...(end - start < file.byteLength && { start: String(start), end: String(end) }),
+  })
 }
 
 /** Whether the chunk that is a window later has a result. */

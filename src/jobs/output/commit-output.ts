@@ -1,15 +1,24 @@
 import type { BlobStore } from '../blob-store.ts'
 import { type InputFile, readFiles } from '../input-files.ts'
-import { finalCountsBlob, jobsContainer, parseBlobReference, writtenBlob, writtenPrefix } from '../layout.ts'
+import {
+  chunkResultBlob,
+  finalCountsBlob,
+  jobsContainer,
+  parseBlobReference,
+  writtenBlob,
+  writtenPrefix,
+} from '../layout.ts'
+import { partNumber } from '../limits.ts'
 import { jobMessage } from '../message-queues.ts'
 import { readPart } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
+import { encodeEmpty } from './chunk-output.ts'
 import type { ListedResult, ResultTotals } from './done-parts.ts'
 import { joinResults, removeJoined } from './join-results.ts'
 import { blockId, isOwnOutput, outputExists, outputMetadata, resultsMissing, stageForOutput } from './output-blocks.ts'
 import { outputTable } from './output-table.ts'
-import { outputHeader } from './result-lines.ts'
+import { type JoinedRowGroup, writeParquetFooter } from './parquet-chunk.ts'
 
 /** One blob that the job writes. */
 interface Output {
@@ -86,22 +95,49 @@ async function commitFiles(tools: JobTools, spec: JobSpec, outputs: readonly Out
  */
 async function commitOne(tools: JobTools, spec: JobSpec, output: Output): Promise<boolean> {
   const { blob, results } = output
-  const isFew = results.length <= tools.limits.maxBlocks
-  if (isFew && (await commit(tools, spec, { blob, blocks: await listBlocks(tools, spec, output) }))) return true
+  const ends = await stageEnds(tools, spec, output)
+  const blocks = [...results.map(({ block }) => block), ...ends]
+  if (blocks.length <= tools.limits.maxBlocks && (await commit(tools, spec, { blob, blocks }))) return true
   const joined = await joinResults(tools, spec, output)
-  if (joined && (await commit(tools, spec, { blob, blocks: joined }))) return true
+  if (joined && (await commit(tools, spec, { blob, blocks: [...joined, ...ends] }))) return true
   if (joined) await removeJoined(tools, spec)
   return false
 }
 
-async function listBlocks(tools: JobTools, spec: JobSpec, { blob, results }: Output): Promise<string[]> {
-  if (results.length > 0 || spec.output.format !== 'csv') return results.map(({ block }) => block)
+/** Stages what stands in the output besides the results. @returns ids of the blocks */
+async function stageEnds(tools: JobTools, spec: JobSpec, { blob, results }: Output): Promise<string[]> {
+  const isEmpty = results.length === 0
+  if (!isEmpty && spec.output.format !== 'parquet') return []
   const part = await readPart(tools.store, spec.folder, 0)
-  const file = 'files' in spec.input.place ? '' : undefined
-  const header = Buffer.from(outputHeader(outputTable(spec, part?.next, file)))
-  const block = blockId('h', 0, header)
-  await stageForOutput(tools, spec, { blob, id: block, content: header })
+  const table = outputTable(spec, part?.next, 'files' in spec.input.place ? '' : undefined)
+  const content = isEmpty
+    ? await encodeEmpty(table)
+    : await writeParquetFooter(table, await readFooters(tools, spec, results))
+  if (content.byteLength === 0) return []
+  const block = blockId(isEmpty ? 'h' : 'f', 0, content)
+  await stageForOutput(tools, spec, { blob, id: block, content })
   return [block]
+}
+
+/** Footers that are read at a time. */
+const parallelReads = 16
+
+/** @throws BlobGone, BlobChanged, after which a retry finds out that results are missing */
+async function readFooters(
+  { store, limits }: JobTools,
+  { folder }: JobSpec,
+  results: readonly ListedResult[],
+): Promise<JoinedRowGroup[]> {
+  const read = async ({ chunk, etag, end, bytes }: ListedResult): Promise<JoinedRowGroup> => {
+    const pieces: Uint8Array[] = []
+    const blob = chunkResultBlob(folder, partNumber(chunk, limits), chunk)
+    for await (const piece of store.read(blob, etag, { start: end })) pieces.push(piece)
+    return { footer: Buffer.concat(pieces), bytes }
+  }
+  const groups: JoinedRowGroup[] = []
+  for (let at = 0; at < results.length; at += parallelReads)
+    groups.push(...(await Promise.all(results.slice(at, at + parallelReads).map(read))))
+  return groups
 }
 
 interface StagedOutput {

@@ -8,7 +8,12 @@ export interface ListedResult {
   readonly chunk: number
   readonly rows: number
   readonly failed: number
+  /** Of its part of the output. */
   readonly bytes: number
+  /** Where that stands in its blob: from `start`, up to but not including `end`. */
+  readonly start: number
+  readonly end: number
+  readonly etag: string
   /** Index of its first row in the whole input. */
   readonly first: number
   /** Place of its file in the list of files; 0 when there is one. */
@@ -28,12 +33,16 @@ export interface ResultTotals {
 
 /** Lists results in the order of the chunks. @param part  undefined lists all parts */
 export async function* listResults(store: BlobStore, folder: JobFolder, part?: number): AsyncIterable<ListedResult> {
-  for await (const { path, metadata, bytes, modifiedAt } of store.list(jobsContainer, resultsPrefix(folder, part))) {
+  for await (const { path, metadata, bytes, etag, modifiedAt } of store.list(
+    jobsContainer,
+    resultsPrefix(folder, part),
+  )) {
+    const [start, end] = [Number(metadata.start ?? 0), Number(metadata.end ?? bytes)]
     yield {
+      ...{ bytes: end - start, start, end, etag },
       chunk: lastNumber(path),
       rows: Number(metadata.rows),
       failed: Number(metadata.failed),
-      bytes,
       first: Number(metadata.first),
       file: Number(metadata.file ?? 0),
       block: metadata.block as string,

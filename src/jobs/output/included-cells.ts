@@ -5,12 +5,11 @@ import { JsonError, readJson } from '../../tensor/json-reader.ts'
 import { splitRecord } from '../formats/csv-record.ts'
 import { isRecord, maxDepth } from '../formats/json-records.ts'
 import { RowReader } from '../formats/row-reader.ts'
-import { type ChunkFormat, createChunkScanner } from '../formats/row-scanner.ts'
+import { createChunkScanner, type TextForm } from '../formats/row-scanner.ts'
 import { splitObject } from '../formats/split-json.ts'
 
 /** Text of a chunk. */
-export interface IncludedSource {
-  readonly format: ChunkFormat
+export interface IncludedSource extends TextForm {
   readonly pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
   /** Columns of the CSV from left to right, or names of the values of the records of JSON. */
   readonly columns: readonly string[]
@@ -22,16 +21,16 @@ export type IncludedCells = readonly (string | undefined)[]
 
 /** @returns the cells of each row; none for rows that are no record of the columns */
 export async function* includedCells(
-  { format, pieces, columns, maxRowBytes }: IncludedSource,
+  { format, dialect, pieces, columns, maxRowBytes }: IncludedSource,
   include: readonly string[],
 ): AsyncGenerator<IncludedCells> {
   const places = include.map(name => columns.indexOf(name))
-  const reader = new RowReader(createChunkScanner(format), 0, maxRowBytes)
+  const reader = new RowReader(createChunkScanner({ format, dialect }), 0, maxRowBytes)
   const read = (row: Uint8Array | undefined): IncludedCells => {
     if (!row || !isUtf8(row)) return []
     const bytes = Buffer.from(row.buffer, row.byteOffset, row.length)
     if (format !== 'csv') return cellsOfRecord(bytes, include)
-    const cells = splitRecord(bytes.toString().replace(/\r$/, ''))
+    const cells = splitRecord(bytes.toString().replace(/\r$/, ''), dialect)
     return cells?.length === columns.length ? places.map(place => cells[place]) : []
   }
   for await (const piece of pieces) {

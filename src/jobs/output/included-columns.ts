@@ -1,9 +1,9 @@
 /** Columns of the input that are copied to the output, so that its lines can be joined to other tables. */
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { encodeString } from '../../tensor/python-json-elements.ts'
 import { createChunkScanner, type RowScanner } from '../formats/row-scanner.ts'
+import type { LineForm } from '../line-form.ts'
 import { type IncludedCells, type IncludedSource, includedCells } from './included-cells.ts'
-import type { LineForm } from './line-form.ts'
+import { pauseEach } from './pause.ts'
 import { oneLine, plainText } from './prediction-cells.ts'
 import { quoted, type ResultLines } from './result-lines.ts'
 
@@ -22,11 +22,7 @@ const comma = ','.charCodeAt(0)
 export async function includeColumns(results: ResultLines, { form, include, source }: Included): Promise<ResultLines> {
   const writer = new IncludedWriter(results, { form, include, isText: source?.format === 'csv' })
   if (!source) for (let row = 0; row < results.rowCount; row++) writer.add([])
-  let count = 0
-  for await (const cells of source ? includedCells(source, include) : []) {
-    writer.add(cells)
-    if (++count % rowsPerTurn === 0) await nextTurn()
-  }
+  else for await (const cells of pauseEach(rowsPerTurn, includedCells(source, include))) writer.add(cells)
   return writer.finish()
 }
 
@@ -49,7 +45,7 @@ class IncludedWriter {
     this.#results = results
     this.#write = written.form.format === 'csv' ? csvWriter(written) : jsonWriter(written)
     this.#text = Buffer.concat(results.lines)
-    this.#lines = createChunkScanner(written.form.format)
+    this.#lines = createChunkScanner(written.form)
     this.#lines.feed(this.#text)
   }
 

@@ -33,6 +33,7 @@ export interface JobView {
     /** `<container>/<path>`; exists once the status is Completed. */
     readonly blob: string
     readonly format: string
+    readonly isGzip?: boolean
     /** Name prefix of the results of a failed or cancelled job: one blob for each scored chunk, sorted by rows. */
     readonly partial?: string
   }

@@ -31,7 +31,7 @@ export async function joinResults(
     if (!block) {
       // Every run stages at least one, so that slow ones make progress too.
       if (stagedCount++ > 0 && clock.monotonicMs() >= deadline) return undefined
-      const content = await readResults(tools, folder, group)
+      const content = await readResults(tools, folder, inGroup(results, group))
       block = blockId('j', group.from, content)
       await stageForOutput(tools, spec, { blob, id: block, content })
       await store.create(record, '', { block })
@@ -71,16 +71,20 @@ function groupResults(results: readonly ListedResult[], { joinedBytes, maxBlocks
   return groups
 }
 
+function inGroup(results: readonly ListedResult[], { from, to }: ResultGroup): ListedResult[] {
+  return results.filter(({ chunk }) => chunk >= from && chunk < to)
+}
+
 async function readResults(
   { store, limits }: JobTools,
   folder: JobFolder,
-  { from, to }: ResultGroup,
+  results: readonly ListedResult[],
 ): Promise<Uint8Array> {
   const contents: Uint8Array[] = []
-  for (let chunk = from; chunk < to; chunk++) {
+  for (const { chunk, start, end } of results) {
     const blob = await store.readWhole(chunkResultBlob(folder, partNumber(chunk, limits), chunk))
     if (!blob) throw resultsMissing()
-    contents.push(blob.content)
+    contents.push(blob.content.subarray(start, end))
   }
   return Buffer.concat(contents)
 }

@@ -10,9 +10,9 @@ import type { JobTools } from '../tools.ts'
  * The id of a block contains a hash of its content, so that a block is never overwritten with other bytes. All ids have the same
  * length, which Azure requires within a blob.
  *
- * @param kind  c: lines of the chunk `number`; j: joined lines of several chunks from `number` on; h: header of an empty CSV
+ * @param kind  c: lines of the chunk `number`; j: joined lines of several chunks from `number` on; h: an output without rows; f: the end of a Parquet file
  */
-export function blockId(kind: 'c' | 'j' | 'h', number: number, content: Uint8Array): string {
+export function blockId(kind: 'c' | 'j' | 'h' | 'f', number: number, content: Uint8Array): string {
   const hash = createHash('sha256').update(content).digest('hex').slice(0, 20)
   return Buffer.from(kind + String(number).padStart(9, '0') + hash).toString('base64')
 }

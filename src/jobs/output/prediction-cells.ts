@@ -1,5 +1,5 @@
 import { splitArray, splitObject } from '../formats/split-json.ts'
-import type { PredictionPart } from './line-form.ts'
+import type { PredictionPart } from '../line-form.ts'
 
 /**
  * Divides a prediction, which is JSON text, into the cells of a CSV.

@@ -1,26 +1,28 @@
 /** The lines of an output: one for each row of the input, in order. */
 import { splitRecord } from '../formats/csv-record.ts'
+import { fixedColumns, type LineForm, type PredictionPart, wholePrediction } from '../line-form.ts'
 import type { RowResult } from '../row-scorer.ts'
-import { fixedColumns, type LineForm, wholePrediction } from './line-form.ts'
 import type { OutputTable } from './output-table.ts'
 import { joinCells, keepMembers, oneLine, predictionCells } from './prediction-cells.ts'
 
 /** What a CSV begins with; '' for JSON Lines. */
-export function outputHeader({ form, include }: OutputTable): string {
+export function outputHeader({ form, include }: Pick<OutputTable, 'form' | 'include'>): string {
   if (form.format !== 'csv') return ''
   const [index, ...errors] = fixedColumns
-  const file = form.file === undefined ? [] : ['file']
-  return `${[index, ...include, ...file, ...predictionColumns(form), ...errors].map(quoted).join(',')}\n`
+  return `${[index, ...include, ...fileColumn(form), ...predictionColumns(form.parts), ...errors].map(quoted).join(',')}\n`
 }
 
-function predictionColumns({ parts = [wholePrediction] }: LineForm): string[] {
+function predictionColumns(parts: readonly PredictionPart[] = [wholePrediction]): string[] {
   return parts.flatMap(({ columns }) => columns)
 }
 
-/** The columns of an output that are not copied. In JSON Lines those that are have an object of their own. */
-export function ownNames(form: LineForm): readonly string[] {
-  const file = form.file === undefined ? [] : ['file']
-  return form.format === 'csv' ? [...fixedColumns, ...file, ...predictionColumns(form)] : []
+function fileColumn({ file }: Pick<LineForm, 'file'>): string[] {
+  return file === undefined ? [] : ['file']
+}
+
+/** The columns of a table that are not copied. In JSON Lines those that are have an object of their own. */
+export function ownNames(form: Pick<LineForm, 'parts' | 'file'>): readonly string[] {
+  return [...fixedColumns, ...fileColumn(form), ...predictionColumns(form.parts)]
 }
 
 /** The lines of rows that follow each other. */
@@ -94,7 +96,7 @@ function csvLine(index: number, result: RowResult, form: LineForm): string {
   const cells =
     'prediction' in result
       ? [...(predictionCells(result.prediction, parts) ?? []), '', '']
-      : [...predictionColumns(form).map(() => ''), result.code, result.message]
+      : [...predictionColumns(parts).map(() => ''), result.code, result.message]
   return `${[String(index), ...[...fileCell(form), ...cells].map(quoted)].join(',')}\n`
 }
 

@@ -39,9 +39,9 @@ export class ChunkBuilder {
     return this.#rowCount > 0
   }
 
-  /** Sets the names of the values of the rows, if they are records. */
-  name(columns: readonly string[]): void {
-    this.#cursor = { ...this.#cursor, columns }
+  /** Sets the names of the values of the rows, if they are records, and the types of some. */
+  name(columns: readonly string[], types: NonNullable<PlanCursor['types']>): void {
+    this.#cursor = { ...this.#cursor, columns, types }
   }
 
   /**

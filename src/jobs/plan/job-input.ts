@@ -5,10 +5,10 @@ import type { TableNames } from '../formats/row-shape.ts'
 import type { ReadInput } from '../formats/text-source.ts'
 import { type InputFile, readFiles } from '../input-files.ts'
 import { parseBlobReference, signatureBlob } from '../layout.ts'
-import { predictionParts } from '../output/line-form.ts'
+import { predictionParts } from '../line-form.ts'
 import { ownNames } from '../output/result-lines.ts'
 import type { PlanCursor } from '../plan-parts.ts'
-import type { RowSettings } from '../row-scorer.ts'
+import type { RowReading, RowSettings } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import type { NextChunk } from './chunk-builder.ts'
@@ -74,13 +74,11 @@ export async function planOptions(
   const size = chunkSize(spec)
   const maxChunkBytes = Math.min(size.maxChunkBytes, Math.ceil(maxResultBytes / predictionRatio))
   const { include, columns, format: outputFormat } = spec.output
-  const predictions = predictionParts(outputs, columns)
+  const predictions = predictionParts(outputs, columns, outputFormat === 'parquet')
   const isNamed = 'files' in input.place && !spec.output.isPerFile
-  const output = {
-    include,
-    takenNames: ownNames({ format: outputFormat, parts: predictions, ...(isNamed && { file: '' }) }),
-    predictions,
-  }
+  const own = { parts: predictions, ...(isNamed && { file: '' }) }
+  const takenNames = outputFormat === 'jsonl' ? [] : ownNames(own)
+  const output = { include, takenNames, predictions }
   const files = { format, isGzip, bytes, keepsText: true }
   return {
     maxRowBytes,
@@ -102,8 +100,9 @@ const maxResultBytes = 16 * 1024 ** 2
 export function rowOptions(
   scorer: JobTools['scorer'],
   { service, input }: JobSpec,
-): TableNames & Omit<RowSettings, 'columns'> {
-  const { columns, ...settings } = scorer.rowSettings(service)
+): TableNames & Omit<RowSettings, 'columns'> & Pick<RowReading, 'dialect'> {
+  const { columns, ...others } = scorer.rowSettings(service)
+  const settings = { ...others, ...(input.dialect && { dialect: input.dialect }) }
   if (input.header === false) return { names: columns, fileColumns: input.columns, ...settings }
   return { names: input.columns ?? columns, ...settings }
 }

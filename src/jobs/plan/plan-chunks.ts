@@ -62,16 +62,22 @@ export async function* planChunks(
     if (!planParquet) throw new TypeError('planChunks needs options.planParquet for a Parquet file')
     return yield* planParquet(read, options, cursor)
   }
-  const source = { ...options, read }
+  const source = { ...options, read, decodes: 'begin' } as const
   const begin = cursor.row > 0 ? cursor : await firstCursor(source, options, cursor)
   if (!begin) return
-  const { pieces, offset } = await openText(source, begin.offset)
-  const scanner = createScanner(format, offset, cursor.row > 0)
-  const rows = isGzip ? new RowReader(scanner, offset, maxRowBytes) : scanner
+  const decodes = begin.isDecoded ? 'always' : 'begin'
+  const { pieces, offset, isDecoded } = await openText({ ...source, decodes }, begin.offset)
+  const isCopied = isGzip || isDecoded === true
+  const scanner = createScanner({ ...options, format }, offset, cursor.row > 0)
+  const rows = isCopied ? new RowReader(scanner, offset, maxRowBytes) : scanner
   const separator = format === 'json' ? ',' : '\n'
   const keep = takesEncrypted ? withoutSecretsInText : undefined
-  const chunk = new ChunkBuilder(options, begin, isGzip ? { separator, keep } : undefined)
-  if (isGzip || !options.keepsText) return yield* planText(pieces, rows, chunk)
+  const chunk = new ChunkBuilder(
+    options,
+    { ...begin, ...(isDecoded && { isDecoded }) },
+    isCopied ? { separator, keep } : undefined,
+  )
+  if (isCopied || !options.keepsText) return yield* planText(pieces, rows, chunk)
   const held = new HeldPieces(offset, options.maxChunkBytes + maxRowBytes)
   for await (const next of planText(held.through(pieces), rows, chunk)) {
     const text = held.take(next.start, next.end)

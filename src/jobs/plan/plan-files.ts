@@ -36,16 +36,14 @@ export async function* planFiles(
   while (at.file.index < files.length) {
     const { file } = at
     const { name, bytes } = files[file.index] as PlannedFile
-    const { columns: first, ...begin } = { ...at, row: at.row - file.firstRow }
+    const { columns: first, types, isDecoded, ...begin } = { ...at, row: at.row - file.firstRow }
+    const own = { ...(first && { columns: first }), ...(types && { types }), ...(isDecoded && { isDecoded }) }
     const isNew = begin.row === 0
     try {
-      const chunks = planChunks(
-        ahead.open(file.index),
-        { ...options, bytes },
-        isNew ? begin : { ...begin, columns: first },
-      )
+      const chunks = planChunks(ahead.open(file.index), { ...options, bytes }, isNew ? begin : { ...begin, ...own })
       for await (const { next, firstRow, ...chunk } of chunks) {
         const columns = sameColumns(options, first, next.columns)
+        requireSameTypes(types, next.types)
         at = { ...next, ...(columns && { columns }), row: next.row + file.firstRow, file }
         const position = { index: file.index, firstRow: file.firstRow }
         yield { ...chunk, firstRow: firstRow + file.firstRow, file: position, next: at }
@@ -83,6 +81,23 @@ function sameColumns(
     'INPUT_COLUMNS_UNFIT',
     `the columns are not those of the first file: ${found}, not ${expected}`,
   )
+}
+
+/**
+ * A column of the output has one type.
+ *
+ * @throws InputUnreadable INPUT_COLUMNS_UNFIT
+ */
+function requireSameTypes(first: PlanCursor['types'] | undefined, found: PlanCursor['types'] = {}): void {
+  if (!first) return
+  for (const name of new Set([...Object.keys(first), ...Object.keys(found)])) {
+    if (first[name] === found[name]) continue
+    const describe = (types: PlanCursor['types'] = {}) => types[name] ?? 'text'
+    throw new InputUnreadable(
+      'INPUT_COLUMNS_UNFIT',
+      `column "${name}" is of type ${describe(found)}, and of type ${describe(first)} in the first file`,
+    )
+  }
 }
 
 /** Small files that are read before they are planned. */

@@ -1,8 +1,9 @@
 import type { FileMetaData, ParquetParsers, ParquetScan, SchemaElement, SchemaTree } from 'hyparquet'
+import type { Dtype } from '../../tensor/dtype.ts'
 import { InputUnreadable, tooLarge } from '../failure.ts'
 import { repeatedName } from '../formats/column-names.ts'
 import { checkRowGroups, ParquetFile } from '../formats/parquet-file.ts'
-import { createEncoder, type SchemaGroups } from '../formats/parquet-json.ts'
+import { createEncoder, leafDtype, type SchemaGroups } from '../formats/parquet-json.ts'
 import { chooseRowShape, type RowShape, requireIncluded } from '../formats/row-shape.ts'
 import type { ReadInput } from '../formats/text-source.ts'
 import type { PlanCursor } from '../plan-parts.ts'
@@ -31,7 +32,7 @@ export async function* planParquet(
   let start = cursor.offset
   try {
     const table = await openTable(file, options)
-    if (table.recordColumns) chunk.name(table.recordColumns)
+    if (table.record) chunk.name(table.record.columns, table.record.types)
     for await (const rows of readSlices(table, { firstRow: cursor.row, sliceBytes })) {
       for (const text of rows) {
         const row = Buffer.from(text)
@@ -58,8 +59,8 @@ interface ParquetTable {
   readonly columns: readonly { readonly name: string; readonly encode: (value: unknown) => string }[]
   /** @param cells  JSON text of a value of each of these. @returns JSON text of the row */
   readonly encodeRow: (cells: readonly string[]) => string
-  /** Names of the values if rows are records, of which some are copied to the output; undefined: rows are as the service takes them. */
-  readonly recordColumns: readonly string[] | undefined
+  /** Set when rows are records, of which values are copied to the output; otherwise rows are as the service takes them. */
+  readonly record: { readonly columns: readonly string[]; readonly types: Readonly<Record<string, Dtype>> } | undefined
 }
 
 async function openTable(file: ParquetFile, options: PlanOptions): Promise<ParquetTable> {
@@ -75,7 +76,7 @@ async function openTable(file: ParquetFile, options: PlanOptions): Promise<Parqu
   const names = columnNames(children)
   const isList = children.map(each => groups.isListLike(each) || each.element.repetition_type === 'REPEATED')
   const shape = chooseRowShape(names, options.inputs, { ...options, isList })
-  const { cells, encodeRow } = options.include ? recordsOf(shape, names, options) : shape
+  const { cells, encodeRow } = options.include ? withIncluded(shape, names, options) : shape
   const columns = cells.map(({ column, name, dtype }) => {
     // Only floating-point inputs take NaN and infinities.
     const hasWords = options.missing !== 'error' && dtype?.startsWith('float') === true
@@ -91,11 +92,18 @@ async function openTable(file: ParquetFile, options: PlanOptions): Promise<Parqu
     utf8: false,
     parsers,
   })
-  return { scan, metadata, columns, encodeRow, recordColumns: options.include && columns.map(({ name }) => name) }
+  const dtypes = children.map(
+    ({ element, children }) => [element.name, children.length === 0 && leafDtype(element)] as const,
+  )
+  const record = options.include && {
+    columns: columns.map(({ name }) => name),
+    types: Object.fromEntries(dtypes.filter((each): each is [string, Dtype] => Boolean(each[1]))),
+  }
+  return { scan, metadata, columns, encodeRow, record }
 }
 
 /** Rows that also have the values that are copied to the output. */
-function recordsOf(
+function withIncluded(
   shape: RowShape,
   names: readonly string[],
   options: PlanOptions,

@@ -99,7 +99,7 @@ async function* partsToPlan(tools: PlanTools, spec: OpenJob['spec']): AsyncGener
     if (text) tools.texts.put(textKey(spec, chunk.chunk), text)
     if (content) await store.create(chunkInputBlob(folder, part, chunk.chunk), content)
     next = after
-    chunks.push(chunk)
+    chunks.push({ ...chunk, ...(next.isDecoded && { isDecoded: true }) })
     if (chunks.length < limits.chunksPerPart) continue
     yield { part, chunks, next, isLast: false }
     part++

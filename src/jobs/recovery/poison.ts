@@ -4,10 +4,10 @@ import { partNumber } from '../limits.ts'
 import { type JobMessage, jobMessage, messageJobFolder } from '../message-queues.ts'
 import { isActive, type OpenJob, openJob } from '../open-job.ts'
 import { afterResult } from '../output/after-result.ts'
-import { chunkOutput } from '../output/chunk-output.ts'
+import { encodeChunk } from '../output/chunk-output.ts'
 import { hasNextResult, writeResult } from '../output/chunk-result.ts'
+import { chunkTable } from '../output/chunk-table.ts'
 import { failJob } from '../output/end-job.ts'
-import { includeColumns } from '../output/included-columns.ts'
 import { resultLines } from '../output/result-lines.ts'
 import { readPart, rowInFile } from '../plan-parts.ts'
 import type { RowResult } from '../row-scorer.ts'
@@ -52,10 +52,10 @@ async function giveUp(tools: JobTools, job: OpenJob, chunk: number): Promise<voi
   tools.log(`job ${job.spec.folder}: chunk ${chunk} failed too often; its rows are written as failed (CHUNK_POISONED)`)
   const rows = Array.from({ length: planned.rowCount }, () => poisonedRow)
   const { folder } = job.spec
-  const table = await chunkOutput(tools, job.spec, { part, planned })
+  const table = await chunkTable(tools, job.spec, { part, planned })
   const lines = resultLines(rows, rowInFile(planned), table.form)
-  const results = table.include.length > 0 ? await includeColumns(lines, { ...table, source: undefined }) : lines
-  const isFirstWriter = await writeResult(tools, job.spec, { part, planned, results })
+  const results = await encodeChunk(lines, table, undefined)
+  const isFirstWriter = await writeResult(tools, job.spec, planned, results)
   const goesOn = isFirstWriter || !(await hasNextResult(tools, folder, chunk))
   const after = await afterResult(tools, job, { chunk, failed: results.failed, part, goesOn })
   if (after.chunk !== undefined) await tools.queues.send('chunk', { ...jobMessage(folder), chunk: after.chunk })

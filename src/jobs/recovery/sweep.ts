@@ -22,19 +22,25 @@ import { chooseDue } from './sweep-memory.ts'
  * ended long ago.
  */
 export async function sweepJobs(tools: JobTools, retention: Retention): Promise<void> {
-  const { store, log, limits } = tools
+  const { store, limits } = tools
   for await (const { path, modifiedAt, metadata } of store.list(jobsContainer, activePrefix)) {
     const folder = activeJobFolder(path)
-    try {
-      await sweepJob(tools, folder, { enteredAt: modifiedAt, upload: metadata.upload, now: await store.now() })
-    } catch (failure) {
-      // The other jobs are still swept, and this one again by the next sweep.
-      log(`job ${folder}: the sweep failed: ${failure instanceof Error ? failure.message : failure}`)
-    }
+    await attempt(tools, `job ${folder}`, async () =>
+      sweepJob(tools, folder, { enteredAt: modifiedAt, upload: metadata.upload, now: await store.now() }),
+    )
   }
-  await sweepEvents(tools)
-  await sweepDeleted(store, limits)
-  await retention.sweep()
+  await attempt(tools, 'events', () => sweepEvents(tools))
+  await attempt(tools, 'deletions', () => sweepDeleted(store, limits))
+  await attempt(tools, 'retention', () => retention.sweep())
+}
+
+/** After a failure everything else is still swept, and this again by the next sweep. */
+async function attempt({ log }: JobTools, what: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (failure) {
+    log(`${what}: the sweep failed: ${failure instanceof Error ? failure.message : failure}`)
+  }
 }
 
 interface Entry {

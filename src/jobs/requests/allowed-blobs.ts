@@ -1,7 +1,6 @@
 /** Decides which blobs of the app's storage account a job may read and write. */
 import { type ErrorCode, ScoringError } from '../../errors.ts'
 import { type JobFolder, jobsContainer } from '../layout.ts'
-import type { OutputFormat } from '../spec.ts'
 
 /** Containers of the Functions host, which hold keys among other things. No setting allows them. */
 const hostContainers = /^(azure-webjobs-|scm-releases$|function-releases$|app-package)/
@@ -19,8 +18,8 @@ export function allowInputBlob(blob: string, containers: readonly string[]): str
 }
 
 /** The output of a job that names none. */
-export function defaultOutput(folder: JobFolder, format: OutputFormat): string {
-  return `${jobsContainer}/${folder}/predictions.${format}`
+export function defaultOutput(folder: JobFolder, extension: string): string {
+  return `${jobsContainer}/${folder}/predictions.${extension}`
 }
 
 /**

@@ -10,12 +10,18 @@ const inputExtensions: Readonly<Record<string, InputFormat>> = {
   parquet: 'parquet',
 }
 
-const outputExtensions: Readonly<Record<string, OutputFormat>> = { jsonl: 'jsonl', ndjson: 'jsonl', csv: 'csv' }
+const outputExtensions: Readonly<Record<string, OutputFormat>> = {
+  jsonl: 'jsonl',
+  ndjson: 'jsonl',
+  csv: 'csv',
+  parquet: 'parquet',
+  pq: 'parquet',
+}
 
 /** Extensions that would mislead the readers of an output: other formats of tables and values, and archives. */
 const misleadingExtensions = new Set(
   (
-    'json geojson xml html yaml yml tsv tab psv xls xlsx xlsb ods parquet pq avro orc feather arrow ipc npy npz h5 hdf5 pkl pickle ' +
+    'json geojson xml html yaml yml tsv tab psv xls xlsx xlsb ods avro orc feather arrow ipc npy npz h5 hdf5 pkl pickle ' +
     'db sqlite mat pdf gz gzip zip bz2 xz zst zstd br lz4 snappy 7z tar tgz rar'
   ).split(' '),
 )
@@ -49,17 +55,38 @@ export function chooseInputFormat(name: string, given: GivenFormat = {}): { form
 }
 
 /** @throws ScoringError JOB_INVALID when the extension belongs to another format */
-export function chooseOutputFormat(blob: string | undefined, given: OutputFormat | undefined): OutputFormat {
+export function chooseOutputFormat(
+  blob: string | undefined,
+  given: { readonly format?: OutputFormat | undefined; readonly isGzip?: boolean | undefined } = {},
+): { format: OutputFormat; isGzip: boolean } {
   const name = blob?.toLowerCase() ?? ''
-  const byName = formatByName(name, outputExtensions)
-  const extension = extensionIn(name)
-  if (misleadingExtensions.has(extension) || (byName !== undefined && given !== undefined && given !== byName)) {
-    const fitting = given === 'csv' ? '.csv' : given === 'jsonl' ? '.jsonl or .ndjson' : '.jsonl, .ndjson or .csv'
+  const unpackedName = name.replace(/\.gz$/, '')
+  const isPackedName = unpackedName.length < name.length
+  const byName = formatByName(unpackedName, outputExtensions)
+  const format = given.format ?? byName ?? 'jsonl'
+  const isGzip = given.isGzip ?? isPackedName
+  // Its pages are compressed one by one.
+  if (given.isGzip && format === 'parquet')
+    throw invalidJob('output.isGzip: applies to jsonl and csv; Parquet is compressed anyway')
+  const isOtherFormat =
+    misleadingExtensions.has(extensionIn(unpackedName)) || (byName !== undefined && format !== byName)
+  const isOtherPacking = isPackedName ? !isGzip || format === 'parquet' : isGzip && byName !== undefined
+  if (isOtherFormat || isOtherPacking) {
+    const written = given.format ?? (isOtherFormat ? undefined : format)
+    const what = `${written ?? 'jsonl, csv or parquet'}${isGzip && format !== 'parquet' ? ', gzipped' : ''}`
     throw invalidJob(
-      `output.blob: ends with ".${extension}", but the job writes ${given ?? 'jsonl or csv'}; use a name that ends with ${fitting}`,
+      `output.blob: ends with ".${extensionIn(name)}", but the job writes ${what}; use a name that ends with ${endings(written, given.isGzip === true)}`,
     )
   }
-  return given ?? byName ?? 'jsonl'
+  return { format, isGzip }
+}
+
+function endings(format: OutputFormat | undefined, isGzip: boolean): string {
+  const fitting = Object.keys(outputExtensions).filter(
+    each => format === undefined || outputExtensions[each] === format,
+  )
+  const names = fitting.map(each => `.${each}${isGzip ? '.gz' : ''}`)
+  return names.length > 1 ? `${names.slice(0, -1).join(', ')} or ${names.at(-1)}` : names.join('')
 }
 
 /** @returns undefined when the name does not say it */

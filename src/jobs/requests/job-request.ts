@@ -3,7 +3,7 @@ import type { TraceContext } from '../../telemetry/trace-context.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { withoutSecrets } from '../formats/encrypted-row.ts'
 import { type JobFolder, jobFolder } from '../layout.ts'
-import { fixedColumns } from '../output/line-form.ts'
+import { fixedColumns } from '../line-form.ts'
 import type { JobSpec } from '../spec.ts'
 import { allowInputBlob, allowOutputBlob, defaultOutput } from './allowed-blobs.ts'
 import { allowedUrl } from './allowed-url.ts'
@@ -32,7 +32,7 @@ export interface JobRequest
   readonly fingerprint: string
 }
 
-type RowSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'columns'> &
+type RowSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'columns' | 'dialect'> &
   (
     | { readonly blob: string }
     /** `isGzip` is as the submission says, if it does; otherwise the names of the files say it. */
@@ -71,11 +71,12 @@ export function parseJobRequest(
   // Each file gives its name later.
   const variables = { jobId, service, input: isPerFile ? '{name}' : sourceName(source) }
   const named = template && allowOutputBlob(resolveOutputName(template, variables), folder, limits.containers)
-  const format = chooseOutputFormat(named, submission.output.format)
+  const { format, isGzip } = chooseOutputFormat(named, submission.output)
   const perFile = isPerFile ? { isPerFile } : {}
   const output = {
-    blob: named ?? defaultOutput(folder, format),
+    blob: named ?? defaultOutput(folder, `${format}${isGzip ? '.gz' : ''}`),
     format,
+    ...(isGzip && { isGzip }),
     ...chooseOptions(submission.output),
     ...perFile,
   }
@@ -168,13 +169,14 @@ function sourceName(source: RowSource): string | undefined {
 function chooseOptions({
   blob,
   format,
+  isGzip,
   include,
   columns,
   overwrite,
   action,
-}: JobSubmission['output']): Omit<JobSpec['output'], 'blob' | 'format'> {
+}: JobSubmission['output']): Omit<JobSpec['output'], 'blob' | 'format' | 'isGzip'> {
   if (action === 'summary_only') {
-    const given = Object.entries({ blob, format, include, columns, overwrite }).find(
+    const given = Object.entries({ blob, format, isGzip, include, columns, overwrite }).find(
       ([, value]) => value !== undefined,
     )?.[0]
     if (given !== undefined) throw invalidJob(`output.${given}: there is no output with "action": "summary_only"`)
@@ -194,15 +196,27 @@ function keepNoSecrets(input: JobSubmission['input']): JobSubmission['input'] {
   return input.rows ? { ...input, rows: input.rows.map(withoutSecrets) } : input
 }
 
-/** @throws ScoringError JOB_INVALID when the input has no columns */
+/** @throws ScoringError JOB_INVALID when a member applies to another format */
 function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
-  { header, columns }: JobSubmission['input'],
+  input: JobSubmission['input'],
   format: Format,
-): Format & Pick<RowSource, 'header' | 'columns'> {
-  if (header !== undefined && format.format !== 'csv') {
-    throw invalidJob(`input.header: applies to CSV only; the input is ${format.format}`)
+): Format & Pick<RowSource, 'header' | 'columns' | 'dialect'> {
+  const { header, columns, delimiter, quote, na } = input
+  for (const member of ['header', 'delimiter', 'quote', 'na'] as const) {
+    if (input[member] !== undefined && format.format !== 'csv')
+      throw invalidJob(`input.${member}: applies to CSV only; the input is ${format.format}`)
   }
-  return { ...format, ...(header === undefined ? {} : { header }), ...(columns === undefined ? {} : { columns }) }
+  if (quote !== undefined && quote === (delimiter ?? ','))
+    throw invalidJob(
+      `input.quote: is ${JSON.stringify(quote)}, which separates the columns; set another "delimiter" or "quote"`,
+    )
+  const dialect = { ...(delimiter && { delimiter }), ...(quote !== undefined && { quote }), ...(na && { na }) }
+  return {
+    ...format,
+    ...(header === undefined ? {} : { header }),
+    ...(columns === undefined ? {} : { columns }),
+    ...(Object.keys(dialect).length > 0 && { dialect }),
+  }
 }
 
 /** The output of a job would be an input of the next one. @throws ScoringError JOB_INVALID */

@@ -40,8 +40,9 @@ export interface SubmitOptions {
 
 /** The lines of a completed job. */
 export interface JobOutput {
-  /** `jsonl` or `csv` */
+  /** `jsonl`, `csv` or `parquet` */
   readonly format: string
+  readonly isGzip: boolean
   readonly bytes: number
   /** Streams the lines. @throws BlobGone, BlobChanged */
   read(): AsyncIterable<Uint8Array>
@@ -167,7 +168,12 @@ export class JobService {
     const blob = parseBlobReference(job.output.blob)
     const head = await store.head(blob)
     if (!head) throw new ScoringError('JOB_OUTPUT_MISSING', `The output ${job.output.blob} has been deleted.`)
-    return { format: job.output.format, bytes: head.bytes, read: () => store.read(blob, head.etag) }
+    return {
+      format: job.output.format,
+      isGzip: job.output.isGzip === true,
+      bytes: head.bytes,
+      read: () => store.read(blob, head.etag),
+    }
   }
 
   /** Lists the jobs of a service, newest first. @throws ScoringError JOB_LIST_MARKER_INVALID */

@@ -14,8 +14,14 @@ import type { StagedFile } from './staged-file.ts'
  */
 export async function pinInput(store: BlobStore, request: JobRequest, maxBytes: number): Promise<JobSpec['input']> {
   const { service, folder, source } = request
-  const { format, isGzip, header, columns } = source
-  const table = { format, isGzip, ...(header === undefined ? {} : { header }), ...(columns && { columns }) }
+  const { format, isGzip, header, columns, dialect } = source
+  const table = {
+    format,
+    isGzip,
+    ...(header === undefined ? {} : { header }),
+    ...(columns && { columns }),
+    ...(dialect && { dialect }),
+  }
   if ('rows' in source) {
     const { container, path } = inlineRowsBlob(folder, source.hash)
     await store.create({ container, path }, source.rows)

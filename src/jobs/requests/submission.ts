@@ -6,7 +6,7 @@ import { blobNameFault } from './blob-name.ts'
 import { invalidJob } from './job-invalid.ts'
 import { OnCompleted } from './on-completed.ts'
 import { outputOptions } from './output-options.ts'
-import { outputTableMembers } from './table-members.ts'
+import { inputTableMembers, outputTableMembers } from './table-members.ts'
 
 const blobPath = z.string().superRefine((name, context) => {
   const fault = blobNameFault(name)
@@ -61,6 +61,7 @@ const JobInputMembers = z.strictObject({
     .describe(
       'names of the columns of a table, or of the values of JSON records, that make a row, in the order of the model input; with "header": false the names of the file\'s columns, from left to right',
     ),
+  ...inputTableMembers,
 })
 
 /** The source of the rows: one of `blob`, `blobs`, `url` and `rows`. */
@@ -79,7 +80,10 @@ const JobOutput = z.strictObject({
       'blob for the predictions, with {jobId}, {service}, {date} and {name}; default: jobs/<service>/<jobId>/predictions.jsonl',
     ),
   ...outputOptions,
-  format: z.enum(outputFormats).optional().describe('default: by the extension of the name, otherwise jsonl'),
+  format: z
+    .enum(outputFormats)
+    .optional()
+    .describe('default: by the extension of the name (.jsonl .ndjson .csv .parquet), otherwise jsonl'),
   ...outputTableMembers,
 })
 

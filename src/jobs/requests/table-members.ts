@@ -5,8 +5,34 @@ const columnName = z.string().min(1).max(1000)
 const isEachNamedOnce = (names: readonly string[]) => new Set(names).size === names.length
 const namedTwice = 'must not name a column twice'
 
+const bareCharacter = /^[\t!-*,/:-@[-`{-~]$/
+
+/** Members of `input`. */
+export const inputTableMembers = {
+  delimiter: z
+    .string()
+    .regex(bareCharacter, 'must be one character of ASCII, no letter, digit, space, ".", "+" or "-", e.g. ";" or "\\t"')
+    .optional()
+    .describe('what separates the cells of a CSV; default: a comma'),
+  quote: z
+    .union([z.literal(''), z.string().regex(bareCharacter)], {
+      error: issue => (issue.code === 'invalid_union' ? 'must be one character, e.g. "\'", or "" for none' : undefined),
+    })
+    .optional()
+    .describe(
+      'what stands around cells of a CSV that hold a delimiter or a line end; default: a double quote; "": nothing',
+    ),
+  na: z
+    .array(z.string().min(1).max(100))
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('texts of missing values in a CSV, besides those of pandas'),
+}
+
 /** Members of `output`. */
 export const outputTableMembers = {
+  isGzip: z.boolean().optional().describe('whether the file is compressed; default: by the extension .gz'),
   include: z
     .union([z.literal('all'), z.array(columnName).min(1).max(1000).refine(isEachNamedOnce, namedTwice)], {
       error: issue => (issue.code === 'invalid_union' ? 'must be a list of names, each once, or "all"' : undefined),

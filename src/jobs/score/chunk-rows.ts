@@ -60,8 +60,12 @@ export function readChunkRows({ pieces, reading, inputs }: ChunkText, planned: P
 }
 
 /** Whether the text of the chunk is so small that none of its rows has to be skipped. A stored copy has a mark in place of such a row. */
-function isHeld(spec: JobSpec, { start, end }: PlannedChunk): boolean {
-  return isCopied(spec.input) || end - start <= chunkSize(spec).maxChunkBytes + maxRowBytes
+function isHeld(spec: JobSpec, planned: PlannedChunk): boolean {
+  return hasCopy(spec, planned) || planned.end - planned.start <= chunkSize(spec).maxChunkBytes + maxRowBytes
+}
+
+function hasCopy({ input }: JobSpec, { isDecoded }: PlannedChunk): boolean {
+  return isCopied(input) || isDecoded === true
 }
 
 async function openPieces(
@@ -69,7 +73,8 @@ async function openPieces(
   spec: JobSpec,
   { part, planned }: Omit<ChunkSource, 'signal'>,
 ): Promise<AsyncIterable<Uint8Array>> {
-  if (isCopied(spec.input)) return readCopy(tools.store, { folder: spec.folder, part: part.part, chunk: planned.chunk })
+  if (hasCopy(spec, planned))
+    return readCopy(tools.store, { folder: spec.folder, part: part.part, chunk: planned.chunk })
   return (await openInput(tools, spec, planned.file?.index))({ start: planned.start, end: planned.end })
 }
 

@@ -6,10 +6,10 @@ import { partNumber } from '../limits.ts'
 import { type JobMessage, type JobStep, jobMessage, messageJobFolder } from '../message-queues.ts'
 import { isActive, type OpenJob, openJob, whileActive } from '../open-job.ts'
 import { afterResult, type FollowingSteps } from '../output/after-result.ts'
-import { chunkOutput } from '../output/chunk-output.ts'
+import { type ChunkOutput, encodeChunk } from '../output/chunk-output.ts'
 import { hasNextResult, headResult, writeResult } from '../output/chunk-result.ts'
+import { chunkTable } from '../output/chunk-table.ts'
 import { failJob } from '../output/end-job.ts'
-import { includeColumns } from '../output/included-columns.ts'
 import { type ResultLines, resultLines } from '../output/result-lines.ts'
 import { listPlan, type PlanPart, readPart, rowInFile } from '../plan-parts.ts'
 import type { Row } from '../row-scorer.ts'
@@ -130,7 +130,7 @@ async function scoreOrRetry(tools: ScoreTools, job: OpenJob, scored: ScoredMessa
       await tools.queues.send('chunk', { ...message, isRevival: isIsolated, isContinued: true })
       return {}
     }
-    const isFirstWriter = await writeResult(tools, job.spec, { part, planned, results })
+    const isFirstWriter = await writeResult(tools, job.spec, planned, results)
     const { failed } = results
     // The previous receiver may have died between its result and the next chunk.
     const goesOn = isFirstWriter || (isRedelivered && !(await hasNextResult(tools, job.spec.folder, chunk)))
@@ -145,8 +145,8 @@ async function scoreOrRetry(tools: ScoreTools, job: OpenJob, scored: ScoredMessa
 async function traceRows(
   { tracing }: ScoreTools,
   { message, span: step }: ScoredMessage,
-  score: (span: Span | undefined) => Promise<ResultLines | undefined>,
-): Promise<ResultLines | undefined> {
+  score: (span: Span | undefined) => Promise<ChunkOutput | undefined>,
+): Promise<ChunkOutput | undefined> {
   const span = ChunkSpan.start(tracing, step, message.chunk)
   try {
     const results = await score(span)
@@ -174,7 +174,7 @@ interface ChunkTask extends Omit<ChunkSource, 'signal'> {
 }
 
 /** @returns undefined when the time was up; the results so far are stored for the next run */
-async function scoreRows(tools: ScoreTools, spec: JobSpec, task: ChunkTask): Promise<ResultLines | undefined> {
+async function scoreRows(tools: ScoreTools, spec: JobSpec, task: ChunkTask): Promise<ChunkOutput | undefined> {
   const { part, planned, isIsolated, isContinued, budgetMs } = task
   const { scorer, lock, clock } = tools
   const { folder, service, modelDigest } = spec
@@ -188,7 +188,7 @@ async function scoreRows(tools: ScoreTools, spec: JobSpec, task: ChunkTask): Pro
     const lines = isIsolated || isContinued ? undefined : await scoreText(tools, spec, { ...task, text, ...limits })
     const scored = lines ?? (await scoreEach(tools, spec, { ...task, text, ...limits }))
     const results = scored === 'time is up' ? undefined : scored
-    const written = results && (await withIncluded(tools, spec, { ...task, text, results, signal }))
+    const written = results && (await encodeResults(tools, spec, { ...task, text, results, signal }))
     if (text.content) tools.memory.giveBack(text.content) // after a failure, a thread may still read it
     return written
   }
@@ -197,18 +197,17 @@ async function scoreRows(tools: ScoreTools, spec: JobSpec, task: ChunkTask): Pro
   return isIsolated ? lock.exclusive(run) : lock.shared(run)
 }
 
-/** Adds the columns of the input that the output has. */
-async function withIncluded(
+async function encodeResults(
   tools: ScoreTools,
   spec: JobSpec,
   { part, planned, text, results, signal }: ChunkSource & { readonly text: ChunkText; readonly results: ResultLines },
-): Promise<ResultLines> {
-  const table = await chunkOutput(tools, spec, { part, planned })
-  if (table.include.length === 0) return results
+): Promise<ChunkOutput> {
+  const table = await chunkTable(tools, spec, { part, planned })
+  if (table.include.length === 0) return encodeChunk(results, table, undefined)
   // A text that is not held has been read to its end.
   const { pieces } = text.content ? text : await readChunkText(tools, spec, { part, planned, signal })
-  const { format, columns = [], maxRowBytes } = text.reading
-  return includeColumns(results, { ...table, source: { format, pieces, columns, maxRowBytes } })
+  const { format, dialect, columns = [], maxRowBytes } = text.reading
+  return encodeChunk(results, table, { format, dialect, pieces, columns, maxRowBytes })
 }
 
 interface ScoredText extends ChunkTask {
@@ -228,7 +227,7 @@ async function scoreText(
   const { rowCount, chunk } = planned
   const { content, reading } = text
   if (!content) return undefined
-  const { form } = await chunkOutput(tools, spec, { part, planned })
+  const { form } = await chunkTable(tools, spec, { part, planned })
   const rows = { content, reading, rowCount, firstRow: rowInFile(planned), form }
   const pieces = await scorer.scoreText(service, rows, {
     ...{ maxRetries, modelDigest, signal, isTimeUp, span },
@@ -265,7 +264,7 @@ async function scoreEach(tools: ScoreTools, spec: JobSpec, task: ScoredText): Pr
     ? await scoreInIsolation(tools, { attempts, range, score, isTimeUp })
     : await scorePendingRows(attempts, range, score)
   if (isScored) {
-    const { form } = await chunkOutput(tools, spec, { part, planned })
+    const { form } = await chunkTable(tools, spec, { part, planned })
     return resultLines(attempts.results(range), rowInFile(planned), form)
   }
   if (!isIsolated) await attempts.storeResults(range)

@@ -1,4 +1,4 @@
-import { type ChunkFormat, createChunkScanner } from '../formats/row-scanner.ts'
+import { createChunkScanner, type TextForm } from '../formats/row-scanner.ts'
 
 /** Part of a text: whole rows. */
 export interface TextPiece {
@@ -12,7 +12,7 @@ export interface TextPiece {
 
 /** Divides a text between its rows. The rest of it is not looked at once it fits. */
 export class TextCutter {
-  readonly #format: ChunkFormat
+  readonly #form: TextForm
   readonly #byteCount: number
   readonly #rowCount: number
   readonly #scanner: ReturnType<typeof createChunkScanner>
@@ -21,12 +21,12 @@ export class TextCutter {
   #from = 0
   #end = 0
 
-  constructor(text: Uint8Array, rowCount: number, format: ChunkFormat) {
-    this.#format = format
+  constructor(text: Uint8Array, rowCount: number, form: TextForm) {
+    this.#form = form
     this.#text = text
     this.#byteCount = text.byteLength
     this.#rowCount = rowCount
-    this.#scanner = createChunkScanner(format)
+    this.#scanner = createChunkScanner(form)
     this.#isFed = false
   }
 
@@ -41,7 +41,7 @@ export class TextCutter {
     if (left === 0) return undefined
     const isRest = left <= maxRows && this.#byteCount - this.#end <= maxBytes
     // The rest of a JSON array begins with a comma.
-    if (isRest && (this.#format !== 'json' || from === 0)) {
+    if (isRest && (this.#form.format !== 'json' || from === 0)) {
       this.#from = this.#rowCount
       return { start: this.#end, end: this.#byteCount, from, rowCount: left }
     }

@@ -34,7 +34,7 @@ export class TextRun {
     // As JSON, an escaped character takes six bytes.
     const nameBytes = columns.reduce((sum, name) => sum + 6 * name.length + 8, 100)
     this.#maxRowBytes = Math.floor((options.service.definition.limits.maxBodyBytes - nameBytes) / 6)
-    this.#cutter = new TextCutter(text.content, text.rowCount, text.reading.format)
+    this.#cutter = new TextCutter(text.content, text.rowCount, text.reading)
   }
 
   async work(): Promise<void> {

@@ -54,7 +54,9 @@ export class RegisteredModels {
     const listing = await this.#files.list(name === undefined ? '' : `${name}/`)
     const found: Promise<RegisteredModel | undefined>[][] = []
     const read = limited(recordReads)
-    for (const [model, files] of groupByFolder(listing)) {
+    // Paths have another order than names: "a-b/1" comes before "a/1".
+    const byName = [...groupByFolder(listing)].sort(([one], [other]) => (one < other ? -1 : 1))
+    for (const [model, files] of byName) {
       if (!modelNamePattern.test(model)) continue
       found.push(listVersionsIn(files).map(listed => read(() => this.#describe(model, listed))))
     }

@@ -78,16 +78,26 @@ export function answerJobCancel(request: WireRequest, jobId: string, source: Job
   return answer(request, source, { POST: cancel })
 }
 
+const mediaTypes: Readonly<Record<string, string>> = {
+  csv: 'text/csv; charset=utf-8',
+  jsonl: 'application/jsonl',
+  parquet: 'application/vnd.apache.parquet', // as registered with IANA
+}
+
 /** `…/jobs/{jobId}/output`: GET streams the lines of a completed job, so that callers need no right on the storage. */
 export function answerJobOutput(request: WireRequest, jobId: string, source: JobsSource): Promise<WireResponse> {
   const read: Handler = async (jobs, { name }, { headers }) => {
     const output = await jobs.output(name, jobId)
-    const type = output.format === 'csv' ? 'text/csv; charset=utf-8' : 'application/jsonl'
-    const file = `attachment; filename="${jobId}.${output.format}"`
+    const type = output.isGzip ? 'application/gzip' : mediaTypes[output.format]
+    const file = `attachment; filename="${jobId}.${output.format}${output.isGzip ? '.gz' : ''}"`
     return {
       status: 200,
       headers: {
-        ...{ 'content-type': type, 'content-length': String(output.bytes), 'content-disposition': file },
+        ...{
+          'content-type': type ?? 'application/octet-stream',
+          'content-length': String(output.bytes),
+          'content-disposition': file,
+        },
         ...unstored,
         ...headers,
       },

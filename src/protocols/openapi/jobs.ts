@@ -6,7 +6,7 @@ import type { ErrorCode } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import type { JsonSchema } from './dialect.ts'
-import { outputTableMembers, shownOutputMembers } from './job-output.ts'
+import { inputTableMembers, outputTableMembers, shownOutputMembers } from './job-output.ts'
 import { byStatus, listAuthFailures, serviceFailures } from './operations.ts'
 
 const text = { type: 'string' }
@@ -54,6 +54,7 @@ const schemas = {
               description:
                 'names of the columns of a table, or of the values of JSON records, that make a row, in the order of the values that the service takes; with "header": false what the columns of the file are',
             },
+            ...inputTableMembers,
           },
           [],
           'one of "blob", "blobs", "url" and "rows"',
@@ -73,7 +74,7 @@ const schemas = {
               enum: ['append_row', 'summary_only'],
               description: 'append_row (default): a line for each row; summary_only: only the counts of the status',
             },
-            format: { enum: ['jsonl', 'csv'], description: 'default: by the file extension, else jsonl' },
+            format: { enum: ['jsonl', 'csv', 'parquet'], description: 'default: by the file extension, else jsonl' },
             ...outputTableMembers,
           },
           [],

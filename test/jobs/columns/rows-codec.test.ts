@@ -5,7 +5,7 @@ import { readRowLines } from '../../../src/jobs/columns/row-lines.ts'
 import { rowsCodec } from '../../../src/jobs/columns/rows-codec.ts'
 import { readRows } from '../../../src/jobs/formats/read-rows.ts'
 import { tensorRowForm } from '../../../src/jobs/formats/row-form.ts'
-import type { LineForm } from '../../../src/jobs/output/line-form.ts'
+import type { LineForm } from '../../../src/jobs/line-form.ts'
 import { encodeLines } from '../../../src/jobs/output/result-lines.ts'
 import type { RowReading, RowResult } from '../../../src/jobs/row-scorer.ts'
 import type { Feeds, TensorInfo } from '../../../src/models/session/model-session.ts'
@@ -211,6 +211,34 @@ describe('rowsCodec', () => {
           const echo: EchoService = { inputs, missing: missing as 'nan', answer: ({ x }) => x }
           const rowCount = await count(text, reading, inputs).catch(() => 0)
           if (!(rowCount > 0)) return // the planner refuses a file that ends inside a quote
+          for (const each of withOutput({ text, rowCount, reading })) await requireSame(echo, each)
+        },
+      ),
+      { numRuns: 400 },
+    )
+  })
+
+  it('gives each row of a CSV in another dialect what its own request gets', async () => {
+    const dialect = fc.record({
+      delimiter: fc.constantFrom(';', '\t', '|', ','),
+      quote: fc.constantFrom('"', "'", ''),
+      na: fc.constantFrom(undefined, ['?'], ['2', '-0.50', 'x', 'true']),
+    })
+    const more = fc.constantFrom('?', '2.0', '-5e-1', "'4'", "'a;b'", "'it''s'", "'x'y", '4;5')
+    const cells = fc.array(fc.oneof({ weight: 3, arbitrary: cell }, more), { minLength: 3, maxLength: 3 })
+    const service = fc.record({ dtype: fc.constantFrom(...dtypes), missing: fc.constantFrom('nan', 'error') })
+    await fc.assert(
+      fc.asyncProperty(
+        dialect,
+        fc.array(cells, { minLength: 1, maxLength: 8 }),
+        service,
+        async (dialect, table, { dtype, missing }) => {
+          const text = Buffer.from(table.map(row => `${row.join(dialect.delimiter)}\n`).join(''))
+          const inputs: TensorInfo[] = [{ name: 'x', dtype, shape: ['n', 3] }]
+          const reading: RowReading = { format: 'csv', columns: ['a', 'b', 'c'], maxRowBytes: 40, missing, dialect }
+          const echo: EchoService = { inputs, missing, answer: ({ x }) => x }
+          const rowCount = await count(text, reading, inputs).catch(() => 0)
+          if (!(rowCount > 0)) return
           for (const each of withOutput({ text, rowCount, reading })) await requireSame(echo, each)
         },
       ),

@@ -105,14 +105,14 @@ describe('csvColumns, for named columns', () => {
     })
   })
 
-  it('says that commas separate columns, where only other separators are found', async () => {
+  it('says what to set where only other separators than commas are found', async () => {
     for (const [separator, named] of [
       [';', '";"'],
       ['\t', 'tabs'],
       ['|', '"|"'],
     ] as const) {
       const message = new RegExp(
-        `the header names one column; separate columns by commas, not by ${named.replace('|', '\\|')}$`,
+        `the header names one column; if ${named.replace('|', '\\|')} separate them, set "delimiter": ".+" in the input of the job$`,
       )
       // Rows for scripts without declared inputs are objects of all columns, and a name may have a bar.
       for (const inputs of separator === '|' ? [wide, titanic] : [wide, titanic, undefined])
@@ -130,6 +130,19 @@ describe('csvColumns, for named columns', () => {
     await refuses(table, 'INPUT_COLUMNS_UNFIT', unfit(/missing: "ID"/), { names, include: ['age', 'ID'] })
     await refuses(table, 'INPUT_COLUMNS_UNFIT', unfit(/two columns are named "id"/), { names, include: ['id'] })
     assert.deepEqual(await rowsOf(table, { names, include: ['bp'] }), ['[1,2,3]'])
+  })
+
+  it('finds columns that a converter to ONNX has renamed', async () => {
+    // skl2onnx 1.20, _generate_unique_name: re.sub("[^\\w+]", "_", seed), and "_" before a digit
+    const renamed = ['sepal_length__cm_', '_2nd', 'größe_']
+    const table = '2nd,größe%,sepal length (cm)\n1,2,3\n'
+    assert.deepEqual(await rowsOf(table, { names: renamed }), ['[3,1,2]'])
+    const inputs = renamed.map(name => input(name, 'float32', ['n', 1]))
+    assert.deepEqual(await rowsOf(table, { inputs }), ['{"sepal_length__cm_":[3],"_2nd":[1],"größe_":[2]}'])
+    const both = { names: ['a_b', 'c', 'd'] }
+    assert.deepEqual(await rowsOf('a b,a_b,c,d\n1,2,3,4\n', both), ['[2,3,4]'], 'the same name comes first')
+    await refuses('a b,a-b,c,d\n1,2,3,4\n', 'INPUT_COLUMNS_UNFIT', /missing: "a_b" \(did you mean "a b"\?\)/, both)
+    await refuses('a b,a b,c,d\n1,2,3,4\n', 'INPUT_COLUMNS_UNFIT', /missing: "a_b"/, both)
   })
 
   it('requires as many names as a row has values', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
+import type { CsvDialect } from '../../../src/jobs/csv-dialect.ts'
 import { readRows } from '../../../src/jobs/formats/read-rows.ts'
 import { maxRowBytes } from '../../../src/jobs/plan/plan-chunks.ts'
 import type { TensorInfo } from '../../../src/models/session/model-session.ts'
@@ -209,6 +210,37 @@ describe('readRows of records of JSON', () => {
     const rows = ['[[[1,2],[3,4]]]', '[[[1,2.50],[3,4]]]', '[1,2,3]', '[[1,2],[3,4]]']
     assert.deepEqual(await lines('[[[1,2],[3,4]]]\n[1, 2.50, 3, 4]\n[1,2,3]\n[[1,2],[3,4]]', { inputs: image }), rows)
     assert.deepEqual(await lines('{"a":1,"b":2,"c":3,"d":4}', { inputs: image }), ['[[[1,2],[3,4]]]'])
+  })
+})
+
+describe('readRows of CSV in another dialect', () => {
+  const inputs = [input('x', 'float32', ['n', 2])]
+  const inDialect = (content: Bytes, dialect: CsvDialect, more: Partial<Tried> = {}) =>
+    read(content, { format: 'csv', inputs, dialect, ...more })
+
+  it('divides cells at the delimiter, and reads other quotes', async () => {
+    const rows = ['[1,2]', '[3,4.5]']
+    assert.deepEqual(await inDialect('a;b\n1;2\n"3"; 4.5\r\n', { delimiter: ';' }), rows)
+    assert.deepEqual(await inDialect('a\tb\n1\t2\n3\t4.5\n', { delimiter: '\t' }), rows)
+    assert.deepEqual(await inDialect("'a|b'|c\n1|2\n'3'|4.5\n", { delimiter: '|', quote: "'" }), rows)
+    const texts = [input('x', 'string', ['n', 2])]
+    const quoted = await inDialect("a;b\n'x;y';'it''s\n\"so\"'\n", { delimiter: ';', quote: "'" }, { inputs: texts })
+    assert.deepEqual(quoted, [JSON.stringify(['x;y', 'it\'s\n"so"'])])
+    assert.deepEqual(await inDialect('a,b\n"x,5" tall\n', { quote: '' }, { inputs: texts }), ['["\\"x","5\\" tall"]'])
+  })
+
+  it('reads further texts as missing, and numbers in any spelling', async () => {
+    // pandas 3.1: read_csv(…, sep=';', na_values=['?', '-999']) keeps its own texts too.
+    const dialect = { delimiter: ';', na: ['?', '-999'] }
+    assert.deepEqual(await inDialect('a;b\n1;?\n-999;NA\n-999.0; -9.99e2\n-998;0\n', dialect), [
+      ...['[1,NaN]', '[NaN,NaN]', '[NaN,NaN]', '[-998,0]'],
+    ])
+    assert.deepEqual(await inDialect('a;b\n1;?\n', dialect, { missing: 'error' }), ['ROW_NOT_A_NUMBER'])
+    assert.deepEqual(await inDialect('a;b\n1;-999\n', dialect, { inputs: [input('x', 'int64', ['n', 2])] }), [
+      'ROW_NOT_A_NUMBER',
+    ])
+    const script = await inDialect('a;b\n?;NA\n-999;x\n', dialect, { inputs: undefined })
+    assert.deepEqual(script, ['{"a":null,"b":null}', '{"a":null,"b":"x"}'])
   })
 })
 

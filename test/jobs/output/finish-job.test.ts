@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { parquetReadObjects } from 'hyparquet'
 import { describe, it } from 'vitest'
 import {
   activeBlob,
@@ -12,7 +13,6 @@ import {
 import type { JobLimits } from '../../../src/jobs/limits.ts'
 import { readProgress } from '../../../src/jobs/output/progress.ts'
 import { changeState, readSpec } from '../../../src/jobs/records.ts'
-import type { JobSpec } from '../../../src/jobs/spec.ts'
 import { folder, JobBench, job, outputReference } from '../job-bench.ts'
 
 const rows = (count: number) => Array.from({ length: count }, (_, row) => `${row}\n`).join('')
@@ -23,10 +23,10 @@ const lines = (count: number) =>
 async function scoredBench(
   count: number,
   limits?: Partial<JobLimits>,
-  output?: Partial<JobSpec['output']>,
+  change?: Parameters<JobBench['createJob']>[1],
 ): Promise<JobBench> {
   const bench = new JobBench(limits)
-  await bench.createJob(rows(count), { ...(output && { output }) })
+  await bench.createJob(rows(count), change)
   await bench.queues.send('split', job)
   while (bench.messages('finish').length === 0) {
     const [split, chunk] = [bench.take('split'), bench.take('chunk')]
@@ -141,6 +141,22 @@ describe('finishJob', () => {
     assert.equal(bench.output, lines(40))
   })
 
+  it('joins the row groups of Parquet, also when their blocks have expired', async () => {
+    for (const limits of [{}, { maxBlocks: 8, joinedBytes: 1, budgetMs: 0 }]) {
+      const bench = await scoredBench(40, limits, { outputFormat: 'parquet' })
+      bench.store.dropStagedBlocks(outputReference)
+      await bench.steps.finish(job)
+      await bench.deliverAll()
+      assert.equal(bench.state.status, 'Completed')
+      const output = await bench.store.readWhole(outputReference)
+      const read = await parquetReadObjects({ file: Uint8Array.from(output?.content ?? []).buffer })
+      const expected = Array.from({ length: 40 }, (_, row) => {
+        return { index: BigInt(row), prediction: `[${row}]`, error_code: null, error_message: null }
+      })
+      assert.deepEqual(read, expected)
+    }
+  })
+
   it('scores chunks again whose results were removed, and counts them once', async () => {
     for (const removed of [[1], [0, 1, 2, 3]]) {
       const bench = await scoredBench(7)
@@ -237,7 +253,7 @@ describe('finishJob', () => {
 })
 
 describe('finishJob, with "overwrite": true', () => {
-  const overwrite = { overwrite: true }
+  const overwrite = { output: { overwrite: true } }
 
   it('replaces the output when all rows are scored, and not before', async () => {
     const bench = await scoredBench(7, undefined, overwrite)
@@ -252,7 +268,7 @@ describe('finishJob, with "overwrite": true', () => {
   it('replaces what was there before the job', async () => {
     const bench = new JobBench()
     bench.store.put(outputReference, 'yesterday')
-    await bench.runJob(rows(3), { output: overwrite })
+    await bench.runJob(rows(3), overwrite)
     assert.deepEqual([bench.output, bench.state.status], [lines(3), 'Completed'])
   })
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
+import type { LineForm } from '../../../src/jobs/line-form.ts'
 import { includeColumns } from '../../../src/jobs/output/included-columns.ts'
 import { resultLines } from '../../../src/jobs/output/result-lines.ts'
 import type { RowResult } from '../../../src/jobs/row-scorer.ts'
-import type { OutputFormat } from '../../../src/jobs/spec.ts'
 
 const columns = ['id', 'age', 'note']
 const include = ['note', 'id']
@@ -14,7 +14,7 @@ const source = (text: string | Buffer, cut = 7) => {
   )
   return { format: 'csv' as const, pieces, columns, maxRowBytes: 60 }
 }
-const write = async (results: readonly RowResult[], format: OutputFormat, text: string | Buffer | undefined) => {
+const write = async (results: readonly RowResult[], format: LineForm['format'], text: string | Buffer | undefined) => {
   const lines = resultLines(results, 98, { format })
   const from = text === undefined ? undefined : source(text)
   const written = await includeColumns(lines, { form: { format }, include, source: from })
@@ -68,7 +68,7 @@ describe('includeColumns', () => {
   it('keeps the types of records of JSON', async () => {
     const records =
       '{"id": 7, "age": 1, "note": "a, \\"b\\"\\n"}\n{"note": null, "id": 1.50}\n[1]\n{"id": {"x": [1]}, "note": NaN}\n'
-    const json = (format: OutputFormat) =>
+    const json = (format: LineForm['format']) =>
       includeColumns(resultLines(results, 98, { format }), {
         form: { format },
         include,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { parse } from 'csv-parse/sync'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import type { LineForm } from '../../../src/jobs/output/line-form.ts'
+import type { LineForm } from '../../../src/jobs/line-form.ts'
 import { decodeLines, encodeLines, outputHeader, resultLines } from '../../../src/jobs/output/result-lines.ts'
 
 describe('encodeLines', () => {

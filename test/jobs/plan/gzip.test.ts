@@ -36,9 +36,23 @@ describe('planChunks of gzip', () => {
     const damaged = Buffer.from(packed)
     damaged.fill(0x55, packed.length - 8, packed.length - 4) // CRC-32
     assert.equal((await plan(damaged, tried)).fault?.code, 'INPUT_NOT_GZIP')
-    assert.match((await plan(damaged, tried)).fault?.message ?? '', /damaged/)
-    assert.match((await plan('1\n2\n', tried)).fault?.message ?? '', /not gzip/)
-    assert.equal((await plan(Buffer.concat([packed, Buffer.from('more')]), tried)).fault?.code, 'INPUT_NOT_GZIP')
+    const small = gzipSync('1\n2\n')
+    const flipped = Buffer.from(small)
+    flipped.fill(0x55, small.length - 8, small.length - 4)
+    const behind = (file: Buffer, text: string) => Buffer.concat([file, Buffer.from(text)])
+    for (const [file, message] of [
+      ...[damaged, flipped].map(
+        file => [file, /^the gzip file is damaged: its text does not have its checksum$/] as const,
+      ),
+      ...[behind(packed, 'more'), behind(small, 'more')].map(
+        file => [file, /^behind the end of the gzip file are/] as const,
+      ),
+      [Buffer.from('1\n2\n'), /^the input is not gzip$/],
+    ] as const) {
+      const { fault } = await plan(file, tried)
+      assert.equal(fault?.code, 'INPUT_NOT_GZIP')
+      assert.match(fault?.message ?? '', message)
+    }
     assert.equal((await plan('', tried)).fault?.code, 'INPUT_TRUNCATED')
   })
 

@@ -88,10 +88,45 @@ describe('planChunks', () => {
     }
   })
 
-  it('recognises UTF-16 by its byte order mark', async () => {
-    const utf16 = Buffer.from('\ufeffa,b\n1,2', 'utf16le')
-    assert.equal((await plan(utf16, { format: 'csv', sizes: [1] })).fault?.code, 'INPUT_NOT_UTF8')
-    assert.equal((await plan(utf16.swap16(), { format: 'csv' })).fault?.code, 'INPUT_NOT_UTF8')
+  it('decodes UTF-16 by its byte order mark, wherever it is divided', async () => {
+    const rows = Array.from({ length: 9 }, (_, row) => `{"id":"Zoë 😀 ${row}","n":${row}}`)
+    const csv = `\ufeffid,n\r\n${rows.map((_, row) => `Zoë 😀 ${row},${row}`).join('\r\n')}`
+    const lines = `\ufeff${rows.join('\n')}\n`
+    for (const [text, format] of [
+      [csv, 'csv'],
+      [lines, 'jsonl'],
+    ] as const) {
+      for (const isBigEndian of [false, true]) {
+        const utf16 = Buffer.from(text, 'utf16le')
+        if (isBigEndian) utf16.swap16()
+        for (const content of [utf16, gzipSync(utf16)]) {
+          const tried = { format, isGzip: content !== utf16, sizes: [1, 7, 2] }
+          assert.deepEqual(await read(content, tried), rows)
+          const { chunks } = await plan(content, tried)
+          assert.equal(chunks.length, 3)
+          assert.deepEqual((await plan(content, tried, chunks[0]?.next)).chunks, chunks.slice(1))
+        }
+      }
+    }
+    const cut = Buffer.from('\ufeff1\n2\n3', 'utf16le').subarray(0, -1)
+    const { chunks, fault } = await plan(cut, { format: 'jsonl', miniBatchSize: 1 })
+    assert.equal(fault?.code, 'INPUT_NOT_UTF8')
+    assert.match(fault?.message ?? '', /begins as UTF-16, but is none after 4 bytes/)
+    assert.deepEqual(sizes(chunks), [1, 1])
+  })
+
+  it('names text of other encodings', async () => {
+    const utf32 = Buffer.from([0xff, 0xfe, 0, 0, 0x31, 0, 0, 0])
+    for (const [content, message] of [
+      [utf32, /is UTF-32; save it as UTF-8$/],
+      [Buffer.from(utf32).swap32(), /is UTF-32; save it as UTF-8$/],
+      [Buffer.from('a,b\n', 'utf16le'), /is UTF-16 without a mark; save it as UTF-8$/],
+      [Buffer.from('a,b\n', 'utf16le').swap16(), /is UTF-16 without a mark; save it as UTF-8$/],
+    ] as const) {
+      const { fault } = await plan(content, { format: 'csv', sizes: [1] })
+      assert.equal(fault?.code, 'INPUT_NOT_UTF8')
+      assert.match(fault?.message ?? '', message)
+    }
   })
 
   it('recognises other files that are declared as text', async () => {

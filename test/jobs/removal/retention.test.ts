@@ -60,6 +60,16 @@ describe('Retention', () => {
     assert.ok(await readJob(bench.store, folder))
   })
 
+  it('goes on when something else that is swept is broken', async () => {
+    const bench = await endedJob()
+    await bench.store.create({ container: 'jobs', path: `_events/${folder}` }, '')
+    await bench.store.create({ container: 'jobs', path: `${folder}/event.json` }, 'no JSON')
+    await bench.clock.advance(31 * dayMs)
+    await bench.steps.sweep()
+    assert.match(bench.log.join('\n'), /^events: the sweep failed/m)
+    assert.equal(await readJob(bench.store, folder), undefined)
+  })
+
   it('removes entries without a job, and refused messages that name no service', async () => {
     const bench = new JobBench()
     const message = { container: 'jobs', path: '_messages/message-1/spec.json' }

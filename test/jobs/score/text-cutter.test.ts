@@ -21,7 +21,7 @@ describe('TextCutter', () => {
     fc.assert(
       fc.property(cut, ({ rows, separator, sizes, isClosed }) => {
         const text = Buffer.from(rows.join(separator) + (isClosed && format !== 'json' ? '\n' : ''))
-        const cutter = new TextCutter(text, rows.length, format)
+        const cutter = new TextCutter(text, rows.length, { format })
         const pieces: TextPiece[] = []
         for (let turn = 0; ; turn++) {
           const [maxRows, maxBytes] = sizes[turn % sizes.length] as [number, number]
@@ -51,7 +51,7 @@ describe('TextCutter', () => {
   })
 
   it('says that rows are missing', () => {
-    const cutter = new TextCutter(Buffer.from('1\n2\n'), 5, 'csv')
+    const cutter = new TextCutter(Buffer.from('1\n2\n'), 5, { format: 'csv' })
     cutter.take(1, 100)
     cutter.take(1, 100)
     assert.throws(() => cutter.take(1, 100), { message: 'the text has fewer than the 5 rows that were planned' })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { predictionParts } from '../../../src/jobs/output/line-form.ts'
-import type { TensorInfo } from '../../../src/models/session/model-session.ts'
+import { predictionParts } from '../../src/jobs/line-form.ts'
+import type { TensorInfo } from '../../src/models/session/model-session.ts'
 
 const label: TensorInfo = { name: 'label', dtype: 'int64', shape: ['n'] }
 const probabilities: TensorInfo = { name: 'probabilities', dtype: 'float32', shape: ['n', 3] }

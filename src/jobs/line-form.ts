@@ -1,8 +1,8 @@
 /** How predictions stand in the lines of an output. */
-import type { TensorInfo } from '../../models/session/model-session.ts'
-import { outputsOfGraph } from '../../models/session/model-session.ts'
-import type { Dtype } from '../../tensor/dtype.ts'
-import { JobFailure } from '../failure.ts'
+import type { TensorInfo } from '../models/session/model-session.ts'
+import { outputsOfGraph } from '../models/session/model-session.ts'
+import type { Dtype } from '../tensor/dtype.ts'
+import { JobFailure } from './failure.ts'
 
 /** A prediction, or a member of it, in the columns of a CSV. */
 export interface PredictionPart {
@@ -14,6 +14,8 @@ export interface PredictionPart {
   readonly dtype?: Dtype
   /** The only column holds all of it: a text as it is, other values as JSON. */
   readonly isWhole?: true
+  /** Levels of the lists that it is made of, if it has a type. */
+  readonly depth?: number
 }
 
 /** A pure function of the model and the submission. */
@@ -39,20 +41,27 @@ const maxWidth = 1000
  *
  * @param outputs  of the model that answers; undefined where a script does
  * @param chosen  members of the prediction, if not all
+ * @param hasLists  a column can hold a list, so that a vector is one, whatever its size
  * @throws JobFailure OUTPUT_COLUMNS_UNFIT
  */
 export function predictionParts(
   outputs: readonly TensorInfo[] | undefined,
   chosen: readonly string[] | undefined,
+  hasLists = false,
 ): readonly PredictionPart[] {
-  const parts = outputs ? partsOfModel(outputs, chosen) : chosen?.map(wholeMember)
+  const parts = outputs ? partsOfModel(outputs, { chosen, hasLists }) : chosen?.map(wholeMember)
   const names = [...fixedColumns, ...(parts ?? []).flatMap(({ columns }) => columns)]
   const twice = names.find((name, at) => names.indexOf(name) !== at)
   if (twice !== undefined) throw unfit(`two columns are named "${twice}"; choose others, or set "format" to "jsonl"`)
   return parts ?? [wholePrediction]
 }
 
-function partsOfModel(outputs: readonly TensorInfo[], chosen: readonly string[] | undefined): PredictionPart[] {
+interface PartOptions {
+  readonly chosen: readonly string[] | undefined
+  readonly hasLists: boolean
+}
+
+function partsOfModel(outputs: readonly TensorInfo[], { chosen, hasLists }: PartOptions): PredictionPart[] {
   const members = outputsOfGraph(outputs)
   const missing = chosen?.find(name => !members.has(name))
   if (missing !== undefined) {
@@ -62,12 +71,24 @@ function partsOfModel(outputs: readonly TensorInfo[], chosen: readonly string[] 
   return (chosen ?? [...members.keys()]).map(name => {
     const entries = members.get(name) ?? []
     const base = members.size > 1 || chosen ? name : 'prediction'
-    return { ...(members.size > 1 && { member: name }), ...columnsOf(entries, base) }
+    return {
+      ...(members.size > 1 && { member: name }),
+      ...((hasLists && listColumn(entries, base)) || chooseColumns(entries, base)),
+    }
   })
 }
 
+/** @returns undefined where the values of a row are no list of one type, or have names */
+function listColumn(entries: readonly TensorInfo[], base: string): Omit<PredictionPart, 'member'> | undefined {
+  const [only] = entries
+  if (!only?.shape || entries.length > 1 || only.list !== undefined || only.classes || only.shape.length < 2)
+    return undefined
+  if (only.shape.slice(1).every(size => size === 1)) return undefined
+  return { columns: [base], isWhole: true, dtype: only.dtype, depth: only.shape.length - 1 }
+}
+
 /** @param entries  a tensor, or all of a list of them */
-function columnsOf(entries: readonly TensorInfo[], base: string): Omit<PredictionPart, 'member'> {
+function chooseColumns(entries: readonly TensorInfo[], base: string): Omit<PredictionPart, 'member'> {
   const [first] = entries
   const isList = first?.list !== undefined
   const columns = entries.flatMap((entry, at) => valueNames(entry, isList ? `${base}_${at}` : base) ?? [])
