@@ -153,6 +153,9 @@ const Environment = z.object({
   SCORING_JOB_MAX_INPUT_BYTES: byteCount
     .default(100 * 2 ** 30)
     .describe('maximum size of the input of a job after decompression; default: 100 GiB'),
+  SCORING_JOB_MAX_UPLOAD_BYTES: byteCount
+    .default(100 * 2 ** 20)
+    .describe('maximum size of a file that comes with the submission of a job; default: 100 MiB'),
   SCORING_JOB_MAX_ACTIVE: upTo9999
     .default(200)
     .describe('maximum number of active jobs per service; beyond it messages wait and HTTP gets 429'),

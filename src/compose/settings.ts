@@ -106,6 +106,7 @@ function jobSettings(values: Environment) {
     eventQueues: values.SCORING_JOB_EVENT_QUEUES,
     eventHosts: values.SCORING_JOB_EVENT_HOSTS,
     maxInputBytes: values.SCORING_JOB_MAX_INPUT_BYTES,
+    maxUploadBytes: values.SCORING_JOB_MAX_UPLOAD_BYTES,
     maxActiveJobs: values.SCORING_JOB_MAX_ACTIVE,
     retentionDays: values.SCORING_JOB_RETENTION_DAYS,
     stallMs: values.SCORING_JOB_STALL_MS,
