@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from .model import Model
     from .webservice import Webservice
 
+#: Of Windows, for OpenProcess.
+_PROCESS_QUERY_LIMITED_INFORMATION = 0x1000
 _CONFIG_KEYS = ("url", "models", "keyVault", "storage")
 
 
@@ -170,12 +174,38 @@ def _running_app(root: Path) -> str | None:
     """The address that ``scoring start`` has written down, while it runs."""
     try:
         app = json.loads((root / ".local" / "app.json").read_text())
-        os.kill(app["pid"], 0)
-        return str(app["url"])
-    except PermissionError:
-        return str(app["url"])
-    except (OSError, ValueError, KeyError):
+        url, pid, started = str(app["url"]), int(app["pid"]), app.get("started")
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None  # there is none, or a write that was cut off
+    # The number of a process that has ended may be given to another one, in a container at each start.
+    return url if _is_running(pid) and started in (None, _start_of(pid)) else None
+
+
+def _start_of(pid: int) -> str | None:
+    """When a process started; None where the system has no ``/proc``."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        # Field 22, in ticks since the boot; field 2 is a name in parentheses, which may hold spaces (proc_pid_stat(5)).
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
         return None
+    return f"{boot} {fields[19]}"
+
+
+def _is_running(pid: int) -> bool:
+    if pid < 1:
+        return False  # stands for a group of processes, one of which always runs
+    if sys.platform == "win32":  # os.kill would send Ctrl+C there
+        handle = ctypes.windll.kernel32.OpenProcess(_PROCESS_QUERY_LIMITED_INFORMATION, False, pid)
+        ctypes.windll.kernel32.CloseHandle(handle)
+        return bool(handle)
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def _default_credential() -> Any:

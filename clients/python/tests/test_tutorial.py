@@ -272,6 +272,21 @@ class Mistakes(unittest.TestCase):
         self.assertEqual(notes, ("cpu_cores, memory_gb: the app decides the size of an instance (guide/deploy.md), not the service",))
 
 
+class RunningApp(unittest.TestCase):
+    def test_is_only_the_process_that_wrote_its_address(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            (root / "host.json").write_text("{}")
+            (root / ".local").mkdir()
+            other = {"url": "http://localhost:1", "pid": os.getpid(), "started": "a process that had this number before"}
+            for content in (other, {**other, "pid": 0}, {**other, "pid": "x"}, {**other, "pid": 1 << 80}, {}, [1], None):
+                with self.subTest(content), self.assertRaisesRegex(WorkspaceException, "does not run"):
+                    (root / ".local" / "app.json").write_text(json.dumps(content))
+                    Workspace.from_folder(folder).require_app()
+            (root / ".local" / "app.json").write_text(json.dumps({"url": "http://localhost:1", "pid": os.getpid()}))
+            self.assertEqual(Workspace.from_folder(folder).find_url(), "http://localhost:1")
+
+
 class Repository(unittest.TestCase):
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
