@@ -45,16 +45,18 @@ class Workspace:
         self.project: Path | None = None
 
     @classmethod
-    def from_config(cls, path: str = ".", **_ignored: Any) -> Workspace:
+    def from_config(cls, path: str | None = None, **_ignored: Any) -> Workspace:
         """Opens what ``workspace.json`` names, in the folder or one above it; else the project of the folder."""
-        start = Path(path).resolve()
+        start = Path(path or ".").resolve()
         file = start if start.is_file() else _find_up(start, "workspace.json")
         if file is None:
-            return cls.from_folder(path)
-        config = json.loads(file.read_text())
-        for key in config:
+            return cls.from_folder(str(start))
+        config = _read_object(file)
+        for key, value in config.items():
             if key not in _CONFIG_KEYS:
                 raise WorkspaceException(f'{file}: unrecognized key "{key}"; there are: {", ".join(_CONFIG_KEYS)}')
+            if not isinstance(value, str):
+                raise WorkspaceException(f"{file}: {key} must be a text")
         for key in ("url", "models"):
             if key not in config:
                 raise WorkspaceException(f"{file}: {key} is missing")
@@ -161,13 +163,17 @@ def _find_up(start: Path, name: str) -> Path | None:
 
 def _read_settings(root: Path) -> dict[str, Any]:
     file = root / "local.settings.json"
+    return _read_object(file) if file.is_file() else {}
+
+
+def _read_object(file: Path) -> dict[str, Any]:
     try:
-        settings = json.loads(file.read_text())
-    except FileNotFoundError:
-        return {}
+        found = json.loads(file.read_text())
     except ValueError as error:
         raise WorkspaceException(f"{file} is not JSON: {error}") from None
-    return settings if isinstance(settings, dict) else {}
+    if not isinstance(found, dict):
+        raise WorkspaceException(f"{file} is not a JSON object")
+    return found
 
 
 def _running_app(root: Path) -> str | None:
