@@ -38,7 +38,15 @@ describe('readAppAddress', () => {
 
   it('finds no app in what is no record of one, such as the number of a group of processes', async test => {
     const { root, recorded, rewrite } = await makeProject(test)
-    for (const content of [{ url, pid: 0 }, { url, pid: -1 }, { url, pid: '1' }, { ...recorded, url: 'no' }, [], null, 7]) {
+    for (const content of [
+      { url, pid: 0 },
+      { url, pid: -1 },
+      { url, pid: '1' },
+      { ...recorded, url: 'no' },
+      [],
+      null,
+      7,
+    ]) {
       await rewrite(content)
       assert.equal(readAppAddress(root), undefined, JSON.stringify(content))
     }
