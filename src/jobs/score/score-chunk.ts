@@ -226,9 +226,9 @@ async function scoreText(
   const { folder, service, maxRetries, modelDigest } = spec
   const { form } = outputTable(spec, part.next)
   const { rowCount, firstRow, chunk } = planned
-  const { content, reading } = text
+  const { content, reading, firstLine } = text
   if (!content) return undefined
-  const rows = { content, reading, rowCount, firstRow, form }
+  const rows = { content, reading, rowCount, firstRow, firstLine, form }
   const pieces = await scorer.scoreText(service, rows, {
     ...{ maxRetries, modelDigest, signal, isTimeUp, span },
     nameRequest: (from, to) => nameRequest({ folder, chunk, from, to }),
@@ -261,7 +261,7 @@ async function scoreEach(tools: ScoreTools, spec: JobSpec, task: ScoredText): Pr
       namedByIndexes({ maxRetries, modelDigest, signal, isTimeUp, span, isOneByOne, nameRequest: name }, indexes),
     )
   const isScored = isIsolated
-    ? await scoreInIsolation(tools, { attempts, range, score, isTimeUp })
+    ? await scoreInIsolation(tools, { attempts, range, lineOf: row => rows[row]?.line, score, isTimeUp })
     : await scorePendingRows(attempts, range, score)
   if (isScored) return resultLines(attempts.results(range), planned.firstRow, outputTable(spec, part.next).form)
   if (!isIsolated) await attempts.storeResults(range)
