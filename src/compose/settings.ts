@@ -158,6 +158,12 @@ const Environment = z.object({
     .default(String(100 * 2 ** 30))
     .transform(Number)
     .describe('maximum size of the input of a job after decompression; default: 100 GiB'),
+  SCORING_JOB_MAX_UPLOAD_BYTES: z
+    .string()
+    .regex(/^[1-9]\d{0,14}$/, 'must be a whole number of bytes')
+    .default(String(100 * 2 ** 20))
+    .transform(Number)
+    .describe('maximum size of a file that comes with the submission of a job; default: 100 MiB'),
   SCORING_JOB_MAX_ACTIVE: z
     .string()
     .regex(/^[1-9]\d{0,3}$/, 'must be a whole number from 1 to 9999')
@@ -304,6 +310,7 @@ export function readSettings(
       eventQueues: values.SCORING_JOB_EVENT_QUEUES,
       eventHosts: values.SCORING_JOB_EVENT_HOSTS,
       maxInputBytes: values.SCORING_JOB_MAX_INPUT_BYTES,
+      maxUploadBytes: values.SCORING_JOB_MAX_UPLOAD_BYTES,
       maxActiveJobs: values.SCORING_JOB_MAX_ACTIVE,
       retentionDays: values.SCORING_JOB_RETENTION_DAYS,
       stallMs: values.SCORING_JOB_STALL_MS,

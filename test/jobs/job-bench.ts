@@ -26,6 +26,7 @@ type JobChange = Partial<Omit<JobSpec, 'input' | 'output'>> & {
   readonly format?: JobSpec['input']['format']
   readonly isGzip?: boolean
   readonly outputFormat?: JobSpec['output']['format']
+  readonly output?: Partial<JobSpec['output']>
 }
 
 /** One instance of the app over storage in memory, with one job. A row is its own prediction, or a word for an effect. */
@@ -100,7 +101,7 @@ export class JobBench {
 
   /** Creates the job as JobStore does, without its message. */
   async createJob(input: string | Uint8Array, change: JobChange = {}): Promise<JobSpec> {
-    const { format = 'jsonl', isGzip = false, outputFormat = 'jsonl', ...rest } = change
+    const { format = 'jsonl', isGzip = false, outputFormat = 'jsonl', output, ...rest } = change
     const reference = parseBlobReference('input/rows')
     this.store.put(reference, input)
     const head = await this.store.head(reference)
@@ -111,7 +112,7 @@ export class JobBench {
       fingerprint: 'f00d',
       modelDigest: 'digest',
       input: { place: { blob: 'input/rows' }, etag: head.etag, bytes: head.bytes, format, isGzip },
-      output: { blob: 'output/predictions', format: outputFormat },
+      output: { blob: 'output/predictions', format: outputFormat, ...output },
       miniBatchSize: 2,
       errorThreshold: -1,
       maxRetries: 3,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from .errors import JobException, WebserviceException
+from .sent_file import SentFile
 
 if TYPE_CHECKING:
     from .webservice import Webservice
@@ -31,6 +32,19 @@ class BatchJob:
         # A try that is repeated must not become a second job.
         body = {"jobId": f"job-{uuid.uuid4()}", **submission}
         job = service.request("POST", "/jobs", data=json.dumps(body)).json()
+        return cls(service, job["jobId"])
+
+    @classmethod
+    def submit_file(
+        cls, service: Webservice, path: str, submission: dict[str, Any] | None = None, timeout: float = 1800
+    ) -> BatchJob:
+        """
+        Sends a file with its submission, for callers without a right on the storage of the app.
+
+        Up to 100 MiB; the name of the file tells its format. The submission needs no ``input``, e.g. ``{"jobId": "nightly"}``.
+        """
+        body = {"jobId": f"job-{uuid.uuid4()}", **(submission or {})}
+        job = service.request("POST", "/jobs", data=SentFile(path, json.dumps(body)), timeout=timeout).json()
         return cls(service, job["jobId"])
 
     @staticmethod

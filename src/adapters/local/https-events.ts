@@ -40,6 +40,7 @@ for (const [network, bits] of [
 export const httpsEvents: EventSender = {
   post: (url, event) =>
     new Promise((resolve, reject) => {
+      const signal = AbortSignal.timeout(timeoutMs)
       const sent = request(
         url,
         {
@@ -50,7 +51,7 @@ export const httpsEvents: EventSender = {
           },
           agent: false,
           lookup: publicLookup,
-          signal: AbortSignal.timeout(timeoutMs),
+          signal,
         },
         response => {
           response.destroy()
@@ -59,7 +60,10 @@ export const httpsEvents: EventSender = {
           else reject(new Error(`${new URL(url).host} answered with status ${statusCode}`))
         },
       )
-      sent.on('error', failure => reject(new Error(`${new URL(url).host}: ${describe(failure)}`)))
+      sent.on('error', failure => {
+        const what = signal.aborted ? `no answer within ${timeoutMs / 1000} s` : describe(failure)
+        reject(new Error(`${new URL(url).host}: ${what}`))
+      })
       sent.end(event)
     }),
 }
@@ -84,6 +88,5 @@ export function isPrivate(address: string): boolean {
 
 /** Messages of TLS may quote certificates; codes are enough. */
 function describe(failure: Error): string {
-  if (failure.name === 'AbortError' || failure.name === 'TimeoutError') return `no answer within ${timeoutMs / 1000} s`
   return (failure as NodeJS.ErrnoException).code ?? failure.message
 }

@@ -1,5 +1,5 @@
 import type { JobFailure } from '../failure.ts'
-import { activeBlob, signatureBlob } from '../layout.ts'
+import { activeBlob, asUpload, signatureBlob } from '../layout.ts'
 import type { OpenJob } from '../open-job.ts'
 import { changeState, type StateChange } from '../records.ts'
 import { hasEnded } from '../state.ts'
@@ -43,6 +43,9 @@ export async function endJob(
  */
 export async function cleanUp(tools: JobTools, { spec, state }: OpenJob): Promise<void> {
   const { store } = tools
+  const { place } = spec.input
+  const upload = 'blob' in place && asUpload(place.blob)
+  if (upload) await store.remove(upload)
   await store.remove(signatureBlob(spec.folder))
   await closeListEntry(store, spec, state)
   await announceEnd(tools, { spec, state })

@@ -68,7 +68,7 @@ export async function* planChunks(
   const decodes = begin.isDecoded ? 'always' : 'begin'
   const { pieces, offset, isDecoded } = await openText({ ...source, decodes }, begin.offset)
   const isCopied = isGzip || isDecoded === true
-  const scanner = createScanner({ ...options, format }, offset, cursor.chunk > 0)
+  const scanner = createScanner({ ...options, format }, offset, cursor.row > 0)
   const rows = isCopied ? new RowReader(scanner, offset, maxRowBytes) : scanner
   const separator = format === 'json' ? ',' : '\n'
   const keep = takesEncrypted ? withoutSecretsInText : undefined

@@ -45,7 +45,7 @@ export async function readChunkText(
 ): Promise<ChunkText> {
   const kept = tools.texts.take(textKey(spec, planned.chunk))
   const pieces = kept ?? (await openPieces(tools, spec, { part, planned }))
-  const content = isHeld(spec, { part, planned }) ? memory.join(await collect(pieces)) : undefined
+  const content = isHeld(spec, planned) ? memory.join(await collect(pieces)) : undefined
   const { fileColumns, ...options } = rowOptions(tools.scorer, spec)
   const { columns } = part.next
   return {
@@ -66,12 +66,12 @@ export function readChunkRows(
 }
 
 /** Whether the text of the chunk is so small that none of its rows has to be skipped. A stored copy has a mark in place of such a row. */
-function isHeld(spec: JobSpec, { part, planned: { start, end } }: Pick<ChunkSource, 'part' | 'planned'>): boolean {
-  return hasCopy(spec, part) || end - start <= chunkSize(spec).maxChunkBytes + maxRowBytes
+function isHeld(spec: JobSpec, planned: PlannedChunk): boolean {
+  return hasCopy(spec, planned) || planned.end - planned.start <= chunkSize(spec).maxChunkBytes + maxRowBytes
 }
 
-function hasCopy({ input }: JobSpec, { next }: PlanPart): boolean {
-  return isCopied(input) || next.isDecoded === true
+function hasCopy({ input }: JobSpec, { isDecoded }: PlannedChunk): boolean {
+  return isCopied(input) || isDecoded === true
 }
 
 async function openPieces(
@@ -79,8 +79,9 @@ async function openPieces(
   spec: JobSpec,
   { part, planned }: Omit<ChunkSource, 'signal'>,
 ): Promise<AsyncIterable<Uint8Array>> {
-  if (hasCopy(spec, part)) return readCopy(tools.store, { folder: spec.folder, part: part.part, chunk: planned.chunk })
-  return (await openInput(tools, spec))({ start: planned.start, end: planned.end })
+  if (hasCopy(spec, planned))
+    return readCopy(tools.store, { folder: spec.folder, part: part.part, chunk: planned.chunk })
+  return (await openInput(tools, spec, planned.file?.index))({ start: planned.start, end: planned.end })
 }
 
 async function collect(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Uint8Array[]> {

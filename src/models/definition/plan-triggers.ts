@@ -1,11 +1,19 @@
 /** Which triggers of all services run together: one that would take the messages of another, or its own, is left out. */
 import { canMatch, parseBlobPath } from './blob-path.ts'
+import type { Jobs } from './job-watch.ts'
 import type { AuthLevel, BlobTrigger, QueueTrigger, ServiceBusTrigger, Triggers } from './triggers.ts'
 
 /** The triggers of a service, as its `service.json` has them. */
 export interface DeclaredTriggers {
   readonly service: string
   readonly triggers: Triggers
+  readonly jobs: Jobs
+}
+
+/** Blobs that become jobs of a service. */
+export interface JobWatch extends Pick<Jobs, 'source'> {
+  readonly service: string
+  readonly watch: string
 }
 
 /** A trigger of a service, besides HTTP. */
@@ -17,6 +25,7 @@ export type ServiceTrigger = { readonly service: string } & (
 
 export interface TriggerPlan {
   readonly runs: readonly ServiceTrigger[]
+  readonly watches: readonly JobWatch[]
   /** Why others do not run; the reason names what to change. */
   readonly refused: readonly {
     readonly service: string
@@ -39,7 +48,10 @@ export function planTriggers(declared: readonly DeclaredTriggers[]): TriggerPlan
     else refused.push({ service: trigger.service, kind: trigger.kind, reason })
   }
   const ranks = declared.map(({ triggers }) => levels.indexOf(triggers.http.authLevel))
-  return { runs, refused, authLevel: levels[Math.max(0, ...ranks)] as AuthLevel }
+  const watches = declared.flatMap(({ service, jobs: { watch, source } }) =>
+    watch === undefined ? [] : [{ service, watch, source }],
+  )
+  return { runs, watches, refused, authLevel: levels[Math.max(0, ...ranks)] as AuthLevel }
 }
 
 function listTriggers({ service, triggers: { blob, queue, serviceBus } }: DeclaredTriggers): ServiceTrigger[] {

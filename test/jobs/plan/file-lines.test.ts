@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { planStart } from '../../../src/jobs/plan-parts.ts'
-import { type Bytes, cuts, plan, rowsOf, type Tried } from '../inputs.ts'
+import type { NextChunk } from '../../../src/jobs/plan/chunk-builder.ts'
+import { planFiles } from '../../../src/jobs/plan/plan-files.ts'
+import { type PlanCursor, planStart } from '../../../src/jobs/plan-parts.ts'
+import { type Bytes, cuts, optionsFor, plan, readerOf, rowsOf, type Tried } from '../inputs.ts'
 
 /** A text, and the line that each of its rows begins in, as an editor shows it. */
 interface Document extends Pick<Tried, 'format' | 'header' | 'inputs'> {
@@ -153,9 +155,25 @@ describe('lines of rows', () => {
     )
   })
 
-  it('begin anew where a file does', async () => {
-    const options: Tried = { format: 'csv' }
-    const { chunks } = await plan('a\n\n1', options, { ...planStart, chunk: 7, line: 90 })
-    assert.equal(chunks[0]?.line, 3)
+  it('begin anew with each file', async () => {
+    const contents = ['a\n\n1\n2\n', '\n"a"\n\n3\r\n\r\n4']
+    const files = contents.map(content => ({ name: 'x', bytes: content.length, read: readerOf(content) }))
+    const options = optionsFor('', { format: 'csv', miniBatchSize: 1 })
+    const chunksFrom = async (cursor: PlanCursor) => {
+      const chunks: NextChunk[] = []
+      for await (const chunk of planFiles(files, options, cursor)) chunks.push(chunk)
+      return chunks
+    }
+    const chunks = await chunksFrom(planStart)
+    assert.deepEqual(
+      chunks.map(({ file, line }) => [file?.index, line]),
+      [
+        [0, 3],
+        [0, 4],
+        [1, 4],
+        [1, 6],
+      ],
+    )
+    for (const [at, { next }] of chunks.entries()) assert.deepEqual(await chunksFrom(next), chunks.slice(at + 1))
   })
 })
