@@ -15,6 +15,7 @@ import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import { describeUndefined, type ModelStore } from '../models/repository/model-store.ts'
 import type { DocsFiles } from '../protocols/ops/docs-files.ts'
 import { CpuShares } from '../scheduling/cpu-shares.ts'
+import { jobRowsPrefix } from '../scheduling/inference-request.ts'
 import type { ColdStart } from '../telemetry/cold-start.ts'
 import { LogFormat } from '../telemetry/log.ts'
 import type { MetricFamily } from '../telemetry/metric.ts'
@@ -97,7 +98,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const { tracing } = parts
   const jobs = openJobs({ settings, catalogue, tracing, lostRequests, stopping: stopping.signal, background })
   // Otherwise nothing else may make this process open them before the sweeper does.
-  if (lostRequests.some(name => name.startsWith('job:'))) void jobs?.().catch(() => {})
+  if (lostRequests.some(name => name.startsWith(jobRowsPrefix))) void jobs?.().catch(() => {})
   const stop = async () => {
     stopping.abort()
     authorizers.stop()
