@@ -38,13 +38,13 @@ describe('a job with several files', () => {
     const jsonl = await expiredBench({ files })
     const line = (index: number, file: string, value: number) =>
       `{"index": ${index}, "file": "input/${file}", "prediction": [${value}]}\n`
-    const places = [
+    const places: readonly [number, string, number][] = [
       [0, 'a', 0],
       [1, 'a', 1],
       [2, 'a', 2],
       [0, 'c', 3],
       [0, 'd', 4],
-    ] as const
+    ]
     assert.equal(jsonl.output, places.map(place => line(...place)).join(''))
     const csv = await expiredBench({ files, outputFormat: 'csv', output: { isGzip: true } })
     const content = (await csv.store.readWhole(outputReference))?.content ?? new Uint8Array()
@@ -144,8 +144,8 @@ describe('a job with several files', () => {
   it('takes Parquet files whose columns have another order, and names a copied column of another type', async () => {
     const parquet = (columns: Parameters<typeof parquetWriteBuffer>[0]['columnData']) =>
       new Uint8Array(parquetWriteBuffer({ columnData: columns }))
-    const id = { name: 'id', data: [1n], type: 'INT64' } as const
-    const x = { name: 'x', data: [0.5], type: 'DOUBLE' } as const
+    const id = { name: 'id', data: [1n], type: 'INT64' as const }
+    const x = { name: 'x', data: [0.5], type: 'DOUBLE' as const }
     const run = async (other: Uint8Array, include: readonly string[] | 'all') => {
       const bench = new JobBench()
       await bench.runJob('', {
