@@ -130,7 +130,7 @@ function openLoadedServices(settings: Settings, metrics: ServiceParts['metrics']
     ...{ maxCount: settings.maxLoaded, maxBytes, isMemoryShort },
     onUnloaded: (service, reason) => {
       metrics?.unloaded(service.name, reason)
-      console.log(`[${service.name}] unloaded: ${ofDeployment(service)}${reasons[reason]}`)
+      console.log(`[${service.name}] unloaded: ${nameDeployment(service)}${reasons[reason]}`)
     },
   })
 }
@@ -181,16 +181,16 @@ async function announceLoad(service: ScoringService): Promise<void> {
   try {
     const report = await service.load()
     const ms = Math.round(performance.now() - startedAt)
-    const what = `${ofDeployment(service)}${describeLoad(report, service.version)}`
+    const what = `${nameDeployment(service)}${describeLoad(report, service.version)}`
     console.log(`[${service.name}] ready after ${ms} ms: ${what}`)
     for (const note of service.notes) console.log(`[${service.name}] ${note}`)
   } catch (failure) {
     if (service.failure === undefined) return // it was ended before
-    console.error(`[${service.name}] not available: ${ofDeployment(service)}${(failure as Error).message}`)
+    console.error(`[${service.name}] not available: ${nameDeployment(service)}${(failure as Error).message}`)
   }
 }
 
 /** The others of the service may score meanwhile. */
-function ofDeployment({ deployment }: ScoringService): string {
+function nameDeployment({ deployment }: ScoringService): string {
   return deployment === undefined ? '' : `deployment "${deployment}": `
 }
