@@ -18,7 +18,7 @@ export interface CallOptions {
 export interface ServiceRequest {
   readonly method: string
   readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string | Uint8Array<ArrayBuffer> | ArrayBuffer | Blob | ReadableStream<Uint8Array>
+  readonly body?: string | Uint8Array<ArrayBuffer> | ArrayBuffer | Blob | FormData | ReadableStream<Uint8Array>
   /** Whether the body can be sent a second time; absent: yes. */
   readonly isRepeatable?: boolean
 }

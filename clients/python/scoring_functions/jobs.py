@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 import requests
 
 from .errors import JobException, WebserviceException
+from .sent_file import SentFile
 from .webservice import parse_json
 
 if TYPE_CHECKING:
@@ -37,6 +38,19 @@ class BatchJob:
         body = {"jobId": f"job-{uuid.uuid4()}", **submission}
         job = _member(service.request("POST", "/jobs", data=json.dumps(body)), "jobId")
         return cls(service, job["jobId"])
+
+    @classmethod
+    def submit_file(
+        cls, service: Webservice, path: str, submission: dict[str, Any] | None = None, timeout: float = 1800
+    ) -> BatchJob:
+        """
+        Sends a file with its submission, for callers without a right on the storage of the app.
+
+        Up to 100 MiB; the name of the file tells its format. The submission needs no ``input``, e.g. ``{"jobId": "nightly"}``.
+        """
+        body = {"jobId": f"job-{uuid.uuid4()}", **(submission or {})}
+        answer = service.request("POST", "/jobs", data=SentFile(path, json.dumps(body)), timeout=timeout)
+        return cls(service, _member(answer, "jobId")["jobId"])
 
     @staticmethod
     def list(

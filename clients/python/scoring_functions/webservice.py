@@ -18,6 +18,7 @@ from .configuration import InferenceConfig
 from .errors import WebserviceException, WebserviceNotFound, WorkspaceException
 from .keys import check_key, make_key, parse_key_type
 from .model import Model, TagFilter, has_all
+from .sent_file import SentFile
 
 if TYPE_CHECKING:
     from .workspace import Workspace
@@ -177,7 +178,7 @@ class Webservice:
         self,
         method: str,
         path: str,
-        data: str | bytes | None = None,
+        data: str | bytes | SentFile | None = None,
         timeout: float = _TIMEOUT,
         stream: bool = False,
     ) -> requests.Response:
@@ -359,17 +360,19 @@ class Webservice:
                 self._credential = self.get_access_token().access_token
         return self._credential
 
-    def _send(self, method: str, path: str, data: str | bytes | None, timeout: float, stream: bool) -> requests.Response:
+    def _send(
+        self, method: str, path: str, data: str | bytes | SentFile | None, timeout: float, stream: bool
+    ) -> requests.Response:
         url = self._address() + path
         if self.app_url is None:
             self.workspace.require_app()
         headers = {"Accept": "*/*"}
         if data is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = data.content_type if isinstance(data, SentFile) else "application/json"
         credential = self._read_credential()
         if credential is not None:
             headers["Authorization"] = f"Bearer {credential}"
-        body = data.encode() if isinstance(data, str) else data
+        body = data.encode() if isinstance(data, str) else data.open() if isinstance(data, SentFile) else data
         try:
             # A key must not travel to another address.
             return self._session.request(

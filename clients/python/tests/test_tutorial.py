@@ -177,6 +177,13 @@ class Tutorial(unittest.TestCase):
         self.assertEqual([each.get("prediction") for each in results], [*SCORES, None])
         self.assertEqual(results[2]["error"]["code"], "INPUT_SHAPE_MISMATCH")
         self.assertEqual([each["jobId"] for each in BatchJob.list(service)], ["small"])
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "two rows.jsonl")
+            path.write_text("".join(f"{json.dumps(row)}\n" for row in DIABETES["data"]))
+            sent = BatchJob.submit_file(service, str(path), {"jobId": "sent", "maxRetries": 1})
+            sent.wait()
+            self.assertEqual([each["prediction"] for each in sent.results()], SCORES)
+            self.assertEqual(BatchJob.submit_file(service, str(path), {"jobId": "sent", "maxRetries": 1}).job_id, "sent")
         failed = BatchJob.submit(service, {"input": {"rows": [[1], [1]]}, "errorThreshold": 0})
         with self.assertRaises(JobException) as ended:
             failed.wait()
