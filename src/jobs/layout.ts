@@ -50,7 +50,11 @@ export const messageFolder = (jobId: string): JobFolder => `${messagePrefix}${jo
 
 export const specBlob = (folder: JobFolder) => inJobs(`${folder}/spec.json`)
 export const stateBlob = (folder: JobFolder) => inJobs(`${folder}/state.json`)
-export const inlineRowsBlob = (folder: JobFolder, hash: string) => inJobs(`${folder}/rows-${hash}.jsonl`)
+const inlineRowsPrefix = (folder: JobFolder) => `${folder}/rows-`
+export const inlineRowsBlob = (folder: JobFolder, hash: string) => inJobs(`${inlineRowsPrefix(folder)}${hash}.jsonl`)
+/** @param blob  `<container>/<path>` of an input */
+export const isInlineRowsBlob = (folder: JobFolder, blob: string): boolean =>
+  blob.startsWith(`${jobsContainer}/${inlineRowsPrefix(folder)}`)
 export const fileListBlob = (folder: JobFolder, hash: string) => inJobs(`${folder}/files-${hash}.json`)
 export const signatureBlob = (folder: JobFolder) => inJobs(`${folder}/input-signature`)
 const uploadPrefix = '_uploads/'

@@ -15,6 +15,8 @@ export interface PlannedChunk {
   /** Bytes of the text from `start`, up to but not including `end`: of the decompressed input, or of the JSON Lines of a Parquet file. */
   readonly start: number
   readonly end: number
+  /** Line of its first row in the (decompressed) text, from 1; absent for Parquet, or if an earlier build has planned it. */
+  readonly line?: number
   /** The chunk's own text in the format `textFormat`, if the input cannot be read in ranges (gzip, Parquet). */
   readonly content?: Uint8Array
   /** The text was UTF-16: bytes are those of its UTF-8, and the chunk has a text of its own. */
@@ -41,6 +43,8 @@ export interface PlanCursor {
   readonly row: number
   /** Bytes from the start of the (decompressed) text. */
   readonly offset: number
+  /** Line of the offset, from 1; absent as that of chunks. */
+  readonly line?: number
   /** The text was UTF-16, so offsets are not those of the input. */
   readonly isDecoded?: true
   /** Names of the columns of a CSV, or of the values of the first record of JSON. */

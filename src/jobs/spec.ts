@@ -1,6 +1,6 @@
 import type { TraceContext } from '../telemetry/trace-context.ts'
 import type { CsvDialect } from './csv-dialect.ts'
-import type { JobFolder } from './layout.ts'
+import { isInlineRowsBlob, type JobFolder } from './layout.ts'
 
 /** An id is also the name of a folder, see `layout.ts`. */
 export const jobIdPattern = /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,126}[A-Za-z0-9]$|^[A-Za-z0-9]$/
@@ -77,6 +77,11 @@ export interface JobSpec {
 /** Whether the text of each chunk is stored apart, because the input cannot be read in ranges. */
 export function isCopied({ format, isGzip }: JobSpec['input']): boolean {
   return isGzip || format === 'parquet'
+}
+
+/** Whether the rows came with the submission, so that there is no file. */
+export function hasInlineRows({ folder, input: { place } }: Pick<JobSpec, 'folder' | 'input'>): boolean {
+  return 'blob' in place && isInlineRowsBlob(folder, place.blob)
 }
 
 /** The input's blob or URL, for messages. It has no signature. */

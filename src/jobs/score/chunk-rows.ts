@@ -9,7 +9,7 @@ import { openInput, rowOptions } from '../plan/job-input.ts'
 import { maxRowBytes } from '../plan/plan-chunks.ts'
 import type { PlannedChunk, PlanPart } from '../plan-parts.ts'
 import type { Row, RowReading } from '../row-scorer.ts'
-import { isCopied, type JobSpec } from '../spec.ts'
+import { hasInlineRows, isCopied, type JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import type { ChunkAddress } from './attempt-log.ts'
 import type { SharedMemory } from './shared-memory.ts'
@@ -32,6 +32,8 @@ export interface ChunkText {
   /** The same text. */
   readonly pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
   readonly reading: RowReading
+  /** Line of its file in which it begins, from 1; undefined: that is not known, or there is none. */
+  readonly firstLine: number | undefined
   readonly inputs: readonly TensorInfo[] | undefined
 }
 
@@ -49,14 +51,18 @@ export async function readChunkText(
   return {
     content,
     pieces: content ? [content] : pieces,
+    firstLine: hasInlineRows(spec) ? undefined : planned.line,
     reading: { format: textFormat(spec.input.format), ...options, columns, maxRowBytes },
     inputs: await tools.scorer.inputs(spec.service, signal),
   }
 }
 
 /** @throws InputUnreadable; Error when the text does not belong to the chunk */
-export function readChunkRows({ pieces, reading, inputs }: ChunkText, planned: PlannedChunk): Promise<Row[]> {
-  return readRows(pieces, planned, { ...reading, inputs })
+export function readChunkRows(
+  { pieces, reading, firstLine, inputs }: ChunkText,
+  { rowCount }: PlannedChunk,
+): Promise<Row[]> {
+  return readRows(pieces, { rowCount, line: firstLine }, { ...reading, inputs })
 }
 
 /** Whether the text of the chunk is so small that none of its rows has to be skipped. A stored copy has a mark in place of such a row. */

@@ -225,10 +225,10 @@ async function scoreText(
   const { scorer, store } = tools
   const { folder, service, maxRetries, modelDigest } = spec
   const { rowCount, chunk } = planned
-  const { content, reading } = text
+  const { content, reading, firstLine } = text
   if (!content) return undefined
   const { form } = await chunkTable(tools, spec, { part, planned })
-  const rows = { content, reading, rowCount, firstRow: rowInFile(planned), form }
+  const rows = { content, reading, rowCount, firstRow: rowInFile(planned), firstLine, form }
   const pieces = await scorer.scoreText(service, rows, {
     ...{ maxRetries, modelDigest, signal, isTimeUp, span },
     nameRequest: (from, to) => nameRequest({ folder, chunk, from, to }),
@@ -261,7 +261,7 @@ async function scoreEach(tools: ScoreTools, spec: JobSpec, task: ScoredText): Pr
       namedByIndexes({ maxRetries, modelDigest, signal, isTimeUp, span, isOneByOne, nameRequest: name }, indexes),
     )
   const isScored = isIsolated
-    ? await scoreInIsolation(tools, { attempts, range, score, isTimeUp })
+    ? await scoreInIsolation(tools, { attempts, range, lineOf: row => rows[row]?.line, score, isTimeUp })
     : await scorePendingRows(attempts, range, score)
   if (isScored) {
     const { form } = await chunkTable(tools, spec, { part, planned })
