@@ -7,7 +7,7 @@ import { createEncoder, leafDtype, type SchemaGroups } from '../formats/parquet-
 import { chooseRowShape, type RowShape, requireIncluded } from '../formats/row-shape.ts'
 import type { ReadInput } from '../formats/text-source.ts'
 import type { PlanCursor } from '../plan-parts.ts'
-import { ChunkBuilder, type NextChunk } from './chunk-builder.ts'
+import { ChunkBuilder, type Chunks } from './chunk-builder.ts'
 import type { PlanOptions } from './plan-chunks.ts'
 
 const defaultSliceBytes = 32 * 1024 ** 2
@@ -25,7 +25,7 @@ export async function* planParquet(
   read: ReadInput,
   { sliceBytes = defaultSliceBytes, ...options }: PlanOptions & { readonly sliceBytes?: number },
   cursor: PlanCursor,
-): AsyncGenerator<NextChunk> {
+): Chunks {
   const { bytes, maxRowBytes, maxInputBytes } = options
   const file = new ParquetFile(read, bytes)
   const chunk = new ChunkBuilder(options, cursor, { separator: '\n' })
@@ -50,6 +50,7 @@ export async function* planParquet(
     throw new InputUnreadable('INPUT_NOT_PARQUET', 'the input cannot be read as a Parquet file', { cause })
   }
   if (chunk.hasRows) yield chunk.close()
+  return chunk.cursor
 }
 
 interface ParquetTable {
