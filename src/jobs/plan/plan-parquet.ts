@@ -78,10 +78,12 @@ async function openTable(file: ParquetFile, options: PlanOptions): Promise<Parqu
   const isList = children.map(each => groups.isListLike(each) || each.element.repetition_type === 'REPEATED')
   const shape = chooseRowShape(names, options.inputs, { ...options, isList })
   const { cells, encodeRow } = options.include ? withIncluded(shape, names, options) : shape
+  const isTaken = new Set(shape.cells.map(({ column }) => column))
   const columns = cells.map(({ column, name, dtype }) => {
-    // Only floating-point inputs take NaN and infinities.
-    const hasWords = options.missing !== 'error' && dtype?.startsWith('float') === true
-    const encode = createEncoder(children[column] as SchemaTree, groups, hasWords)
+    const node = children[column] as SchemaTree
+    // Only floating-point inputs take NaN and infinities. The output has them where no input takes the column.
+    const isFloat = (isTaken.has(column) ? dtype : leafDtype(node.element))?.startsWith('float') === true
+    const encode = createEncoder(node, groups, options.missing !== 'error' && isFloat)
     if (!encode)
       throw new InputUnreadable('INPUT_NOT_PARQUET', `column "${name}" is of type VARIANT, which is not supported`)
     return { name, encode }
