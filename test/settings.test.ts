@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { describe, it } from 'vitest'
-import { readLogSettings, readServerVersion, readSettings, unknownSettings } from '../src/compose/settings.ts'
+import { unknownSettings } from '../src/compose/environment.ts'
+import { readLogSettings, readServerVersion, readSettings } from '../src/compose/settings.ts'
 
 const development = { AZURE_FUNCTIONS_ENVIRONMENT: 'Development' }
 

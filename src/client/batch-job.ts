@@ -3,6 +3,7 @@ import type { JobOutput } from './job-output.ts'
 import { decodeJson, encodeJson } from './json.ts'
 import { readLines } from './read-lines.ts'
 import { RequestError } from './request-error.ts'
+import { decodeAnswer } from './scoring-answer.ts'
 import { wait } from './wait.ts'
 import type { Webservice } from './webservice.ts'
 
@@ -242,9 +243,9 @@ export class BatchJob {
     let marker: string | undefined
     do {
       const query = new URLSearchParams({ limit: '100', ...filter, ...(marker !== undefined && { marker }) })
-      const page = await service.caller.send(`/jobs?${query}`, { method: 'GET' }, options, async response => {
-        return decodeJson(await response.text()) as { jobs: JobDescription[]; nextMarker?: string }
-      })
+      const page = await service.caller.send(`/jobs?${query}`, { method: 'GET' }, options, response =>
+        readMember<{ jobs: JobDescription[]; nextMarker?: string }>(response, 'jobs'),
+      )
       yield* page.jobs
       marker = page.nextMarker
     } while (marker !== undefined)
@@ -337,8 +338,14 @@ export class BatchJob {
   }
 }
 
-async function readJob(response: Response): Promise<JobDescription> {
-  return decodeJson(await response.text()) as JobDescription
+const readJob = (response: Response) => readMember<JobDescription>(response, 'status')
+
+/** @throws RequestError when the answer has no such member, so that it comes from something else than a service */
+async function readMember<Answer>(response: Response, name: keyof Answer & string): Promise<Answer> {
+  const answer = await decodeAnswer(response)
+  if (typeof answer === 'object' && answer !== null && Object.hasOwn(answer, name)) return answer as Answer
+  const message = `${response.url} has answered without "${name}": it is no service of Scoring Functions`
+  throw new RequestError(message, { status: response.status })
 }
 
 const emptyStream = (): ReadableStream<Uint8Array> => new ReadableStream({ start: controller => controller.close() })

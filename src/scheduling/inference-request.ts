@@ -63,6 +63,18 @@ export interface TensorLayout {
   readonly dtype?: string | undefined
 }
 
+/** How the names of rows of batch jobs begin, see `jobs/score/request-name.ts`. */
+export const jobRowsPrefix = 'job:'
+
+/**
+ * A caller may choose any `x-request-id`. One that reads like rows of a batch job would accuse these rows when the process ends.
+ *
+ * @returns the request, by a name that no rows have
+ */
+export function namedByCaller(request: InferenceRequest): InferenceRequest {
+  return request.id?.startsWith(jobRowsPrefix) ? { ...request, id: `caller:${request.id}` } : request
+}
+
 /** Bytes that a request holds: its body or its tensors. */
 export function countBytes({ body, tensors }: InferenceRequest): number {
   return tensors === undefined ? body.byteLength : tensorBytes(tensors)

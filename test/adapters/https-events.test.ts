@@ -22,8 +22,13 @@ describe.skipIf(noOpenssl)('httpsEvents', () => {
       let body = ''
       for await (const piece of request) body += piece
       received.push({ type: request.headers['content-type'], body })
+      if (request.url === '/101') return
       response.writeHead(Number(request.url?.slice(1)), { location: `${url}/200` }).end('thanks')
     }).listen(0, '127.0.0.1')
+    server.on('request', ({ url: path, socket }) => {
+      if (path === '/101')
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+    })
     await once(server, 'listening')
     url = `https://localhost:${(server.address() as AddressInfo).port}`
     cleanUps.push(() => server.close())
@@ -49,7 +54,8 @@ describe.skipIf(noOpenssl)('httpsEvents', () => {
       await assert.rejects(httpsEvents.post(`${url}/${status}`, '{}'), {
         message: `${new URL(url).host} answered with status ${status}`,
       })
-    assert.equal(received.length, 7)
+    await assert.rejects(httpsEvents.post(`${url}/101`, '{}'), /^Error: localhost:\d+ closed the connection without an/)
+    assert.equal(received.length, 8)
     await assert.rejects(httpsEvents.post('https://localhost:1/', '{}'), { message: 'localhost:1: ECONNREFUSED' })
   })
 
@@ -57,6 +63,11 @@ describe.skipIf(noOpenssl)('httpsEvents', () => {
     const inside = ['127.0.0.1', '10.1.2.3', '172.31.0.1', '192.168.1.1', '169.254.169.254', '100.64.0.1', '0.0.0.0']
     const mapped = ['::1', '::', 'fe80::1', 'fd00::1', '::ffff:169.254.169.254', '::ffff:a9fe:a9fe', 'ff02::1']
     for (const address of [...inside, ...mapped]) assert.ok(isPrivate(address), address)
+    for (const address of ['168.63.129.16', '2002:7f00:1::', '64:ff9b:1::a00:1', 'fec0::1'])
+      assert.ok(isPrivate(address), address)
+    const own = url.replace('localhost', '127.0.0.1')
+    for (const target of [own, url.replace('localhost', '[::ffff:127.0.0.1]'), 'https://169.254.169.254'])
+      await assert.rejects(httpsEvents.post(`${target}/200`, '{}'), /: its address is that of a private network$/)
     for (const address of ['20.60.1.1', '172.32.0.1', '2603:1030::1', '::ffff:20.60.1.1'])
       assert.ok(!isPrivate(address), address)
   })

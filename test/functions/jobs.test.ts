@@ -167,6 +167,8 @@ describe('POST /jobs: batch jobs', () => {
     assert.deepEqual(await listed('since=2999-01-01T00:00:00%2B02:00'), [])
     const unknown = (await (await call('GET', 'iris/jobs?state=Failed')).json()) as { message: string }
     assert.match(unknown.message, /^"state": is not known; the list takes limit, marker, status, since$/)
+    const twice = (await (await call('GET', 'iris/jobs?status=Failed&status=Completed')).json()) as { message: string }
+    assert.equal(twice.message, 'status: is given twice; name several in one, with commas: ?status=Failed,Canceled')
     const { startedAt, endedAt, completedAt, rowsPerSecond } = (await (
       await call('GET', 'iris/jobs/inline')
     ).json()) as Record<string, string>

@@ -38,8 +38,8 @@ export async function endJob(
 }
 
 /**
- * Shows the end of a job in the list, records that its event is to be sent, and removes what only active jobs need. The active entry goes last: while it exists, the sweeper
- * calls this again.
+ * Shows the end of a job in the list, records that its event is to be sent, and removes what only active jobs need. The active
+ * entry goes last: while it exists, the sweeper calls this again.
  */
 export async function cleanUp(tools: JobTools, { spec, state }: OpenJob): Promise<void> {
   const { store } = tools

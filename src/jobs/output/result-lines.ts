@@ -105,7 +105,7 @@ export function quoted(cell: string): string {
   return /[",\r\n]|^\s|\s$/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell
 }
 
-const jsonPrediction = /^\{"index": \d+, (?:"file": "(?:[^"\\]|\\.)*", )?"prediction": (.*)\}$/
+const jsonPrediction = /^\{"index": \d+, (?:"file": "(?:[^"\\]|\\.)*", )?"prediction": (.*)\}$/s
 
 /** The inverse of `encodeLines`: results of which it would write the same lines again. */
 export function decodeLines(form: LineForm, lines: string): RowResult[] {

@@ -48,7 +48,7 @@ export async function* planFiles(
       }
       for await (const { next, firstRow, ...chunk } of untilEnd(chunks, keepNames)) {
         const columns = sameColumns(options, first, next.columns)
-        requireSameTypes(types, next.types)
+        requireSameTypes(options, types, next.types)
         at = { ...next, ...(columns && { columns }), row: next.row + file.firstRow, file }
         const position = { index: file.index, firstRow: file.firstRow }
         yield { ...chunk, firstRow: firstRow + file.firstRow, file: position, next: at }
@@ -79,6 +79,11 @@ function sameColumns(
   if (!first || !columns) return first ?? columns
   // Values of records are found by their names in each of them.
   if (format === 'json' || format === 'jsonl') return first
+  // So are those of Parquet, of which the output has the same columns for all files.
+  if (format === 'parquet') {
+    requireSameNames(first, columns)
+    return first
+  }
   const at = first.findIndex((name, index) => name !== columns[index])
   if (at < 0 && first.length === columns.length) return first
   const found = at < 0 ? `${columns.length} columns` : `column ${at + 1} is "${columns[at] ?? ''}"`
@@ -89,14 +94,27 @@ function sameColumns(
   )
 }
 
+function requireSameNames(first: readonly string[], columns: readonly string[]): void {
+  const [expected, found] = [new Set(first), new Set(columns)]
+  const missing = first.find(name => !found.has(name))
+  const unknown = columns.find(name => !expected.has(name))
+  if (missing === undefined && unknown === undefined) return
+  const what = missing === undefined ? `"${unknown}" is new` : `"${missing}" is missing`
+  throw new InputUnreadable('INPUT_COLUMNS_UNFIT', `the columns are not those of the first file: ${what}`)
+}
+
 /**
  * A column of the output has one type.
  *
  * @throws InputUnreadable INPUT_COLUMNS_UNFIT
  */
-function requireSameTypes(first: PlanCursor['types'] | undefined, found: PlanCursor['types'] = {}): void {
+function requireSameTypes(
+  { include = [] }: Pick<PlanOptions, 'include'>,
+  first: PlanCursor['types'] | undefined,
+  found: PlanCursor['types'] = {},
+): void {
   if (!first) return
-  for (const name of new Set([...Object.keys(first), ...Object.keys(found)])) {
+  for (const name of include === 'all' ? new Set([...Object.keys(first), ...Object.keys(found)]) : include) {
     if (first[name] === found[name]) continue
     const describe = (types: PlanCursor['types'] = {}) => types[name] ?? 'text'
     throw new InputUnreadable(

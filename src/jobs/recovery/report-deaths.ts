@@ -21,7 +21,7 @@ export async function reportDeaths(tools: JobTools, names: readonly string[]): P
     if (!rows) continue
     const { folder, chunk } = rows
     const [service = '', jobId = ''] = folder.split('/')
-    // A caller over HTTP can name its request as it likes.
+    // The record is a file, in which other programs of the machine may write.
     if (!serviceNamePattern.test(service) || !jobIdPattern.test(jobId)) continue
     const job = await openJob(tools, folder)
     if (!job || !isActive(job.state)) continue

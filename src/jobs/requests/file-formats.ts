@@ -47,11 +47,18 @@ export function chooseInputFormat(name: string, given: GivenFormat = {}): { form
       `input.format: is missing, and the name of the input ends with none of ${extensions.join(', ')} (each also with .gz); set it to "jsonl", "csv", "json" or "parquet"`,
     )
   }
-  // The pages of a Parquet file are compressed one by one, so that it can be read in ranges. A gzipped file cannot.
-  if (format === 'parquet' && isGzip) {
-    throw invalidJob('input: a gzipped Parquet file cannot be read in ranges; upload the .parquet file itself')
-  }
+  requireReadable(format, isGzip)
   return { format, isGzip }
+}
+
+/**
+ * The pages of a Parquet file are compressed one by one, so that it can be read in ranges. A gzipped file cannot.
+ *
+ * @throws ScoringError JOB_INVALID
+ */
+export function requireReadable(format: InputFormat, isGzip: boolean): void {
+  if (format === 'parquet' && isGzip)
+    throw invalidJob('input: a gzipped Parquet file cannot be read in ranges; upload the .parquet file itself')
 }
 
 /** @throws ScoringError JOB_INVALID when the extension belongs to another format */

@@ -5,7 +5,7 @@ import { type InputFile, maxFiles } from '../input-files.ts'
 import { parseBlobReference } from '../layout.ts'
 import type { InputFormat } from '../spec.ts'
 import { isHidden, parsePattern } from './blob-pattern.ts'
-import { formatInName } from './file-formats.ts'
+import { formatInName, requireReadable } from './file-formats.ts'
 import { invalidJob } from './job-invalid.ts'
 
 /** Several files: those whose names match, in order of their names, or those of a list, in its order. */
@@ -33,6 +33,7 @@ export async function findFiles(
 ): Promise<FoundFiles> {
   const files = 'pattern' in source ? await listMatches(store, source.pattern) : await headAll(store, source.blobs)
   const isGzip = requireOneFormat(files, given)
+  requireReadable(given.format, isGzip)
   const folder = 'pattern' in source ? parsePattern(source.pattern).folder : commonFolder(source.blobs.map(asPath))
   const names = files.map(({ blob }) => withoutEndings(asPath(blob).slice(folder.length)))
   return { files, names, isGzip }

@@ -5,6 +5,7 @@ import { encodeFiles, type InputFile } from '../input-files.ts'
 import { fileListBlob, parseBlobReference } from '../layout.ts'
 import type { JobSpec } from '../spec.ts'
 import { blobNameFault } from './blob-name.ts'
+import { matcherOf } from './blob-pattern.ts'
 import { type FileSource, type FoundFiles, findFiles } from './find-files.ts'
 import { invalidJob } from './job-invalid.ts'
 import { type JobRequest, sha256 } from './job-request.ts'
@@ -23,6 +24,7 @@ export async function pinFiles(
   const { files: found, names, isGzip } = await findRequested(store, source)
   const { output } = request
   const files = output.isPerFile ? nameOutputs(output.blob, found, names) : found
+  if (output.isPerFile) requireOtherBlobs(source.files, files)
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
   requireFewBytes(bytes, maxBytes)
   for (const { blob, bytes } of files) requireBytes({ format: source.format, isGzip }, bytes, `input: "${blob}"`)
@@ -67,6 +69,17 @@ function nameOutputs(template: string, files: readonly InputFile[], names: reado
     inputs.set(output, file.blob)
     return { ...file, output }
   })
+}
+
+/** Outputs would replace inputs of the job, or be inputs of the next one. @throws ScoringError JOB_INVALID */
+function requireOtherBlobs(source: FileSource, files: readonly InputFile[]): void {
+  const inputs = new Set(files.map(({ blob }) => blob))
+  const isInput = 'pattern' in source ? matcherOf(source.pattern) : (blob: string) => inputs.has(blob)
+  const file = files.find(({ output = '' }) => isInput(output))
+  if (file)
+    throw invalidJob(
+      `output.blob: "${file.output}" for "${file.blob}" is among the inputs of the job; choose another folder`,
+    )
 }
 
 async function requireNewOutputs(store: BlobStore, template: string, files: readonly InputFile[]): Promise<void> {

@@ -61,6 +61,6 @@ export function watchedPath(watch: string): string {
   return `${/^[^*?]*/.exec(watch)?.[0]}{name}`
 }
 
-function containerIn(blob: string): string {
+export function containerIn(blob: string): string {
   return blob.slice(0, blob.indexOf('/'))
 }

@@ -12,13 +12,16 @@ const members = ['limit', 'marker', 'status', 'since']
 const ofAzure = ['code', 'clientId']
 
 /**
- * Reads `?limit=`, `?marker=`, `?status=` (several with commas) and `?since=`. If one is repeated, the first counts.
+ * Reads `?limit=`, `?marker=`, `?status=` (several with commas) and `?since=`.
  *
  * @throws ScoringError JOB_INVALID naming the member
  */
 export function readJobQuery(query: WireRequest['query']): JobQuery {
   const given = new Map<string, string>()
-  for (const [name, value] of query.entries()) if (!given.has(name)) given.set(name, value)
+  for (const [name, value] of query.entries()) {
+    if (given.has(name) && members.includes(name)) throw invalid(`${name}: is given twice; ${hintFor(name)}`)
+    given.set(name, value)
+  }
   const unknown = [...given.keys()].find(name => !members.includes(name) && !ofAzure.includes(name))
   if (unknown !== undefined) {
     throw invalid(`${JSON.stringify(unknown.slice(0, 40))}: is not known; the list takes ${members.join(', ')}`)
@@ -29,6 +32,10 @@ export function readJobQuery(query: WireRequest['query']): JobQuery {
     statuses: readStatuses(given.get('status')),
     since: readTime(given.get('since')),
   }
+}
+
+function hintFor(name: string): string {
+  return name === 'status' ? 'name several in one, with commas: ?status=Failed,Canceled' : 'give it once'
 }
 
 function readLimit(text: string): number {

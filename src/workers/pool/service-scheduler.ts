@@ -4,7 +4,7 @@ import { holdBody } from '../../scheduling/body-memory.ts'
 import { type CpuShare, CpuShares } from '../../scheduling/cpu-shares.ts'
 import { maxDispatchSize } from '../../scheduling/dispatch.ts'
 import { DispatchCost } from '../../scheduling/dispatch-cost.ts'
-import { countBytes, type InferenceRequest } from '../../scheduling/inference-request.ts'
+import { countBytes, type InferenceRequest, namedByCaller } from '../../scheduling/inference-request.ts'
 import type { Failure, InferenceResult } from '../../scheduling/inference-result.ts'
 import {
   type BatchDelay,
@@ -184,7 +184,8 @@ export class ServiceScheduler {
     }
     return new Promise(resolve => {
       const settle = callDeadline && isTimed ? this.#watchdog.expireAt(deadline, resolve) : resolve
-      this.#enqueue({ request, byteCount, isBackground: false, isAbandoned, timeoutMs, deadline, settle })
+      const named = namedByCaller(request)
+      this.#enqueue({ request: named, byteCount, isBackground: false, isAbandoned, timeoutMs, deadline, settle })
     })
   }
 

@@ -654,6 +654,25 @@ describe('JobService.submit, with several files', () => {
     [{ blob: 'input/*/[a-z].*', format: 'csv' }, {}, 'JOB_INPUT_MISSING', /no blob matches/],
     [{ blob: 'input/**', format: 'csv' }, {}, 'JOB_INVALID', /"input\/13\/e\.jsonl" is jsonl, and the job reads csv/],
     [{ blob: 'input/11/*.csv' }, { blob: 'input/11/out.csv' }, 'JOB_INVALID', /is among the inputs/],
+    // Outputs that only their own names show to be inputs, of this job or of the next one.
+    [
+      { blob: 'input/11/a*.csv' },
+      { blob: 'input/11/{name}.csv', overwrite: true },
+      'JOB_INVALID',
+      /"input\/11\/a\.csv" for "input\/11\/a\.csv" is among the inputs/,
+    ],
+    [
+      { blobs: ['input/11/b.csv', 'input/11/a.csv'] },
+      { blob: 'input/11/{name}.csv', overwrite: true },
+      'JOB_INVALID',
+      /"input\/11\/b\.csv" for "input\/11\/b\.csv" is among the inputs/,
+    ],
+    [
+      { blob: 'input/11/', format: 'parquet', isGzip: true },
+      {},
+      'JOB_INVALID',
+      /gzipped Parquet file cannot be read in ranges/,
+    ],
     [{ blobs: ['input/11/a.csv', 'input/11/a.csv'] }, {}, 'JOB_INVALID', /must not name a blob twice/],
     [{ blob: 'in*/a.csv' }, {}, 'JOB_INVALID', /a container is 3 to 63/],
     [{ blob: 'jobs/**/*.csv' }, {}, 'JOB_INPUT_NOT_ALLOWED', /internal files of jobs/],

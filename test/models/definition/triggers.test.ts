@@ -164,6 +164,30 @@ describe('planTriggers', () => {
     ])
   })
 
+  it('refuses to watch a folder whose blobs come from it, through other services', () => {
+    const { triggers } = parseAll({})
+    const declared = (service: string, watch: string, output?: string) => {
+      return { service, triggers, jobs: parseAll({ jobs: { watch, output } }).jobs }
+    }
+    const { watches, refused } = planTriggers([
+      declared('ping', 'ping/*.csv', 'pong/{jobId}.csv'),
+      { ...declared('decode', 'raw/*'), triggers: parse({ blob: { input: 'pong/{name}', output: 'rows/{name}' } }) },
+      declared('pong', 'pong/may/*.csv', 'ping/{jobId}.csv'),
+      declared('again', 'rows/*', 'ping/{name}'),
+      declared('also', 'ping/*.csv', 'others/{name}'),
+    ])
+    assert.deepEqual(
+      watches.map(({ service }) => service),
+      ['ping', 'decode', 'also'],
+    )
+    const through = (output: string, services: string) =>
+      `its answers to "${output}" would come back to it through ${services} without end; choose another output`
+    assert.deepEqual(refused, [
+      { service: 'pong', kind: 'jobs.watch', reason: through('ping/{jobId}.csv', '"ping"') },
+      { service: 'again', kind: 'jobs.watch', reason: through('ping/{name}', '"ping" and "decode"') },
+    ])
+  })
+
   it('takes the strictest authLevel', () => {
     assert.equal(declare({}).authLevel, 'anonymous')
     const levels = { one: { http: { authLevel: 'function' } }, two: {}, three: { http: { authLevel: 'admin' } } }

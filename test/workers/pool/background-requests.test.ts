@@ -33,6 +33,17 @@ describe('ServiceScheduler.submitInBackground', () => {
     await scheduler.stop()
   })
 
+  it('keeps names of rows to itself: a caller who sends one as x-request-id accuses no row', async () => {
+    const { scheduler, worker } = readyScheduler()
+    const id = 'job:iris/nightly-1:0:15-16'
+    void scheduler.submitInBackground({ ...requestOf('rows'), id }, () => false)
+    for (const name of [id, 'my-42']) void scheduler.submit({ ...requestOf('call'), id: name })
+    vi.advanceTimersByTime(0)
+    worker(0).finish()
+    assert.deepEqual(worker(0).ids, [`caller:${id}`, 'my-42', id])
+    await scheduler.stop()
+  })
+
   it('dispatches one request each second while callers leave no worker idle', async () => {
     const { scheduler, worker } = readyScheduler()
     void scheduler.submit(requestOf('call'))

@@ -37,6 +37,8 @@ export type FakeExit = Omit<WorkerEvent & { kind: 'exited' }, 'kind'>
 export class FakeWorker implements WorkerThread {
   readonly onEvent: (event: WorkerEvent) => void
   readonly dispatches: string[][] = []
+  /** Names of all requests that were dispatched. */
+  readonly ids: (string | undefined)[] = []
   readonly states: number[] = []
   startedAt = Date.now()
   isEnded = false
@@ -60,6 +62,7 @@ export class FakeWorker implements WorkerThread {
   dispatch(requests: readonly InferenceRequest[], resumed: readonly number[]): void {
     const texts = [...resumed.map(position => this.#yielded[position] as string), ...requests.map(textOf)]
     this.dispatches.push(texts)
+    for (const { id } of requests) this.ids.push(id)
     this.#yielded = []
     this.startedAt = Date.now()
     this.states.length = 0
