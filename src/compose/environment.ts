@@ -22,7 +22,7 @@ const upTo9999 = z
   .transform(Number)
 
 type NameKind = 'container' | 'queue' | 'host'
-const patternOf = { container: storageName, queue: storageName, host: hostPattern }
+const namePatterns = { container: storageName, queue: storageName, host: hostPattern }
 /** Names that the app keeps for itself: the containers hold the signatures of jobs. */
 const ownNames = { container: ownContainers, queue: ownQueues, host: undefined }
 
@@ -220,7 +220,7 @@ function readNames(text: string, kind: NameKind, refuse: (message: string) => vo
     .map(name => name.trim())
     .filter(name => name !== '')
   const isOwn = (name: string) => ownNames[kind]?.test(name) === true
-  const wrong = names.find(name => !patternOf[kind].test(name) || isOwn(name))
+  const wrong = names.find(name => !namePatterns[kind].test(name) || isOwn(name))
   if (wrong !== undefined) {
     const why = isOwn(wrong) ? 'belongs to the app' : `is not a valid ${kind} name`
     refuse(`must be ${kind} names, separated by commas; "${wrong}" ${why}`)

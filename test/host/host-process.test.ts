@@ -188,7 +188,16 @@ describe('HttpServer with a certificate', skipFor(noOpenssl), () => {
     const [response] = await once(requestHttps(`${host.url}/api/look`, { ca, agent: false }).end(), 'response')
     const [body] = await once(response, 'data')
     assert.equal(JSON.parse(body).url, `https://localhost:${host.port}/api/look`)
-    assert.equal(response.headers['strict-transport-security'], 'max-age=31536000; includeSubDomains')
+    assert.equal(response.headers['strict-transport-security'], undefined, 'other programs are on localhost too')
+    const named = requestHttps(`${host.url}/api/look`, {
+      ca,
+      agent: false,
+      servername: 'localhost',
+      headers: { host: 'scores.example.com' },
+    })
+    const [other] = await once(named.end(), 'response')
+    other.resume()
+    assert.equal(other.headers['strict-transport-security'], 'max-age=31536000; includeSubDomains')
     const old = connectTls({ port: host.port, host: '127.0.0.1', ca, maxVersion: 'TLSv1.1', minVersion: 'TLSv1' })
     await assert.rejects(once(old, 'secureConnect'))
     const plain = requestHttp({ port: host.port, host: '127.0.0.1', agent: false }).end()
