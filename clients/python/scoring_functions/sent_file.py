@@ -14,7 +14,8 @@ class SentFile:
         self._path = path
         boundary = uuid.uuid4().hex
         self.content_type = f"multipart/form-data; boundary={boundary}"
-        name = os.path.basename(path).replace('"', "%22")
+        # As browsers escape it (HTML, "Multipart form data").
+        name = os.path.basename(path).replace("\n", "%0A").replace("\r", "%0D").replace('"', "%22")
         self._head = (
             f'--{boundary}\r\nContent-Disposition: form-data; name="job"\r\n\r\n{job}\r\n'
             f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
