@@ -128,9 +128,9 @@ function openLoadedServices(settings: Settings, metrics: ServiceParts['metrics']
   }
   return new LoadedServices({
     ...{ maxCount: settings.maxLoaded, maxBytes, isMemoryShort },
-    onUnloaded: ({ name }, reason) => {
-      metrics?.unloaded(name, reason)
-      console.log(`[${name}] unloaded: ${reasons[reason]}`)
+    onUnloaded: (service, reason) => {
+      metrics?.unloaded(service.name, reason)
+      console.log(`[${service.name}] unloaded: ${nameDeployment(service)}${reasons[reason]}`)
     },
   })
 }
@@ -167,9 +167,10 @@ function announceStart(services: readonly ScoringService[]): Promise<void>[] {
   const parts = services.flatMap(service => service.parts)
   const idle = parts.filter(({ status }) => status === 'idle')
   if (idle.length > 0) {
-    const names = idle.map(({ name }) => name)
+    const names = [...new Set(idle.map(({ name }) => name))]
     const list = names.slice(0, 5).join(', ') + (names.length > 5 ? ', …' : '')
-    console.log(`${names.length} services load with their first request: ${list}`)
+    const what = names.length === 1 ? '1 service loads with its' : `${names.length} services load with their`
+    console.log(`${what} first request: ${list}`)
   }
   return parts.filter(service => service.status !== 'idle').map(announceLoad)
 }
@@ -180,10 +181,16 @@ async function announceLoad(service: ScoringService): Promise<void> {
   try {
     const report = await service.load()
     const ms = Math.round(performance.now() - startedAt)
-    console.log(`[${service.name}] ready after ${ms} ms: ${describeLoad(report, service.version)}`)
+    const what = `${nameDeployment(service)}${describeLoad(report, service.version)}`
+    console.log(`[${service.name}] ready after ${ms} ms: ${what}`)
     for (const note of service.notes) console.log(`[${service.name}] ${note}`)
   } catch (failure) {
     if (service.failure === undefined) return // it was ended before
-    console.error(`[${service.name}] not available: ${(failure as Error).message}`)
+    console.error(`[${service.name}] not available: ${nameDeployment(service)}${(failure as Error).message}`)
   }
+}
+
+/** The others of the service may score meanwhile. */
+function nameDeployment({ deployment }: ScoringService): string {
+  return deployment === undefined ? '' : `deployment "${deployment}": `
 }

@@ -1,6 +1,6 @@
 /** Several models behind one service, each with a part of its requests. */
 import { createHash } from 'node:crypto'
-import { ScoringError } from '../errors.ts'
+import { ScoringError, ServiceLoadError } from '../errors.ts'
 import type { LoadReport } from '../models/session/load-report.ts'
 import type { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
 import type { EngineSource } from './engine.ts'
@@ -124,7 +124,7 @@ export class Deployments implements EngineSource {
         try {
           return await service.load()
         } catch (cause) {
-          throw Object.assign(cause as Error, { message: `deployment "${name}": ${(cause as Error).message}` })
+          throw new ServiceLoadError(`deployment "${name}": ${(cause as Error).message}`, { cause })
         }
       }),
     )

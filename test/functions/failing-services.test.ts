@@ -35,6 +35,9 @@ describe('an app with services that cannot be loaded', () => {
       'wine/1/model.onnx': identityModel('float32'),
       'syntax/service.json': { entryScript: 'score.js' },
       'syntax/score.js': 'export const init = (',
+      'half/service.json': { deployments: { blue: { version: 1, weight: 90 }, green: { version: 2, weight: 10 } } },
+      'half/1/model.onnx': identityModel('float32'),
+      'half/2/model.onnx': identityModel('float32').subarray(0, 50),
     })
     const services = await app.settled()
     const reasons = Object.fromEntries(
@@ -56,6 +59,9 @@ describe('an app with services that cannot be loaded', () => {
       assert.equal((await fetch(`${app.url}/api/v1/service/${name}`)).status, 503)
       assert.match(app.output(), new RegExp(`\\[${name}\\] not available: `))
     }
+    assert.equal(await (await app.score('half', rows)).text(), '[[1.0, 2.0]]')
+    assert.match(app.output(), /^\[half\] not available: deployment "green": model "half" cannot be loaded/m)
+    assert.match(app.output(), /^\[half\] ready after \d+ ms: deployment "blue": version 1, /m)
     assert.match(app.output(), /^"wine" has a model but no service\.json, so it is not served/m)
     const ready = await fetch(`${app.url}/health/ready`)
     const { status, unavailable } = (await ready.json()) as { status: string; unavailable: number }

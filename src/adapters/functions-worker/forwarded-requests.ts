@@ -70,7 +70,7 @@ interface LimitedServer extends Server {
 /** Azure's front end ends TLS and adds no policy: for a year browsers open this host over HTTPS only. (RFC 6797) */
 function withTransportSecurity({ url }: HttpRequest, init: HttpResponseInit): HttpResponseInit {
   if (!url.startsWith('https:')) return init
-  const fields = readFields(init)
+  const fields = listFields(init)
   if (fields.some(([name]) => name?.toLowerCase() === 'strict-transport-security')) return init // a script decides itself
   return { ...init, headers: [...fields, ['strict-transport-security', 'max-age=31536000; includeSubDomains']] }
 }
@@ -81,12 +81,9 @@ function withLength(method: string, init: HttpResponseInit): HttpResponseInit {
   if (method === 'HEAD' || status === 204 || status === 304) return init
   if (typeof body !== 'string' && !(body instanceof Uint8Array)) return init
   const length: [string, string] = ['content-length', String(Buffer.byteLength(body))]
-  return {
-    ...init,
-    headers: [...readFields(init).filter(([name]) => name?.toLowerCase() !== 'content-length'), length],
-  }
+  return { ...init, headers: [...listFields(init).filter(([name]) => name?.toLowerCase() !== 'content-length'), length] }
 }
 
-function readFields({ headers }: HttpResponseInit): [string, string][] {
+function listFields({ headers }: HttpResponseInit): [string, string][] {
   return Array.isArray(headers) ? headers : Object.entries(headers ?? {})
 }

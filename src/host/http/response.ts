@@ -52,7 +52,10 @@ export interface Head {
  * @throws TypeError or RangeError, before anything is written, when the result is no response
  */
 export function writeResult(exchange: Exchange, result: unknown): Promise<void> | undefined {
-  if (result === undefined || result === null) return writeWhole(exchange, { status: 204, fields: [] }, undefined)
+  if (result === undefined || result === null) {
+    writeEmpty(exchange, 204)
+    return undefined
+  }
   if (typeof result !== 'object') {
     throw new TypeError(
       'The HTTP response must be an object with optional properties "body", "status", "headers", and "cookies".',
@@ -91,7 +94,9 @@ export function writeResult(exchange: Exchange, result: unknown): Promise<void> 
 
 /** Writes a response without a body. */
 export function writeEmpty(exchange: Exchange, status: number): void {
-  writeWhole(exchange, { status, fields: [] }, undefined)
+  const fields: string[] = []
+  addTransportSecurity(exchange.incoming, fields)
+  writeWhole(exchange, { status, fields }, undefined)
 }
 
 function readHead({ status = 200, headers, cookies }: Result): Head {

@@ -94,9 +94,10 @@ describe('HttpDispatcher', () => {
   })
 
   it('tells browsers behind a proxy to come over HTTPS only, and others nothing', async () => {
-    const policy = async (headers: Record<string, string>) =>
-      (await send(host, '/api/empty', { headers })).headers['strict-transport-security']
-    assert.equal(await policy({ 'x-forwarded-proto': 'https' }), 'max-age=31536000; includeSubDomains')
+    const policy = async (headers: Record<string, string>, path = '/api/empty') =>
+      (await send(host, path, { headers })).headers['strict-transport-security']
+    for (const path of ['/api/empty', '/api/no-such-function', '/api/items/%zz'])
+      assert.equal(await policy({ 'x-forwarded-proto': 'https' }, path), 'max-age=31536000; includeSubDomains', path)
     assert.equal(await policy({ 'x-forwarded-proto': 'http' }), undefined)
     assert.equal(await policy({}), undefined)
   })
