@@ -200,6 +200,22 @@ const fileParameters = [
   query('format', { enum: ['jsonl', 'csv', 'json', 'parquet'], description: 'of the file; default: by Content-Type' }),
 ]
 
+const output = {
+  description: 'One line or row of a table per row, in order.',
+  content: {
+    'application/jsonl': { schema: text },
+    'text/csv': { schema: text },
+    'application/vnd.apache.parquet': { schema: file },
+    'application/gzip': { schema: file },
+  },
+}
+const listParameters = [
+  query('limit', { type: 'integer', minimum: 1, maximum: 100, default: 20 }),
+  query('marker', text),
+  query('status', { ...text, description: 'a status, or several with commas' }),
+  query('since', { ...text, description: 'jobs that were created then or later, e.g. 2026-11-28T08:00:00Z' }),
+]
+
 /** @returns undefined for a raw-HTTP service, which has no batch jobs */
 export function jobsDocument(
   service: ScoringService,
@@ -226,9 +242,6 @@ export function jobsDocument(
   const jobId = { name: 'jobId', in: 'path', required: true, schema: text }
   const key = { name: 'Idempotency-Key', in: 'header', required: false, schema: text }
   const submitted = { 200: job('The job has already ended.'), 202: underWay }
-  const asText = { schema: text }
-  const content = { 'application/jsonl': asText, 'text/csv': asText }
-  const lines = { description: 'One line per row, in order.', content }
   const list = { description: 'The jobs of the service.', content: json(ref('BatchJobList')) }
   return {
     schemas,
@@ -249,12 +262,7 @@ export function jobsDocument(
             'JOB_INVALID',
             'JOB_LIST_MARKER_INVALID',
           ]),
-          parameters: [
-            query('limit', { type: 'integer', minimum: 1, maximum: 100, default: 20 }),
-            query('marker', text),
-            query('status', { ...text, description: 'a status, or several with commas' }),
-            query('since', { ...text, description: 'jobs that were created then or later, e.g. 2026-11-28T08:00:00Z' }),
-          ],
+          parameters: listParameters,
         },
       },
       [`${prefix}/{jobId}`]: {
@@ -276,7 +284,7 @@ export function jobsDocument(
       },
       [`${prefix}/{jobId}/output`]: {
         parameters: [jobId],
-        get: operation('GetBatchJobOutput', 'The lines of a completed job.', { 200: lines }, [
+        get: operation('GetBatchJobOutput', 'The output of a completed job.', { 200: output }, [
           ...(['JOB_UNKNOWN', 'JOB_NOT_COMPLETED', 'JOB_OUTPUT_MISSING'] as const),
         ]),
       },

@@ -51,6 +51,17 @@ describe('jobsDocument', () => {
     assert.deepEqual(job?.properties.status.enum, jobStatuses)
   })
 
+  it('names each type that an output may have', () => {
+    const paths = describeAs('typed')?.paths as Record<string, { get: { responses: { 200: { content: object } } } }>
+    const [, output] = Object.entries(paths).find(([path]) => path.endsWith('/output')) ?? []
+    assert.deepEqual(Object.keys(output?.get.responses[200].content ?? {}), [
+      'application/jsonl',
+      'text/csv',
+      'application/vnd.apache.parquet',
+      'application/gzip',
+    ])
+  })
+
   it('is undefined for a raw-HTTP script', () => {
     assert.equal(describeAs('rawHttp'), undefined)
   })
