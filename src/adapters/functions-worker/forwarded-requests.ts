@@ -81,7 +81,10 @@ function withLength(method: string, init: HttpResponseInit): HttpResponseInit {
   if (method === 'HEAD' || status === 204 || status === 304) return init
   if (typeof body !== 'string' && !(body instanceof Uint8Array)) return init
   const length: [string, string] = ['content-length', String(Buffer.byteLength(body))]
-  return { ...init, headers: [...listFields(init).filter(([name]) => name?.toLowerCase() !== 'content-length'), length] }
+  return {
+    ...init,
+    headers: [...listFields(init).filter(([name]) => name?.toLowerCase() !== 'content-length'), length],
+  }
 }
 
 function listFields({ headers }: HttpResponseInit): [string, string][] {
