@@ -110,7 +110,7 @@ export class ServiceCaller {
       signal,
       headers: {
         accept: '*/*',
-        ...(credential !== undefined && { authorization: authorizationOf(credential) }),
+        ...(credential !== undefined && { authorization: encodeAuthorization(credential) }),
         ...headers,
       },
       ...(body !== undefined && { body }),
@@ -127,7 +127,7 @@ export class ServiceCaller {
 }
 
 /** @throws TypeError for a key that `fetch` would refuse, with a message that holds it */
-export function authorizationOf(credential: string): string {
+export function encodeAuthorization(credential: string): string {
   const token = credential.trim() // files end with a line break
   if (/^[\x20-\x7e]*$/.test(token)) return `Bearer ${token}`
   throw new TypeError('the key or token is none: it has a line break, or a character beyond ASCII')

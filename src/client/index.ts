@@ -1,16 +1,5 @@
 /** `scoring-functions/client`: scores, and manages models, services, keys and jobs. What scores works in browsers too. */
-export {
-  BatchJob,
-  type FileSubmission,
-  type InputForm,
-  type JobDescription,
-  JobError,
-  type JobFilter,
-  type JobStatus,
-  type JobSubmission,
-  type RowResult,
-  type WaitOptions,
-} from './batch-job.ts'
+export { BatchJob, JobError, type JobFilter, type WaitOptions } from './batch-job.ts'
 export type { CallOptions, Fetch } from './caller.ts'
 export {
   ContainerAppsWebservice,
@@ -22,7 +11,8 @@ export {
 } from './deployment-configuration.ts'
 export { type EncryptedClientOptions, EncryptedLinearClient, type EncryptedModel } from './encrypted-linear-client.ts'
 export { InferenceConfig, type InferenceConfigParameters } from './inference-config.ts'
-export type { JobOutput } from './job-output.ts'
+export type { JobDescription, JobStatus, RowResult } from './job-description.ts'
+export type { FileSubmission, InputForm, JobOutput, JobSubmission } from './job-submission.ts'
 export {
   type Labels,
   Model,

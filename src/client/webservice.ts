@@ -1,4 +1,4 @@
-import { authorizationOf, type CallOptions, type Fetch, ServiceCaller, unreachable } from './caller.ts'
+import { type CallOptions, encodeAuthorization, type Fetch, ServiceCaller, unreachable } from './caller.ts'
 import { Credential } from './credential.ts'
 import type { DeploymentConfiguration } from './deployment-configuration.ts'
 import { decodeJson } from './json.ts'
@@ -368,7 +368,7 @@ export class Webservice {
       const address = await this.#findApp(signal)
       const url = `${address.replace(/\/api\/v1\/service\/[^/]*$/, '')}/health/ready`
       const key = await this.#credential.get(signal ?? AbortSignal.timeout(30_000))
-      const headers = key === undefined ? {} : { authorization: authorizationOf(key) }
+      const headers = key === undefined ? {} : { authorization: encodeAuthorization(key) }
       const limit = signal ?? AbortSignal.timeout(30_000)
       // A key must not travel to another address.
       const response = await this.caller.fetch(url, { headers, signal: limit, redirect: 'error' }).catch(cause => {

@@ -17,7 +17,7 @@ const addressFile = (root: string): string => join(root, '.local', 'app.json')
 /** @returns what removes the address again */
 export async function recordAppAddress(root: string, url: string): Promise<() => Promise<void>> {
   const path = addressFile(root)
-  const running: RunningApp = { url, pid: process.pid, started: startOf(process.pid) }
+  const running: RunningApp = { url, pid: process.pid, started: readStart(process.pid) }
   await mkdir(dirname(path), { recursive: true })
   await writeFile(path, `${JSON.stringify(running)}\n`)
   return async () => {
@@ -30,7 +30,7 @@ export async function recordAppAddress(root: string, url: string): Promise<() =>
 export function readAppAddress(root: string): string | undefined {
   try {
     const { url, pid, started } = JSON.parse(readFileSync(addressFile(root), 'utf8')) as RunningApp
-    const isSame = isRunning(pid) && (started === undefined || started === startOf(pid))
+    const isSame = isRunning(pid) && (started === undefined || started === readStart(pid))
     return URL.canParse(url) && isSame ? url : undefined
   } catch {
     return undefined // there is none, or a write that was cut off
@@ -38,7 +38,7 @@ export function readAppAddress(root: string): string | undefined {
 }
 
 /** @returns undefined where the system has no `/proc` */
-function startOf(pid: number): string | undefined {
+function readStart(pid: number): string | undefined {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')

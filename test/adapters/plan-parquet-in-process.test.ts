@@ -107,8 +107,10 @@ describe('planParquetInProcess', () => {
     }
     const planParquet = planParquetInProcess({ stepMs: 3000, maxMemoryMb: 1024 })
     const chunks = planChunks(slow, optionsFor(fixture('iris-none'), { ...here, planParquet }), planStart)
-    assert.equal((await chunks.next()).value?.rowCount, 7)
-    await chunks.return(undefined)
+    const { value } = await chunks.next()
+    assert.ok('rowCount' in value)
+    assert.equal(value.rowCount, 7)
+    await chunks.return(planStart)
   })
 
   it('ends the process when the generator is returned early', async () => {

@@ -193,6 +193,19 @@ describe('POST /jobs with the file itself', () => {
     ],
     [400, 'JOB_INVALID', /file: is missing/, ['', '-F', 'job={}']],
     [400, 'JOB_INVALID', /file: is there twice/, ['', '-F', 'file=@patients.csv', '-F', 'file=@patients.csv']],
+    [400, 'JOB_INVALID', /job: is given twice/, ['', '-F', 'file=@patients.csv', '-F', 'job={}', '-F', 'job={}']],
+    [
+      400,
+      'JOB_INVALID',
+      /form has more than 100 fields/,
+      ['', ...Array.from({ length: 101 }, () => ['-F', 'columns=a']).flat(), '-F', 'file=@patients.csv'],
+    ],
+    [
+      415,
+      'CONTENT_ENCODING_UNSUPPORTED',
+      /form without Content-Encoding; .*ends with \.gz/,
+      ['', '-F', 'file=@patients.csv', '-H', 'Content-Encoding: gzip'],
+    ],
     [
       400,
       'JOB_INVALID',

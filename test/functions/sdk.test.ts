@@ -3,12 +3,14 @@ import { openAsBlob } from 'node:fs'
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import {
   BatchJob,
   InferenceConfig,
   type JobDescription,
   JobError,
+  type JobFilter,
   Model,
   Webservice,
   Workspace,
@@ -185,6 +187,47 @@ describe('scoring-functions/client, in a folder', () => {
     await assert.rejects(stopped.status(), { status: 404, code: 'JOB_UNKNOWN' })
   })
 
+  it('writes tables as they are asked for, filters lists, and deletes jobs', async () => {
+    const model = await Model.register(workspace, { modelPath: 'models/diabetes/1/model.onnx', modelName: 'tables' })
+    const service = await Model.deploy(workspace, 'tables', [model])
+    await service.waitForDeployment()
+    const path = join(root, 'semicolons.csv')
+    const header = ['id', ...'abcdefghij'].join(';')
+    const records = diabetes.data.map((row, index) => ["'p;" + index + "'", ...row].join(';'))
+    await writeFile(path, [header, ...records, "'p;2'" + ';?'.repeat(10)].join('\r\n'))
+    const input = { blob: await workspace.store.uploadInput(path), columns: [...'abcdefghij'] }
+    const job = await BatchJob.submit(service, {
+      input: { ...input, delimiter: ';', quote: "'", na: ['?'] },
+      output: { format: 'csv', isGzip: true, include: ['id'] },
+    })
+    assert.equal((await job.wait()).progress.failed, 0)
+    await assert.rejects(async () => {
+      for await (const _ of job.results()) assert.fail()
+    }, /are csv, gzipped; read them with download\(\)/)
+    const lines = gunzipSync(Buffer.from(await new Response(await job.download()).arrayBuffer()))
+      .toString()
+      .split('\n')
+    assert.deepEqual(lines.slice(1, 3), [`0,p;0,${diabetesScores[0]},,`, `1,p;1,${diabetesScores[1]},,`])
+    const list = async (filter: JobFilter) => {
+      const ids: string[] = []
+      for await (const { jobId } of BatchJob.list(service, filter)) ids.push(jobId)
+      return ids
+    }
+    assert.deepEqual(await list({ statuses: ['Completed', 'Canceled'], since: new Date(0) }), [job.jobId])
+    assert.deepEqual(await list({ statuses: ['Failed'] }), [])
+    assert.deepEqual(await list({ since: new Date(Date.now() + 3_600_000) }), [])
+    const large = await BatchJob.submit(service, {
+      input: { rows: Array(4000).fill(diabetes.data[0]) },
+      miniBatchSize: 10,
+    })
+    await large.delete() // it runs, and is cancelled first
+    await job.delete()
+    await job.delete()
+    await new BatchJob(service, 'never').delete()
+    assert.deepEqual(await list({}), [])
+    await assert.rejects(job.status(), { code: 'JOB_UNKNOWN' })
+  })
+
   it('says what cannot be deployed before anything is written', async () => {
     const model = await Model.register(workspace, {
       modelPath: 'models/digits/1/model.onnx',
@@ -294,6 +337,27 @@ describe('scoring-functions/client, in a folder', () => {
     assert.deepEqual(await read('jobs', 'download', 'cli-churn', 'by-cli', '--out', file), { jobId: 'by-cli', file })
     assert.equal(await readFile(file, 'utf8'), results.stdout)
     assert.deepEqual((await read('jobs', 'list', 'cli-churn')).length, 2)
+
+    const table = [
+      ['id', ...'abcdefghij'],
+      ['x', ...(diabetes.data[0] as number[])],
+      ['y', ...Array(10).fill('?')],
+    ]
+    await writeFile(join(root, 'cli.tsv.csv'), table.map(cells => cells.join('\t')).join('\n'))
+    const dialect = ['--delimiter', '\\t', '--quote', '', '--na', '?,-999', '--columns', 'a,b,c,d,e,f,g,h,i,j']
+    const form = ['--include', 'id', '--format', 'csv', '--watch', '--id', 'table']
+    const made = await scoring('jobs', 'submit', 'cli-churn', join(root, 'cli.tsv.csv'), ...dialect, ...form)
+    assert.match(made.stdout, /^rows +2: 2 succeeded, 0 failed$/m, made.stderr)
+    const [names, first] = (await scoring('jobs', 'results', 'cli-churn', 'table')).stdout.split('\n')
+    assert.equal(names, 'index,id,prediction,error_code,error_message')
+    assert.equal(first, `0,x,${diabetesScores[0]},,`)
+    const listed = async (...filter: string[]) =>
+      (await read('jobs', 'list', 'cli-churn', ...filter)).map(({ jobId }: JobDescription) => jobId)
+    assert.deepEqual(await listed('--status', 'Completed,Failed', '--since', '2026-01-01 08:00'), ['table', 'by-cli', 'key-only'])
+    assert.deepEqual(await listed('--status', 'Canceled'), [])
+    assert.deepEqual(await listed('--since', '2999-01-01T00:00:00+02:00'), [])
+    assert.deepEqual(await read('jobs', 'delete', 'cli-churn', 'table'), { jobId: 'table', isDeleted: true })
+    assert.deepEqual(await listed(), ['by-cli', 'key-only'])
     assert.deepEqual((await scoring('services', 'delete', 'cli-churn')).code, 0)
 
     const mistakes: [args: string[], code: number, message: RegExp][] = [
@@ -303,6 +367,9 @@ describe('scoring-functions/client, in a folder', () => {
         /^error: This service has no such job\. \(JOB_UNKNOWN, HTTP status 404\)\n$/,
       ],
       [['jobs', 'submit', 'first'], 2, /^error: give one input/],
+      [['jobs', 'delete', 'first', 'none'], 1, /^error: This service has no such job\. \(JOB_UNKNOWN/],
+      [['jobs', 'list', 'first', '--since', '1'], 2, /^error: --since is no time: 1; write e\.g\. 2026-11-28 or /],
+      [['jobs', 'list', 'first', '--status', 'failed'], 1, /^error: status: is "failed"; it must be NotStarted, /],
       [['deploy', 'x-y', '--model', 'churn:7'], 1, /^error: there is no model "churn:7" in /],
       [
         ['deploy', 'x-y', '--model', 'churn', '--script', 'score.py'],

@@ -13,7 +13,7 @@ from .errors import JobException, ModelNotFoundException, WebserviceException, W
 from .jobs import BatchJob
 from .model import Model
 from .package import ModelPackage
-from .webservice import Webservice
+from .webservice import ServiceAccessToken, Webservice
 from .workspace import Workspace
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Model",
     "ModelNotFoundException",
     "ModelPackage",
+    "ServiceAccessToken",
     "Webservice",
     "WebserviceException",
     "Workspace",

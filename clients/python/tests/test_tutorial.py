@@ -4,6 +4,7 @@ The programs of Azure Machine Learning's tutorials, with the import changed, aga
 The project's models and keys are in its folder, or in Azurite and a vault's double, whose token is SCORING_TEST_VAULT_TOKEN.
 """
 
+import gzip
 import json
 import os
 import tempfile
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -188,6 +190,28 @@ class Tutorial(unittest.TestCase):
         with self.assertRaises(JobException) as ended:
             failed.wait()
         self.assertEqual(ended.exception.job["error"]["code"], "ERROR_THRESHOLD_EXCEEDED")
+
+        packed = BatchJob.submit(
+            service,
+            {"input": {"rows": DIABETES["data"]}, "output": {"format": "csv", "isGzip": True}},
+        )
+        packed.wait()
+        with self.assertRaisesRegex(WebserviceException, "read them with download"):
+            list(packed.results())
+        with tempfile.TemporaryDirectory() as folder:
+            text = gzip.decompress(Path(packed.download(f"{folder}/out.csv.gz")).read_bytes()).decode()
+        self.assertEqual(
+            text.splitlines(),
+            ["index,prediction,error_code,error_message", *(f"{index},{score},," for index, score in enumerate(SCORES))],
+        )
+        midnight = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0)
+        of_today = BatchJob.list(service, status="Completed,Failed", since=midnight - timedelta(days=1))
+        self.assertEqual([each["jobId"] for each in of_today], [packed.job_id, failed.job_id, "small"])
+        self.assertEqual(list(BatchJob.list(service, since=midnight + timedelta(days=2))), [])
+        large = BatchJob.submit(service, {"input": {"rows": DIABETES["data"] * 2000}, "miniBatchSize": 10})
+        for each in (large, job, failed, packed, packed, BatchJob(service, "never")):
+            each.delete()  # the large one runs, and is cancelled first
+        self.assertEqual(list(BatchJob.list(service)), [])
 
     def test_packages_a_model_with_the_app(self) -> None:
         ws = open_workspace()

@@ -15,6 +15,6 @@ export type ToProcess =
 export type FromProcess =
   | { readonly type: 'read'; readonly read: number; readonly range: ByteRange | undefined }
   | { readonly type: 'chunk'; readonly chunk: NextChunk }
-  | { readonly type: 'done' }
+  | { readonly type: 'done'; readonly end: PlanCursor }
   | { readonly type: 'unreadable'; readonly code: InputFault; readonly message: string; readonly cause: string }
   | { readonly type: 'failed'; readonly cause: string }

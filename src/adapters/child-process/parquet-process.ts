@@ -11,8 +11,9 @@ let chunks: ReturnType<typeof planParquet> | undefined
 
 async function next(): Promise<FromProcess> {
   try {
-    const step = await chunks?.next()
-    return !step || step.done ? { type: 'done' } : { type: 'chunk', chunk: step.value }
+    if (!chunks) throw new Error('"plan" is the first message')
+    const { done, value } = await chunks.next()
+    return done ? { type: 'done', end: value } : { type: 'chunk', chunk: value }
   } catch (failure) {
     const { code, message, cause } = failure as InputUnreadable
     if (failure instanceof InputUnreadable) return { type: 'unreadable', code, message, cause: String(cause ?? '') }

@@ -19,9 +19,9 @@ export function planParquetInProcess(limits: ProcessLimits = defaultLimits): Pla
     try {
       process.plan(options, cursor)
       for (;;) {
-        const chunk = await process.next()
-        if (!chunk) return
-        yield chunk
+        const { done, value } = await process.next()
+        if (done) return value
+        yield value
       }
     } finally {
       await process.end()

@@ -36,7 +36,7 @@ export class PlanningProcess {
   readonly #read: ReadInput
   readonly #limits: ProcessLimits
   readonly #exited: Promise<void>
-  #step: { resolve(chunk: NextChunk | undefined): void; reject(failure: unknown): void } | undefined
+  #step: { resolve(step: IteratorResult<NextChunk, PlanCursor>): void; reject(failure: unknown): void } | undefined
   #failure: unknown
   #hasBegun = false
   /** Number of reads that wait for the storage. */
@@ -79,8 +79,8 @@ export class PlanningProcess {
     void this.#send({ type: 'plan', options, cursor })
   }
 
-  /** @returns undefined when there are no more chunks */
-  async next(): Promise<NextChunk | undefined> {
+  /** As that of `Chunks`. */
+  async next(): Promise<IteratorResult<NextChunk, PlanCursor>> {
     const watch = this.#watch()
     try {
       return await new Promise((resolve, reject) => {
@@ -105,9 +105,9 @@ export class PlanningProcess {
         void this.#sendBytes(message.read, message.range)
         return
       case 'chunk':
-        return this.#step?.resolve(message.chunk)
+        return this.#step?.resolve({ done: false, value: message.chunk })
       case 'done':
-        return this.#step?.resolve(undefined)
+        return this.#step?.resolve({ done: true, value: message.end })
       case 'unreadable':
         return this.#fail(new InputUnreadable(message.code, message.message, { cause: message.cause }))
       case 'failed':

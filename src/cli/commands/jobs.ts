@@ -73,7 +73,7 @@ function listCommand(): Command {
     .argument('<service>', 'the service')
     .option('-n, --limit <count>', 'most jobs to list', readWhole(1), 20)
     .option('--status <names>', 'jobs with these statuses only, e.g. Failed,Canceled')
-    .option('--since <time>', 'jobs that were submitted then or later, e.g. 2026-11-28')
+    .option('--since <time>', 'jobs that were submitted then (UTC) or later, e.g. 2026-11-28')
     .addHelpText(
       'after',
       describeExamples([

@@ -119,9 +119,8 @@ export interface ListOptions extends WorkspaceOptions {
 }
 
 export async function listJobs(name: string, options: ListOptions): Promise<void> {
-  const { status, since: time } = options
-  const since = time === undefined ? undefined : new Date(time)
-  if (since && Number.isNaN(since.getTime())) throw new UsageError(`--since is no time: ${time}; write e.g. 2026-11-28`)
+  const { status } = options
+  const since = options.since === undefined ? undefined : readTime(options.since)
   // The service refuses names that it does not know.
   const statuses = status?.split(',') as JobStatus[] | undefined
   const jobs: JobDescription[] = []
@@ -145,6 +144,15 @@ export async function listJobs(name: string, options: ListOptions): Promise<void
     ...[{ title: 'ROWS', ...right }, { title: 'FAILED', ...right }, { title: 'SUBMITTED (UTC)' }],
   ]
   console.log(formatTable(rows, openTerminal(), { columns }))
+}
+
+/** Without an offset it is UTC, as in the list. */
+function readTime(text: string): Date {
+  const [, day, time, offset] =
+    /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text) ?? []
+  const date = new Date(time === undefined ? String(day) : `${day}T${time}${offset ?? 'Z'}`)
+  if (!Number.isNaN(date.getTime())) return date
+  throw new UsageError(`--since is no time: ${text}; write e.g. 2026-11-28 or "2026-11-28 14:30" (UTC)`)
 }
 
 export async function showJob(name: string, jobId: string, options: WorkspaceOptions): Promise<void> {

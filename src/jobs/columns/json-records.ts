@@ -81,7 +81,7 @@ class JsonRecordReader {
       return target.storeFlag(row, flag === 1) ? end : -1
     }
     const end = afterMissing(bytes, start)
-    if (end < 0 || (!target && bytes[start] === letterN)) return end
+    if (end < 0 || (!target && (bytes[start] === letterN || this.#missing === 'nan'))) return end
     if (target?.kind !== 'float' || this.#missing !== 'nan') return -1
     target.storeMissing(row)
     return end

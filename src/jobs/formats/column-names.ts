@@ -67,3 +67,11 @@ function convertName(name: string): string {
   const converted = name.replace(/[^\p{L}\p{N}_+]/gu, '_')
   return /^[0-9]/.test(converted) ? `_${converted}` : converted
 }
+
+const maxListed = 10
+
+/** The first of some names, for a message. */
+export function listed(names: readonly string[], write: (name: string) => string): string {
+  const shown = names.slice(0, maxListed).map(write).join(', ')
+  return names.length > maxListed ? `${shown} and ${names.length - maxListed} more` : shown
+}

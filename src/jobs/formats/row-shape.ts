@@ -2,7 +2,7 @@ import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
 import type { DeclaredShape } from '../../tensor/shape.ts'
 import { InputUnreadable } from '../failure.ts'
-import { columnFinder, nearestName, repeatedName } from './column-names.ts'
+import { columnFinder, listed, nearestName, repeatedName } from './column-names.ts'
 
 /** The mapping from columns of a CSV or Parquet file to rows. */
 export interface RowShape {
@@ -176,34 +176,6 @@ function columnsNamed(names: readonly string[], columns: readonly string[]): num
   return found
 }
 
-export interface IncludeOptions {
-  /** Columns of the input that are copied to the output. */
-  readonly include?: readonly string[] | 'all' | undefined
-  /** Names that these cannot have, because the output has columns of its own. */
-  readonly takenNames?: readonly string[] | undefined
-}
-
-/** @throws InputUnreadable INPUT_COLUMNS_UNFIT when columns to copy are not there, or there twice, or in the output already */
-export function requireIncluded(
-  { include: given = [], takenNames = [] }: IncludeOptions,
-  columns: readonly string[],
-): void {
-  const include = given === 'all' ? columns : given
-  const taken = include.find(name => takenNames.includes(name))
-  if (taken !== undefined)
-    throw includedUnfit(`the output has a column "${taken}" of its own; rename that of the input`)
-  const known = new Set(columns)
-  const missing = include.filter(name => !known.has(name))
-  if (missing.length > 0) throw includedUnfit(`missing: ${listed(missing, name => `"${name}"`)}`)
-  const isIncluded = new Set(include)
-  const twice = repeatedName(columns.filter(name => isIncluded.has(name)))
-  if (twice !== undefined) throw includedUnfit(`two columns are named "${twice}"`)
-}
-
-export function includedUnfit(what: string): InputUnreadable {
-  return new InputUnreadable('INPUT_COLUMNS_UNFIT', `the columns of the input do not fit "output.include": ${what}`)
-}
-
 /** The failure for missing columns. It lists unknown columns, and suggests those that were probably meant. */
 function noColumn(missing: readonly string[], names: readonly string[], columns: readonly string[]): InputUnreadable {
   const known = new Set(names)
@@ -214,13 +186,6 @@ function noColumn(missing: readonly string[], names: readonly string[], columns:
   }
   const others = unknown.length === 0 ? '' : `; unknown: ${listed(unknown, name => `"${name}"`)}`
   return unfit(`missing: ${listed(missing, lacking)}${others}`)
-}
-
-const maxListed = 10
-
-function listed(names: readonly string[], write: (name: string) => string): string {
-  const shown = names.slice(0, maxListed).map(write).join(', ')
-  return names.length > maxListed ? `${shown} and ${names.length - maxListed} more` : shown
 }
 
 function requireOnce(taken: readonly string[], columns: readonly string[]): void {

@@ -11,6 +11,14 @@ export type NextChunk = PlannedChunk & {
   readonly text?: readonly Uint8Array[]
 }
 
+/** The chunks of an input; then the position at its end, which has the names of the columns also where there are no rows. */
+export type Chunks = AsyncGenerator<NextChunk, PlanCursor>
+
+/** @param onEnd  gets the position at the end */
+export async function* untilEnd(chunks: Chunks, onEnd: (end: PlanCursor) => void): AsyncGenerator<NextChunk> {
+  onEnd(yield* chunks)
+}
+
 /** The text that chunks have of their own. */
 interface OwnText {
   /** Between two rows. */
@@ -49,6 +57,11 @@ export class ChunkBuilder {
     this.#separator = ownText && Buffer.from(ownText.separator)
     this.#keep = ownText?.keep
     this.#firstLine = cursor.line
+  }
+
+  /** The position behind the last chunk. */
+  get cursor(): PlanCursor {
+    return this.#cursor
   }
 
   get hasRows(): boolean {

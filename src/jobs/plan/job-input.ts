@@ -11,7 +11,7 @@ import type { PlanCursor } from '../plan-parts.ts'
 import type { RowReading, RowSettings } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
-import type { NextChunk } from './chunk-builder.ts'
+import type { Chunks } from './chunk-builder.ts'
 import { maxRowBytes, type PlanOptions, type PlanParquet, planChunks } from './plan-chunks.ts'
 import { type PlannedFile, planFiles } from './plan-files.ts'
 
@@ -32,15 +32,10 @@ export async function openInput(tools: JobTools, spec: JobSpec, file = 0): Promi
 }
 
 /** The chunks of a job from `cursor` on. */
-export async function* planInput(
-  tools: PlanTools,
-  spec: JobSpec,
-  options: PlanOptions,
-  cursor: PlanCursor,
-): AsyncGenerator<NextChunk> {
+export async function* planInput(tools: PlanTools, spec: JobSpec, options: PlanOptions, cursor: PlanCursor): Chunks {
   const files = await readFiles(tools, spec)
   if (!files) return yield* planChunks(await openInput(tools, spec), options, cursor)
-  yield* planFiles(
+  return yield* planFiles(
     files.map(file => openFile(tools, file)),
     options,
     cursor,

@@ -3,15 +3,16 @@ import { InputUnreadable } from '../failure.ts'
 import { type CsvOptions, csvColumns } from '../formats/csv-columns.ts'
 import { withoutSecretsInText } from '../formats/encrypted-row.ts'
 import { readFirstRecord } from '../formats/json-records.ts'
+import { type IncludeOptions, includedUnfit, requireIncluded } from '../formats/require-included.ts'
 import { RowReader } from '../formats/row-reader.ts'
 import type { RowScanner } from '../formats/row-scanner.ts'
 import { createScanner } from '../formats/row-scanner.ts'
-import { chooseRowShape, type IncludeOptions, includedUnfit, requireIncluded } from '../formats/row-shape.ts'
+import { chooseRowShape } from '../formats/row-shape.ts'
 import { openText, type ReadInput, type TextSource } from '../formats/text-source.ts'
 import type { PlanCursor } from '../plan-parts.ts'
 import type { MissingOptions } from '../row-scorer.ts'
 import type { InputFormat } from '../spec.ts'
-import { ChunkBuilder, type NextChunk } from './chunk-builder.ts'
+import { ChunkBuilder, type Chunks, type NextChunk } from './chunk-builder.ts'
 import { HeldPieces } from './held-pieces.ts'
 
 export interface PlanOptions extends ChunkSize, CsvOptions, MissingOptions, IncludeOptions {
@@ -39,7 +40,7 @@ export interface PlanOptions extends ChunkSize, CsvOptions, MissingOptions, Incl
  *
  * @throws InputUnreadable after the chunks before the fault; what `read` throws
  */
-export type PlanParquet = (read: ReadInput, options: PlanOptions, cursor: PlanCursor) => AsyncGenerator<NextChunk>
+export type PlanParquet = (read: ReadInput, options: PlanOptions, cursor: PlanCursor) => Chunks
 
 /** Largest row of a job. */
 export const maxRowBytes = 16 * 1024 ** 2
@@ -52,11 +53,7 @@ export const maxRowBytes = 16 * 1024 ** 2
  * @returns chunks of at least one row each; none when the input has no rows (a CSV: nothing after its header)
  * @throws InputUnreadable after the chunks before the fault; what `read` throws
  */
-export async function* planChunks(
-  read: ReadInput,
-  options: PlanOptions,
-  cursor: PlanCursor,
-): AsyncGenerator<NextChunk> {
+export async function* planChunks(read: ReadInput, options: PlanOptions, cursor: PlanCursor): Chunks {
   const { format, isGzip, maxRowBytes, planParquet, takesEncrypted } = options
   if (format === 'parquet') {
     if (!planParquet) throw new TypeError('planChunks needs options.planParquet for a Parquet file')
@@ -64,7 +61,7 @@ export async function* planChunks(
   }
   const source = { ...options, read, decodes: 'begin' } as const
   const begin = cursor.row > 0 ? cursor : await firstCursor(source, options, cursor)
-  if (!begin) return
+  if (!begin) return cursor
   const decodes = begin.isDecoded ? 'always' : 'begin'
   const { pieces, offset, isDecoded } = await openText({ ...source, decodes }, begin.offset)
   const isCopied = isGzip || isDecoded === true
@@ -77,12 +74,16 @@ export async function* planChunks(
     { ...begin, ...(isDecoded && { isDecoded }) },
     isCopied ? { separator, keep } : undefined,
   )
-  if (isCopied || !options.keepsText) return yield* planText(pieces, rows, chunk)
+  if (isCopied || !options.keepsText) {
+    yield* planText(pieces, rows, chunk)
+    return chunk.cursor
+  }
   const held = new HeldPieces(offset, options.maxChunkBytes + maxRowBytes)
   for await (const next of planText(held.through(pieces), rows, chunk)) {
     const text = held.take(next.start, next.end)
     yield text ? { ...next, text } : next
   }
+  return chunk.cursor
 }
 
 /**

@@ -2,7 +2,7 @@
 import { InputUnreadable } from '../failure.ts'
 import type { ReadInput } from '../formats/text-source.ts'
 import type { PlanCursor } from '../plan-parts.ts'
-import type { NextChunk } from './chunk-builder.ts'
+import { type Chunks, untilEnd } from './chunk-builder.ts'
 import { type PlanOptions, planChunks } from './plan-chunks.ts'
 
 export interface PlannedFile {
@@ -27,12 +27,14 @@ export async function* planFiles(
   files: readonly PlannedFile[],
   options: Omit<PlanOptions, 'bytes'>,
   cursor: PlanCursor,
-): AsyncGenerator<NextChunk> {
+): Chunks {
   const ahead = new ReadAhead(files)
   let at: PlanCursor & Required<Pick<PlanCursor, 'file'>> = {
     file: { index: 0, firstRow: 0, bytesBefore: 0 },
     ...cursor,
   }
+  /** Of files without rows. */
+  let named: Pick<PlanCursor, 'columns' | 'types'> = {}
   while (at.file.index < files.length) {
     const { file } = at
     const { name, bytes } = files[file.index] as PlannedFile
@@ -41,7 +43,10 @@ export async function* planFiles(
     const isNew = begin.row === 0
     try {
       const chunks = planChunks(ahead.open(file.index), { ...options, bytes }, isNew ? begin : { ...begin, ...own })
-      for await (const { next, firstRow, ...chunk } of chunks) {
+      const keepNames = ({ columns, types }: PlanCursor) => {
+        named = { ...(columns && { columns }), ...(types && { types }), ...named }
+      }
+      for await (const { next, firstRow, ...chunk } of untilEnd(chunks, keepNames)) {
         const columns = sameColumns(options, first, next.columns)
         requireSameTypes(options, types, next.types)
         at = { ...next, ...(columns && { columns }), row: next.row + file.firstRow, file }
@@ -58,6 +63,7 @@ export async function* planFiles(
       file: { index: file.index + 1, firstRow: at.row, bytesBefore: file.bytesBefore + bytes },
     }
   }
+  return { ...named, ...at }
 }
 
 /**

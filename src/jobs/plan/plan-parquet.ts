@@ -4,10 +4,11 @@ import { InputUnreadable, tooLarge } from '../failure.ts'
 import { repeatedName } from '../formats/column-names.ts'
 import { checkRowGroups, ParquetFile } from '../formats/parquet-file.ts'
 import { createEncoder, leafDtype, type SchemaGroups } from '../formats/parquet-json.ts'
-import { chooseRowShape, type RowShape, requireIncluded } from '../formats/row-shape.ts'
+import { requireIncluded } from '../formats/require-included.ts'
+import { chooseRowShape, type RowShape } from '../formats/row-shape.ts'
 import type { ReadInput } from '../formats/text-source.ts'
 import type { PlanCursor } from '../plan-parts.ts'
-import { ChunkBuilder, type NextChunk } from './chunk-builder.ts'
+import { ChunkBuilder, type Chunks } from './chunk-builder.ts'
 import type { PlanOptions } from './plan-chunks.ts'
 
 const defaultSliceBytes = 32 * 1024 ** 2
@@ -25,7 +26,7 @@ export async function* planParquet(
   read: ReadInput,
   { sliceBytes = defaultSliceBytes, ...options }: PlanOptions & { readonly sliceBytes?: number },
   cursor: PlanCursor,
-): AsyncGenerator<NextChunk> {
+): Chunks {
   const { bytes, maxRowBytes, maxInputBytes } = options
   const file = new ParquetFile(read, bytes)
   const chunk = new ChunkBuilder(options, cursor, { separator: '\n' })
@@ -50,6 +51,7 @@ export async function* planParquet(
     throw new InputUnreadable('INPUT_NOT_PARQUET', 'the input cannot be read as a Parquet file', { cause })
   }
   if (chunk.hasRows) yield chunk.close()
+  return chunk.cursor
 }
 
 interface ParquetTable {
@@ -77,10 +79,12 @@ async function openTable(file: ParquetFile, options: PlanOptions): Promise<Parqu
   const isList = children.map(each => groups.isListLike(each) || each.element.repetition_type === 'REPEATED')
   const shape = chooseRowShape(names, options.inputs, { ...options, isList })
   const { cells, encodeRow } = options.include ? withIncluded(shape, names, options) : shape
+  const isTaken = new Set(shape.cells.map(({ column }) => column))
   const columns = cells.map(({ column, name, dtype }) => {
-    // Only floating-point inputs take NaN and infinities.
-    const hasWords = options.missing !== 'error' && dtype?.startsWith('float') === true
-    const encode = createEncoder(children[column] as SchemaTree, groups, hasWords)
+    const node = children[column] as SchemaTree
+    // Only floating-point inputs take NaN and infinities. The output has them where no input takes the column.
+    const isFloat = (isTaken.has(column) ? dtype : leafDtype(node.element))?.startsWith('float') === true
+    const encode = createEncoder(node, groups, options.missing !== 'error' && isFloat)
     if (!encode)
       throw new InputUnreadable('INPUT_NOT_PARQUET', `column "${name}" is of type VARIANT, which is not supported`)
     return { name, encode }

@@ -15,6 +15,7 @@ import {
   readPart,
 } from '../plan-parts.ts'
 import { changeState, readState } from '../records.ts'
+import { untilEnd } from './chunk-builder.ts'
 import { type PlanTools, planInput, planOptions } from './job-input.ts'
 
 /**
@@ -94,7 +95,11 @@ async function* partsToPlan(tools: PlanTools, spec: OpenJob['spec']): AsyncGener
   const { predictions, ...options } = await planOptions(tools, spec)
   let next: PlanCursor = planned?.next ?? { ...planStart, predictions }
   let chunks: PlannedChunk[] = []
-  for await (const { content, text, next: after, ...chunk } of planInput(tools, spec, options, next)) {
+  const inputChunks = planInput(tools, spec, options, next)
+  const toEnd = (end: PlanCursor) => {
+    next = end
+  }
+  for await (const { content, text, next: after, ...chunk } of untilEnd(inputChunks, toEnd)) {
     // The text must exist before the plan names the chunk.
     if (text) tools.texts.put(textKey(spec, chunk.chunk), text)
     if (content) await store.create(chunkInputBlob(folder, part, chunk.chunk), content)

@@ -35,7 +35,7 @@ export function parsePattern(pattern: string): BlobPattern {
 }
 
 /** @returns whether a blob `<container>/<path>` matches */
-export function matcherOf(pattern: string): (blob: string) => boolean {
+export function blobMatcher(pattern: string): (blob: string) => boolean {
   const { container, matches } = parsePattern(pattern)
   return blob => blob.startsWith(`${container}/`) && matches(blob.slice(container.length + 1))
 }

@@ -7,7 +7,7 @@ import { fixedColumns } from '../line-form.ts'
 import type { JobSpec } from '../spec.ts'
 import { allowInputBlob, allowOutputBlob, defaultOutput } from './allowed-blobs.ts'
 import { allowedUrl } from './allowed-url.ts'
-import { isPattern, matcherOf } from './blob-pattern.ts'
+import { blobMatcher, isPattern } from './blob-pattern.ts'
 import { chooseInputFormat, chooseOutputFormat } from './file-formats.ts'
 import type { FileSource } from './find-files.ts'
 import { invalidJob } from './job-invalid.ts'
@@ -223,7 +223,7 @@ function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
 function requireOtherFolder(source: RowSource, output: string): void {
   if (!('files' in source)) return
   const { files } = source
-  const isInput = 'pattern' in files ? matcherOf(files.pattern)(output) : files.blobs.includes(output)
+  const isInput = 'pattern' in files ? blobMatcher(files.pattern)(output) : files.blobs.includes(output)
   if (isInput) throw invalidJob(`output.blob: "${output}" is among the inputs of the job; choose another folder`)
 }
 

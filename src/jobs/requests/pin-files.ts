@@ -5,7 +5,7 @@ import { encodeFiles, type InputFile } from '../input-files.ts'
 import { fileListBlob, parseBlobReference } from '../layout.ts'
 import type { JobSpec } from '../spec.ts'
 import { blobNameFault } from './blob-name.ts'
-import { matcherOf } from './blob-pattern.ts'
+import { blobMatcher } from './blob-pattern.ts'
 import { type FileSource, type FoundFiles, findFiles } from './find-files.ts'
 import { invalidJob } from './job-invalid.ts'
 import { type JobRequest, sha256 } from './job-request.ts'
@@ -74,7 +74,7 @@ function nameOutputs(template: string, files: readonly InputFile[], names: reado
 /** Outputs would replace inputs of the job, or be inputs of the next one. @throws ScoringError JOB_INVALID */
 function requireOtherBlobs(source: FileSource, files: readonly InputFile[]): void {
   const inputs = new Set(files.map(({ blob }) => blob))
-  const isInput = 'pattern' in source ? matcherOf(source.pattern) : (blob: string) => inputs.has(blob)
+  const isInput = 'pattern' in source ? blobMatcher(source.pattern) : (blob: string) => inputs.has(blob)
   const file = files.find(({ output = '' }) => isInput(output))
   if (file)
     throw invalidJob(

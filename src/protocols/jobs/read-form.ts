@@ -13,7 +13,9 @@ export interface FormFile {
   readonly content: AsyncIterable<Uint8Array>
 }
 
-const limits = { fieldNameSize: 200, fieldSize: 2 ** 20, fields: 100, files: 2, parts: 110, headerPairs: 100 }
+/** Of all fields together, which are held in memory. */
+const maxFieldBytes = 2 ** 20
+const limits = { fieldNameSize: 200, fieldSize: maxFieldBytes, fields: 100, files: 2, parts: 110, headerPairs: 100 }
 
 /**
  * Reads a form whose field `file` is a file.
@@ -21,7 +23,7 @@ const limits = { fieldNameSize: 200, fieldSize: 2 ** 20, fields: 100, files: 2, 
  * @param contentType  with the boundary
  * @param readFile  called at most once; the rest of the form waits for it
  * @returns the other fields, in order
- * @throws ScoringError JOB_INVALID when it is no form, or has two files; what `body` and `readFile` throw
+ * @throws ScoringError JOB_INVALID when it is no form, has two files, or too many fields; what `body` and `readFile` throw
  */
 export async function readForm(
   contentType: string,
@@ -42,10 +44,15 @@ export async function readForm(
     reading = readFile({ name: name || undefined, mediaType: parseMediaType(mediaType), content: stream })
     reading.catch(failure => form.destroy(failure))
   })
+  let fieldBytes = 0
   form.on('field', (name, value, isNameCut, isCut) => {
-    if (isNameCut || isCut) form.destroy(invalidJob(`${name}: is too long for a field; the file is the field "file"`))
-    fields.push([name, value])
+    fieldBytes += name.length + value.length
+    if (isNameCut || isCut || fieldBytes > maxFieldBytes) form.destroy(tooLong(name))
+    else fields.push([name, value])
   })
+  // The parser would leave out the rest.
+  for (const limit of ['fieldsLimit', 'partsLimit'] as const)
+    form.on(limit, () => form.destroy(invalidJob(`the form has more than ${limits.fields} fields; leave some out`)))
   try {
     await pipeline(Readable.from(body), form)
     await reading
@@ -56,6 +63,11 @@ export async function readForm(
     if (failure instanceof ScoringError || !isFormFault(failure)) throw failure
     throw invalidJob(`the form cannot be read: ${failure.message}`, { cause: failure })
   }
+}
+
+function tooLong(name: string): ScoringError {
+  const what = `${name.slice(0, 60)}: is too long, or the fields before it are`
+  return invalidJob(`${what}: they have ${maxFieldBytes} bytes at most; rows are sent as the file, in the field "file"`)
 }
 
 function openForm(contentType: string): InstanceType<typeof Busboy> {

@@ -95,7 +95,7 @@ function submissionTooLarge(): ScoringError {
 /** The body is the file, and the query has the members of the submission. */
 async function submitFile(submitting: Submitting, fields: readonly Field[]): Promise<JobView> {
   const { headers } = submitting.request
-  const encoding = (headers.get('content-encoding') ?? '').trim().toLowerCase()
+  const encoding = encodingOf(submitting.request)
   if (!['', 'identity', 'gzip', 'x-gzip'].includes(encoding))
     throw new ScoringError('CONTENT_ENCODING_UNSUPPORTED', 'Expects Content-Encoding to be gzip, or absent')
   const mediaType = parseMediaType(headers.get('content-type') ?? undefined)
@@ -106,6 +106,10 @@ async function submitFile(submitting: Submitting, fields: readonly Field[]): Pro
     ...((encoding.endsWith('gzip') || gzipTypes.has(mediaType)) && { isGzip: true }),
     mediaType,
   })
+}
+
+function encodingOf({ headers }: WireRequest): string {
+  return (headers.get('content-encoding') ?? '').trim().toLowerCase()
 }
 
 interface FileContent extends Pick<StagedFile, 'usualFormat' | 'isGzip'> {
@@ -147,6 +151,10 @@ function requireFormat(
 /** The file is the field `file`; `job` is a submission in JSON, and its members may also be fields of their own. */
 async function submitForm(submitting: Submitting, contentType: string): Promise<JobView> {
   const { jobs, service, request, account, idempotencyKey, trace } = submitting
+  if (!['', 'identity'].includes(encodingOf(request))) {
+    const advice = 'a gzipped file is sent as it is, with a name that ends with .gz'
+    throw new ScoringError('CONTENT_ENCODING_UNSUPPORTED', `Expects a form without Content-Encoding; ${advice}.`)
+  }
   account.held.resize(blockBytes)
   let file: StagedFile | undefined
   const formFields = await readForm(contentType, streamBody(request), async ({ name, mediaType, content }) => {
@@ -155,7 +163,8 @@ async function submitForm(submitting: Submitting, contentType: string): Promise<
     file = { ...(await jobs.stageFile(content)), ...hints }
   })
   if (!file) throw invalidJob('file: is missing; a form has the file in a field of this name')
-  const job = formFields.find(([name]) => name === 'job')?.[1]
+  const [job, second] = formFields.filter(([name]) => name === 'job').map(([, value]) => value)
+  if (second !== undefined) throw invalidJob('job: is given twice')
   const inJson = job === undefined ? {} : decodeJsonBody(Buffer.from(job), 'application/json', readingOfRows).parameters
   const inFields = readFields([...queryFields(request), ...formFields.filter(([name]) => name !== 'job')])
   return jobs.submit(service.name, mergeSubmissions(inJson, inFields), { idempotencyKey, trace, file })

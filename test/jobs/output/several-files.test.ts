@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { parquetReadObjects } from 'hyparquet'
-import { parquetWriteBuffer } from 'hyparquet-writer'
+import { type ColumnSource, parquetWriteBuffer } from 'hyparquet-writer'
 import { describe, it } from 'vitest'
 import type { JobMessage } from '../../../src/jobs/message-queues.ts'
 import { JobBench, job, outputReference } from '../job-bench.ts'
@@ -38,14 +38,14 @@ describe('a job with several files', () => {
     const jsonl = await expiredBench({ files })
     const line = (index: number, file: string, value: number) =>
       `{"index": ${index}, "file": "input/${file}", "prediction": [${value}]}\n`
-    const places = [
+    const places: readonly [number, string, number][] = [
       [0, 'a', 0],
       [1, 'a', 1],
       [2, 'a', 2],
       [0, 'c', 3],
       [0, 'd', 4],
     ] as const
-    assert.equal(jsonl.output, places.map(place => line(...place)).join(''))
+    assert.equal(jsonl.output, places.map(([index, file, value]) => line(index, file, value)).join(''))
     const csv = await expiredBench({ files, outputFormat: 'csv', output: { isGzip: true } })
     const content = (await csv.store.readWhole(outputReference))?.content ?? new Uint8Array()
     assert.equal(
@@ -142,10 +142,9 @@ describe('a job with several files', () => {
   })
 
   it('takes Parquet files whose columns have another order, and names a copied column of another type', async () => {
-    const parquet = (columns: Parameters<typeof parquetWriteBuffer>[0]['columnData']) =>
-      new Uint8Array(parquetWriteBuffer({ columnData: columns }))
-    const id = { name: 'id', data: [1n], type: 'INT64' } as const
-    const x = { name: 'x', data: [0.5], type: 'DOUBLE' } as const
+    const parquet = (columns: ColumnSource[]) => new Uint8Array(parquetWriteBuffer({ columnData: columns }))
+    const id: ColumnSource = { name: 'id', data: [1n], type: 'INT64' }
+    const x: ColumnSource = { name: 'x', data: [0.5], type: 'DOUBLE' }
     const run = async (other: Uint8Array, include: readonly string[] | 'all') => {
       const bench = new JobBench()
       await bench.runJob('', {

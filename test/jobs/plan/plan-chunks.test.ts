@@ -3,7 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { type Bytes, bytesOf, cuts, plan, read, rowsOf, type Tried } from '../inputs.ts'
+import { planFiles } from '../../../src/jobs/plan/plan-files.ts'
+import { planStart } from '../../../src/jobs/plan-parts.ts'
+import { type Bytes, bytesOf, cuts, optionsFor, plan, read, readerOf, rowsOf, type Tried } from '../inputs.ts'
 
 const sizes = (chunks: readonly { rowCount: number }[]) => chunks.map(({ rowCount }) => rowCount)
 const texts = (content: Bytes, chunks: readonly { start: number; end: number }[]) =>
@@ -63,6 +65,12 @@ describe('planChunks', () => {
       assert.deepEqual(await plan(content, tried), { chunks: [], fault: undefined }, JSON.stringify(content))
       assert.deepEqual((await plan(gzipSync(content), { ...tried, isGzip: true })).chunks, [])
     }
+  })
+
+  it('names the columns of files that all have no rows', async () => {
+    const files = ['a,b\n', 'c\n'].map(text => ({ name: 'x', bytes: text.length, read: readerOf(text) }))
+    const end = await planFiles(files, optionsFor('', { format: 'csv' }), planStart).next()
+    assert.deepEqual(end.done && end.value.columns, ['a', 'b'])
   })
 
   it('yields the rows before a fault, then the fault with its offset', async () => {

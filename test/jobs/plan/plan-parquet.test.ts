@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { parquetReadObjects } from 'hyparquet'
 import { describe, it } from 'vitest'
+import { encodeChunk } from '../../../src/jobs/output/chunk-output.ts'
+import { outputTable } from '../../../src/jobs/output/output-table.ts'
+import { resultLines } from '../../../src/jobs/output/result-lines.ts'
 import { planChunks } from '../../../src/jobs/plan/plan-chunks.ts'
 import { planParquet } from '../../../src/jobs/plan/plan-parquet.ts'
 import { planStart } from '../../../src/jobs/plan-parts.ts'
@@ -117,5 +121,38 @@ describe('planChunks of Parquet', () => {
     }
     const options = optionsFor(fixture('types'), tried)
     await assert.rejects(planChunks(broken, options, planStart).next(), reset)
+  })
+
+  it('keeps NaN and infinities of columns that are only copied to the output', async () => {
+    const inputs = [{ name: 'x', dtype: 'float32', shape: ['n', 1] }] as const
+    const options: Tried = { format: 'parquet', inputs, names: ['f16'], include: ['f32', 'f64'] }
+    const [chunk] = (await plan(fixture('types'), options)).chunks
+    assert.ok(chunk?.content)
+    // test/fixtures/parquet/write.py
+    const rows = [
+      '{"f16":1.5,"f32":0.5,"f64":0.1}',
+      '{"f16":null,"f32":null,"f64":null}',
+      '{"f16":-0,"f32":NaN,"f64":-Infinity}',
+    ]
+    assert.equal(Buffer.from(chunk.content).toString(), rows.join('\n'))
+    const input = { place: { blob: 'input/a' }, etag: '', bytes: 1, format: 'parquet', isGzip: false } as const
+    const output = { blob: 'output/a', format: 'parquet', include: ['f32', 'f64'] } as const
+    const table = { ...outputTable({ input, output }, chunk.next), blob: output.blob, isFirst: true }
+    const lines = resultLines(
+      rows.map(() => ({ prediction: '1' })),
+      0,
+      table.form,
+    )
+    const source = { format: 'jsonl', pieces: [chunk.content], columns: [], maxRowBytes: 1000 } as const
+    const { file } = await encodeChunk(lines, table, source)
+    const read = await parquetReadObjects({ file: Uint8Array.from(file).buffer })
+    assert.deepEqual(
+      read.map(({ f32, f64 }) => [f32, f64]),
+      [
+        [0.5, 0.1],
+        [null, null],
+        [Number.NaN, Number.NEGATIVE_INFINITY],
+      ],
+    )
   })
 })

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import { describe, it } from 'vitest'
 import { planPartBlob } from '../../../src/jobs/layout.ts'
@@ -78,6 +79,16 @@ describe('splitInput', () => {
     assert.equal(empty.state.status, 'Completed')
     assert.equal(empty.output, '')
     assert.equal(headerOnly.output, 'index,prediction,error_code,error_message\n')
+    const withColumns = async (input: string | Buffer, format: 'csv' | 'parquet', change: object) => {
+      const bench = new JobBench()
+      await bench.runJob(input, { format, ...change, outputFormat: 'csv', output: { include: 'all' } })
+      return bench.output
+    }
+    const parquet = await readFile('test/fixtures/parquet/empty.parquet')
+    const header = 'index,a,b,prediction,error_code,error_message\n'
+    assert.equal(await withColumns('a,b\n', 'csv', {}), header)
+    assert.equal(await withColumns(gzipSync('a,b\n'), 'csv', { isGzip: true }), header)
+    assert.equal(await withColumns(parquet, 'parquet', {}), 'index,a,b,c,d,prediction,error_code,error_message\n')
     assert.deepEqual(headerOnly.state.progress, {
       rows: 0,
       succeeded: 0,
