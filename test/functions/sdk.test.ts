@@ -353,7 +353,11 @@ describe('scoring-functions/client, in a folder', () => {
     assert.equal(first, `0,x,${diabetesScores[0]},,`)
     const listed = async (...filter: string[]) =>
       (await read('jobs', 'list', 'cli-churn', ...filter)).map(({ jobId }: JobDescription) => jobId)
-    assert.deepEqual(await listed('--status', 'Completed,Failed', '--since', '2026-01-01 08:00'), ['table', 'by-cli', 'key-only'])
+    assert.deepEqual(await listed('--status', 'Completed,Failed', '--since', '2026-01-01 08:00'), [
+      'table',
+      'by-cli',
+      'key-only',
+    ])
     assert.deepEqual(await listed('--status', 'Canceled'), [])
     assert.deepEqual(await listed('--since', '2999-01-01T00:00:00+02:00'), [])
     assert.deepEqual(await read('jobs', 'delete', 'cli-churn', 'table'), { jobId: 'table', isDeleted: true })
