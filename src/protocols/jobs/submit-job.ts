@@ -95,7 +95,7 @@ function submissionTooLarge(): ScoringError {
 /** The body is the file, and the query has the members of the submission. */
 async function submitFile(submitting: Submitting, fields: readonly Field[]): Promise<JobView> {
   const { headers } = submitting.request
-  const encoding = readEncoding(submitting.request)
+  const encoding = readContentEncoding(submitting.request)
   if (!['', 'identity', 'gzip', 'x-gzip'].includes(encoding))
     throw new ScoringError('CONTENT_ENCODING_UNSUPPORTED', 'Expects Content-Encoding to be gzip, or absent')
   const mediaType = parseMediaType(headers.get('content-type') ?? undefined)
@@ -108,7 +108,7 @@ async function submitFile(submitting: Submitting, fields: readonly Field[]): Pro
   })
 }
 
-function readEncoding({ headers }: WireRequest): string {
+function readContentEncoding({ headers }: WireRequest): string {
   return (headers.get('content-encoding') ?? '').trim().toLowerCase()
 }
 
@@ -151,7 +151,7 @@ function requireFormat(
 /** The file is the field `file`; `job` is a submission in JSON, and its members may also be fields of their own. */
 async function submitForm(submitting: Submitting, contentType: string): Promise<JobView> {
   const { jobs, service, request, account, idempotencyKey, trace } = submitting
-  if (!['', 'identity'].includes(readEncoding(request))) {
+  if (!['', 'identity'].includes(readContentEncoding(request))) {
     const advice = 'a gzipped file is sent as it is, with a name that ends with .gz'
     throw new ScoringError('CONTENT_ENCODING_UNSUPPORTED', `Expects a form without Content-Encoding; ${advice}.`)
   }
