@@ -47,7 +47,14 @@ import { docsFileTypes } from './src/protocols/ops/docs-files.ts'
  * Supplied at run time: functions-core by the host, the others from node_modules. They are native code, too big to bundle, or,
  * like @azure/functions, shared with the functions of the project: its settings (HTTP streaming) are those of one copy.
  */
-const runTime = ['@azure/functions-core', '@azure/functions', 'onnxruntime-node', 'sharp', 'azurite']
+const runTime = [
+  '@azure/functions-core',
+  '@azure/functions',
+  '@azure/functions-extensions-base',
+  'onnxruntime-node',
+  'sharp',
+  'azurite',
+]
 
 const options: BuildOptions = {
   bundle: true,

@@ -1,11 +1,13 @@
 /** Registers every trigger of the app; what they need is loaded after that, when the app starts. */
 import { app } from '@azure/functions'
+import { acceptBlobReferences } from '../src/adapters/functions-worker/blob-references.ts'
 import { functionsCore, isEmbeddedHost } from '../src/adapters/functions-worker/functions-core.ts'
 import { importOwnFunctions } from '../src/adapters/functions-worker/own-functions.ts'
 import { keepPrewarmedWorker } from '../src/adapters/node-worker/prewarmed-worker.ts'
 import type { StartedThread } from '../src/adapters/node-worker/start-thread.ts'
 import { requestLog, startedApp, stopApp, watchColdStart } from '../src/compose/app.ts'
 import { locateApp } from '../src/compose/locate-app.ts'
+import { triggerPlan } from '../src/compose/service-triggers.ts'
 import type { ColdStart } from '../src/telemetry/cold-start.ts'
 import { registrations } from './registrations.ts'
 import './docs.ts'
@@ -39,6 +41,7 @@ export function registerApp({ coldStart, firstThread }: Begun): void {
     coldStart.end('host')
     const appRoot = locateApp(functionAppDirectory)
     await Promise.all([startedApp(), importOwnFunctions(appRoot, registrations)])
+    if (triggerPlan.watches.length > 0) acceptBlobReferences()
     coldStart.end('app')
     app.setup({ enableHttpStream: true }) // whatever a file of the project has set: the app reads bodies as they come
   })

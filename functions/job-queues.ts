@@ -1,18 +1,11 @@
 /** The queues of batch jobs, and their poison queues, to which the host moves messages that failed too often. */
 import { app, type InvocationContext } from '@azure/functions'
-import { startedApp } from '../src/compose/app.ts'
 import type { Jobs } from '../src/compose/jobs-app.ts'
 import { jobQueues } from '../src/jobs/job-queues.ts'
 import { hostTrace } from './host-trace.ts'
+import { openJobs } from './opened-jobs.ts'
 
 type Handler = (jobs: Jobs, message: unknown, context: InvocationContext) => Promise<void>
-
-/** @throws when the app has no storage: the message must stay in its queue for an instance that has */
-async function openJobs(): Promise<Jobs> {
-  const { jobs } = await startedApp()
-  if (!jobs) throw new Error('received a message of a batch job, but AzureWebJobsStorage is not set')
-  return jobs()
-}
 
 function onQueue(name: string, queueName: string, handle: Handler): void {
   app.storageQueue(name, {

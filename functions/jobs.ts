@@ -14,7 +14,7 @@ import { httpHandler } from './http-handler.ts'
 const jobsSource = (request: HttpRequest): JobsSource => ({
   serverVersion,
   find: async () => (await startedApp()).catalogue.find(request.params.service ?? ''),
-  jobs: async () => (await (await startedApp()).jobs?.())?.service,
+  jobs: async () => (await startedApp()).jobs?.(),
 })
 
 app.http('jobs', {

@@ -2,7 +2,10 @@ import { app, type EventGridEvent } from '@azure/functions'
 import { changedSecret } from '../src/auth/vault-events.ts'
 import { startedApp } from '../src/compose/app.ts'
 
-/** Optional: without a subscription of this function to the vault's events, a new key is accepted on its first use. */
+/**
+ * Optional: without a subscription of this function to the vault's events, a new key is accepted on its first use. On Flex
+ * Consumption it has instances of its own, so that it tells those of HTTP nothing.
+ */
 app.eventGrid('key-rotated', {
   handler: async (event: EventGridEvent): Promise<void> => {
     const { settings, keysChanged } = await startedApp()

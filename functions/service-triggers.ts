@@ -1,11 +1,13 @@
 /** The triggers that services declare in `service.json`, besides HTTP. (guide/triggers.md) */
 import { app, type InvocationContext, output } from '@azure/functions'
 import { makeScoring, serviceBus, triggerPlan } from '../src/compose/service-triggers.ts'
-import type { ServiceTrigger } from '../src/models/definition/plan-triggers.ts'
+import { watchedPath } from '../src/models/definition/job-watch.ts'
+import type { JobWatch, ServiceTrigger } from '../src/models/definition/plan-triggers.ts'
 import { scoreBlob } from '../src/triggers/score-blob.ts'
 import { scoreBusMessage } from '../src/triggers/score-bus-message.ts'
 import { scoreQueueMessage } from '../src/triggers/score-queue-message.ts'
 import { hostTrace } from './host-trace.ts'
+import { openJobs } from './opened-jobs.ts'
 
 type Of<Kind> = ServiceTrigger & { readonly kind: Kind }
 
@@ -74,6 +76,21 @@ function onServiceBus(trigger: Of<'serviceBus'>): void {
   app.serviceBusQueue(`service-bus-trigger-${service}`, options)
 }
 
+/** The host names the blob and does not read it: the job does, piece by piece, whatever its size. */
+function onWatched({ service, watch, source }: JobWatch): void {
+  app.storageBlob(`job-watch-${service}`, {
+    path: watchedPath(watch),
+    connection: 'AzureWebJobsStorage',
+    source: source === 'eventGrid' ? ('EventGrid' as const) : ('LogsAndContainerScan' as const),
+    sdkBinding: true,
+    handler: async (_: unknown, { triggerMetadata }: InvocationContext) => {
+      const jobs = await openJobs()
+      await jobs.service.submitWatched(service, String(triggerMetadata?.blobTrigger))
+    },
+  })
+}
+
+for (const watch of triggerPlan.watches) onWatched(watch)
 for (const trigger of triggerPlan.runs) {
   if (trigger.kind === 'blob') onBlob(trigger)
   else if (trigger.kind === 'queue') onQueue(trigger)

@@ -81,7 +81,15 @@ const mayImport: Record<string, readonly string[]> = {
   'jobs/recovery': ['jobs/removal', 'jobs/score', 'jobs/output', 'jobs', 'models/definition'],
   'jobs/requests': ['jobs/removal', 'jobs/output', 'jobs/formats', 'jobs', 'inference', 'models/definition'],
   'jobs/steps.ts': ['jobs/removal', 'jobs/recovery', 'jobs/score', 'jobs/plan', 'jobs/output', 'jobs'],
-  'protocols/jobs': ['jobs/requests', 'jobs/output', 'jobs', 'protocols/azureml', 'protocols/http', 'inference'],
+  'protocols/jobs': [
+    'jobs/requests',
+    'jobs/output',
+    'jobs',
+    'protocols/azureml',
+    'protocols/http',
+    'inference',
+    'scripts',
+  ],
 }
 /** Programs beside the app, which no room imports. The host shares nothing with them but errors.ts; the commands know all, tests of users get what is in testing/, and callers what is in client/, which opens workspace/ where it runs on Node.js. The package to deploy is made by packaging/, for both. */
 const programs = ['host', 'cli', 'testing', 'client', 'workspace', 'packaging']

@@ -16,7 +16,7 @@ const sources = globSync('{src,functions}/**/*.ts').map(file => readFileSync(fil
 const codes = new Set(namesIn(readFileSync('src/errors.ts', 'utf8')))
 const read = new Set(
   sources
-    .flatMap(text => [...text.matchAll(/^ {2}(\w+): z$|^ {2}(\w+): z\.|nvironment\.(\w+)|env\.(\w+)|'(\w+)'/gm)])
+    .flatMap(text => [...text.matchAll(/^ {2}([A-Z]\w+): |nvironment\.(\w+)|env\.(\w+)|'(\w+)'/gm)])
     .flatMap(match => namesIn(match.slice(1).find(Boolean) ?? ''))
     .filter(name => !codes.has(name) && !notSettings.includes(name)),
 )

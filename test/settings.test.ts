@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { describe, it } from 'vitest'
-import { readLogSettings, readServerVersion, readSettings, unknownSettings } from '../src/compose/settings.ts'
+import { unknownSettings } from '../src/compose/environment.ts'
+import { readLogSettings, readServerVersion, readSettings } from '../src/compose/settings.ts'
 
 const development = { AZURE_FUNCTIONS_ENVIRONMENT: 'Development' }
 
@@ -80,6 +81,7 @@ describe('readSettings', () => {
         eventQueues: ['job-events'],
         eventHosts: [],
         maxInputBytes: 107_374_182_400,
+        maxUploadBytes: 104_857_600,
         maxActiveJobs: 200,
         retentionDays: 30,
         stallMs: 90_000,
@@ -160,6 +162,7 @@ describe('readSettings', () => {
       eventQueues: ['job-events'],
       eventHosts: [],
       maxInputBytes: 1_000_000,
+      maxUploadBytes: 104_857_600,
       maxActiveJobs: 20,
       retentionDays: 0,
       stallMs: 90_000,

@@ -39,6 +39,7 @@ export class KeyReader {
   lastFailure: ReadFailure | undefined
   #isFailing = false
   #isReadable = true
+  #hasEnded = false
   readonly #source: KeySource
   readonly #vault: VaultState
   readonly #loggedFaults = new Map<KeyType, string | undefined>()
@@ -60,9 +61,9 @@ export class KeyReader {
     return this.#reading !== undefined
   }
 
-  /** Whether the keys can be checked, or could be if they were read: there was no reason to read them yet. */
+  /** Whether the keys can be checked, or could be if they were read: no read has ended yet. */
   get isReady(): boolean {
-    return this.startedCount === 0 ? this.#vault.isAnswering : this.ring.isReadable
+    return this.#hasEnded ? this.ring.isReadable : this.#vault.isAnswering
   }
 
   /** Whether the last read failed. */
@@ -152,6 +153,7 @@ export class KeyReader {
       // A random part of the interval, so that instances that started together do not read together.
       this.#readIn(keyTimes.refreshAfterMs * (0.8 + random() * 0.15))
     }
+    this.#hasEnded = true
     this.#isFailing = failure !== undefined
     this.#vault.isAnswering = failure === undefined
     const { isReadable } = this.ring

@@ -5,9 +5,15 @@ import { createProgram } from './program.ts'
 import { describeSystemError } from './system-error.ts'
 import { UsageError } from './usage-error.ts'
 
+/** Why what was printed has not arrived, e.g. a full disk. */
+let outputFailure: Error | undefined
+
 /** Runs a command and ends the process with its exit code: threads and sockets of a command never hold it up. */
 export async function main(args: string[]): Promise<void> {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {}) // `scoring check | head`
+  process.stderr.on('error', () => {})
+  process.stdout.on('error', (failure: NodeJS.ErrnoException) => {
+    if (failure.code !== 'EPIPE') outputFailure = failure // `scoring check | head` has what it wants
+  })
   const program = createProgram()
   try {
     await program.parseAsync(args, { from: 'user' })
@@ -35,5 +41,5 @@ function report(failure: unknown, hasStack: boolean): number {
 /** A pipe takes what was written before the process ends. */
 async function end(code: number | string): Promise<never> {
   await Promise.all([process.stdout, process.stderr].map(stream => new Promise(done => stream.write('', done))))
-  process.exit(code)
+  process.exit(outputFailure && code === exitCode.ok ? report(outputFailure, false) : code)
 }

@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readSettings, unknownSettings } from '../compose/settings.ts'
+import { unknownSettings } from '../compose/environment.ts'
+import { readSettings } from '../compose/settings.ts'
 import { readHostJson } from '../host/host-json.ts'
 import { error, type Finding, ok, warning } from './finding.ts'
 

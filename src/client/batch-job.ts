@@ -3,6 +3,7 @@ import type { JobOutput } from './job-output.ts'
 import { decodeJson, encodeJson } from './json.ts'
 import { readLines } from './read-lines.ts'
 import { RequestError } from './request-error.ts'
+import { decodeAnswer } from './scoring-answer.ts'
 import { wait } from './wait.ts'
 import type { Webservice } from './webservice.ts'
 
@@ -10,23 +11,17 @@ import type { Webservice } from './webservice.ts'
 export interface JobSubmission {
   /** Identifies the job within its service: the same id with the same content is the same job. Default: a new id. */
   readonly jobId?: string
-  /** A blob, `<container>/<path>`; a URL with a shared access signature; or the rows themselves, up to 1 MiB. */
-  readonly input: ({ readonly blob: string } | { readonly url: string } | { readonly rows: readonly unknown[] }) & {
-    /** Default: by the extension of the blob, else JSON Lines. */
-    readonly format?: 'csv' | 'jsonl' | 'json' | 'parquet'
-    /** Whether it is compressed; default: by the extension `.gz`. */
-    readonly isGzip?: boolean
-    /** Whether the first line of a CSV holds names; default: yes, and a first line that looks like a row is refused. */
-    readonly header?: boolean
-    /** Columns of a table in the order of the model's input; with `header: false`, the names of all columns from left to right. */
-    readonly columns?: readonly string[]
-    /** What separates the cells of a CSV; default: a comma. */
-    readonly delimiter?: string
-    /** What stands around cells of a CSV; default: a double quote; '': nothing. */
-    readonly quote?: string
-    /** Texts of missing values in a CSV, besides those of pandas. */
-    readonly na?: readonly string[]
-  }
+  /**
+   * A blob, `<container>/<path>`, or several by a pattern or a list; a URL with a shared access signature; or the rows themselves, up
+   * to 1 MiB.
+   */
+  readonly input: InputForm &
+    (
+      | { readonly blob: string }
+      | { readonly blobs: readonly string[] }
+      | { readonly url: string }
+      | { readonly rows: readonly unknown[] }
+    )
   /** Where the results go, and in which form. */
   readonly output?: JobOutput
   /** Rows per chunk. */
@@ -38,6 +33,27 @@ export interface JobSubmission {
   /** Where a CloudEvent is sent when the job has ended. */
   readonly onCompleted?: { readonly queue: string } | { readonly url: string }
 }
+
+/** How the input is to be read. */
+export interface InputForm {
+  /** Default: by the extension of the blob, else JSON Lines. */
+  readonly format?: 'csv' | 'jsonl' | 'json' | 'parquet'
+  /** Whether it is compressed; default: by the extension `.gz`. */
+  readonly isGzip?: boolean
+  /** Whether the first line of a CSV holds names; default: yes, and a first line that looks like a row is refused. */
+  readonly header?: boolean
+  /** Columns of a table in the order of the model's input; with `header: false`, the names of all columns from left to right. */
+  readonly columns?: readonly string[]
+  /** What separates the cells of a CSV; default: a comma. */
+  readonly delimiter?: string
+  /** What stands around cells of a CSV; default: a double quote; '': nothing. */
+  readonly quote?: string
+  /** Texts of missing values in a CSV, besides those of pandas. */
+  readonly na?: readonly string[]
+}
+
+/** A submission whose input is a file that is sent with it. */
+export type FileSubmission = Omit<JobSubmission, 'input'> & { readonly input?: InputForm }
 
 /** As Azure ML calls them. */
 export type JobStatus =
@@ -71,6 +87,9 @@ export interface JobDescription {
     readonly chunksDone: number
     /** 0 to 100, of the whole input. */
     readonly percent: number
+    /** Only if the input has several. */
+    readonly files?: number
+    readonly filesDone?: number
   }
   /** ISO 8601, as the other times. */
   readonly createdAt: string
@@ -114,8 +133,10 @@ export interface JobDescription {
 
 /** The result of one row: its prediction, or why it has none. */
 export type RowResult<Prediction = unknown> = {
-  /** Number of the row, from 0. */
+  /** Number of the row in its file, from 0. */
   readonly index: number
+  /** Its file, if the input has several: `<container>/<path>`. */
+  readonly file?: string
   /** Columns of the input that the submission includes: texts of a CSV, values of JSON or Parquet; null where the row could not be read. */
   readonly columns?: Readonly<Record<string, unknown>>
 } & (
@@ -186,6 +207,30 @@ export class BatchJob {
     return new BatchJob(service, job.jobId)
   }
 
+  /**
+   * Sends a file with its submission, for callers without a right on the storage of the app. Up to 100 MiB; larger ones are uploaded
+   * to a container.
+   *
+   * @param file  a `File`, whose name tells the format, or a `Blob`; on Node.js e.g. `await openAsBlob(path)`
+   * @param options  `name`, e.g. `customers.csv`, for a `Blob` without a name
+   * @throws RequestError e.g. JOB_INVALID, JOB_INPUT_TOO_LARGE, JOB_ID_TAKEN
+   */
+  static async submitFile(
+    service: Webservice,
+    file: Blob,
+    submission: FileSubmission = {},
+    { name, ...options }: CallOptions & { readonly name?: string | undefined } = {},
+  ): Promise<BatchJob> {
+    const { jobId = `job-${crypto.randomUUID()}`, ...rest } = submission
+    const body = new FormData()
+    body.append('job', encodeJson({ jobId, ...rest }))
+    const fileName = name ?? (file instanceof File ? file.name : undefined)
+    if (fileName === undefined) throw new TypeError('submitFile: a Blob needs a name, e.g. { name: "customers.csv" }')
+    body.append('file', file, fileName)
+    const job = await service.caller.send('/jobs', { method: 'POST', body }, options, readJob)
+    return new BatchJob(service, job.jobId)
+  }
+
   /** Lists the jobs of a service, newest first. */
   static async *list(
     service: Webservice,
@@ -198,9 +243,9 @@ export class BatchJob {
     let marker: string | undefined
     do {
       const query = new URLSearchParams({ limit: '100', ...filter, ...(marker !== undefined && { marker }) })
-      const page = await service.caller.send(`/jobs?${query}`, { method: 'GET' }, options, async response => {
-        return decodeJson(await response.text()) as { jobs: JobDescription[]; nextMarker?: string }
-      })
+      const page = await service.caller.send(`/jobs?${query}`, { method: 'GET' }, options, response =>
+        readMember<{ jobs: JobDescription[]; nextMarker?: string }>(response, 'jobs'),
+      )
       yield* page.jobs
       marker = page.nextMarker
     } while (marker !== undefined)
@@ -293,8 +338,14 @@ export class BatchJob {
   }
 }
 
-async function readJob(response: Response): Promise<JobDescription> {
-  return decodeJson(await response.text()) as JobDescription
+const readJob = (response: Response) => readMember<JobDescription>(response, 'status')
+
+/** @throws RequestError when the answer has no such member, so that it comes from something else than a service */
+async function readMember<Answer>(response: Response, name: keyof Answer & string): Promise<Answer> {
+  const answer = await decodeAnswer(response)
+  if (typeof answer === 'object' && answer !== null && Object.hasOwn(answer, name)) return answer as Answer
+  const message = `${response.url} has answered without "${name}": it is no service of Scoring Functions`
+  throw new RequestError(message, { status: response.status })
 }
 
 const emptyStream = (): ReadableStream<Uint8Array> => new ReadableStream({ start: controller => controller.close() })

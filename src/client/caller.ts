@@ -18,7 +18,7 @@ export interface CallOptions {
 export interface ServiceRequest {
   readonly method: string
   readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string | Uint8Array<ArrayBuffer> | ArrayBuffer | Blob | ReadableStream<Uint8Array>
+  readonly body?: string | Uint8Array<ArrayBuffer> | ArrayBuffer | Blob | FormData | ReadableStream<Uint8Array>
   /** Whether the body can be sent a second time; absent: yes. */
   readonly isRepeatable?: boolean
 }
@@ -28,6 +28,8 @@ export type Fetch = typeof globalThis.fetch
 
 const defaultTimeoutMs = 100_000
 const defaultMaxRetries = 3
+/** A timer for longer goes off at once. */
+const maxTimerMs = 2 ** 31 - 1
 
 /** Sends requests to the routes of one service. */
 export class ServiceCaller {
@@ -108,7 +110,7 @@ export class ServiceCaller {
       signal,
       headers: {
         accept: '*/*',
-        ...(credential !== undefined && { authorization: `Bearer ${credential}` }),
+        ...(credential !== undefined && { authorization: authorizationOf(credential) }),
         ...headers,
       },
       ...(body !== undefined && { body }),
@@ -124,17 +126,26 @@ export class ServiceCaller {
   }
 }
 
+/** @throws TypeError for a key that `fetch` would refuse, with a message that holds it */
+export function authorizationOf(credential: string): string {
+  const token = credential.trim() // files end with a line break
+  if (/^[\x20-\x7e]*$/.test(token)) return `Bearer ${token}`
+  throw new TypeError('the key or token is none: it has a line break, or a character beyond ASCII')
+}
+
 /** A time limit beside the caller's own signal. */
 class Deadline {
   readonly signal: AbortSignal
   readonly #endsAt: number
-  readonly #timer: ReturnType<typeof setTimeout>
+  readonly #timer: ReturnType<typeof setTimeout> | undefined
   hasPassed = false
 
   constructor(timeoutMs: number, given: AbortSignal | undefined) {
+    if (Number.isNaN(Number(timeoutMs))) throw new TypeError(`timeoutMs: must be milliseconds, not ${timeoutMs}`)
     const timeout = new AbortController()
     this.signal = given ? AbortSignal.any([given, timeout.signal]) : timeout.signal
     this.#endsAt = performance.now() + timeoutMs
+    if (timeoutMs > maxTimerMs) return // e.g. Infinity
     this.#timer = setTimeout(() => {
       this.hasPassed = true
       timeout.abort(new Error('timeout'))

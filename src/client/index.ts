@@ -1,6 +1,8 @@
 /** `scoring-functions/client`: scores, and manages models, services, keys and jobs. What scores works in browsers too. */
 export {
   BatchJob,
+  type FileSubmission,
+  type InputForm,
   type JobDescription,
   JobError,
   type JobFilter,

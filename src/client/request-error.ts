@@ -16,9 +16,8 @@ export class RequestError extends Error {
     options?: ErrorOptions,
   ) {
     super(message, options)
-    const seconds = answer.retryAfter ? Number(answer.retryAfter) : Number.NaN
     this.status = answer.status
     this.code = isErrorCode(answer.code) ? answer.code : undefined
-    this.retryAfterSeconds = Number.isFinite(seconds) ? seconds : undefined
+    this.retryAfterSeconds = /^\d{1,9}(\.\d+)?$/.test(answer.retryAfter ?? '') ? Number(answer.retryAfter) : undefined
   }
 }

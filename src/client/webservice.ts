@@ -1,4 +1,4 @@
-import { type CallOptions, type Fetch, ServiceCaller, unreachable } from './caller.ts'
+import { authorizationOf, type CallOptions, type Fetch, ServiceCaller, unreachable } from './caller.ts'
 import { Credential } from './credential.ts'
 import type { DeploymentConfiguration } from './deployment-configuration.ts'
 import { decodeJson } from './json.ts'
@@ -74,7 +74,7 @@ export class Webservice {
   constructor(from: Workspace | WebserviceAddress, name?: string) {
     if ('url' in from) {
       const address = serviceAddress(from.url)
-      this.name = decodeURIComponent(address.slice(address.lastIndexOf('/') + 1))
+      this.name = address.slice(address.lastIndexOf('/') + 1)
       this.#address = address
       this.#credential = new Credential({ read: async signal => readKey(from.key, signal) })
       this.caller = new ServiceCaller(async () => address, this.#credential, from.fetch)
@@ -368,7 +368,7 @@ export class Webservice {
       const address = await this.#findApp(signal)
       const url = `${address.replace(/\/api\/v1\/service\/[^/]*$/, '')}/health/ready`
       const key = await this.#credential.get(signal ?? AbortSignal.timeout(30_000))
-      const headers = key === undefined ? {} : { authorization: `Bearer ${key}` }
+      const headers = key === undefined ? {} : { authorization: authorizationOf(key) }
       const limit = signal ?? AbortSignal.timeout(30_000)
       // A key must not travel to another address.
       const response = await this.caller.fetch(url, { headers, signal: limit, redirect: 'error' }).catch(cause => {

@@ -25,6 +25,7 @@ import { RunRecords } from '../workers/transport/run-records.ts'
 import { openRequestLog } from './app-log.ts'
 import { openAppBudget } from './byte-budgets.ts'
 import type { KeyStorage } from './encrypted-requests.ts'
+import { unknownSettings } from './environment.ts'
 import type { Jobs } from './jobs-app.ts'
 import { locateApp } from './locate-app.ts'
 import { openEncrypted } from './open-encrypted.ts'
@@ -40,7 +41,6 @@ import {
   readSettings,
   readSweepSchedule,
   type Settings,
-  unknownSettings,
 } from './settings.ts'
 import { tellColdStart } from './tell-cold-start.ts'
 
@@ -68,12 +68,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   for (const name of unknownSettings(environment)) {
     console.error(`setting ${name} has no effect: this version has no such setting`)
   }
-  const store = await openModelStore(settings)
-  // Read before the services are, so that a change in between is noticed.
-  const isWatching = settings.watch === 'on' && (store.isElsewhere === true || settings.isDevelopment)
-  const files = isWatching ? store.readFiles() : undefined
-  files?.catch(() => {}) // the watch says so
-  const read = await readServices(store, settings, isWatching)
+  const { store, read, files } = await readStore(settings)
   const bytes = openAppBudget(settings.maxHeldBytes, read)
   const authorizers = await ServiceAuthorizers.open(settings, read)
   const keysLoaded = authorizers.loadKeys() // models load meanwhile
@@ -82,44 +77,26 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const runRecords = openRunRecords(settings)
   const scoringMetrics = new ScoringMetrics()
   const parts: ServiceParts = {
-    maxThreads: settings.maxThreads,
-    // More threads than processors only helps scripts that wait on I/O.
-    cpuShares: new CpuShares(Math.max(processorCount, settings.maxThreads), () => performance.now()),
+    ...makeParts(settings, processorCount),
     bytes,
     metrics: scoringMetrics,
     tracing: openTelemetry?.tracing,
-    coldStart: watchedStart,
-    loads: new LoadQueue(processorCount),
     functionTimeoutMs: readFunctionTimeoutMs(appRoot, environment),
     runRecords,
-    logFormat: new LogFormat(settings.log, () => new Date()),
-    hasServerTiming: settings.hasServerTiming,
-    encrypted: openEncrypted(readKeyStorage(settings)),
   }
   const served = await serveServices(read, { store, settings, authorizers, parts, files })
   const { catalogue } = served
   // In Development the answer says it, and starts are many.
   const logStart = settings.isDevelopment ? undefined : (line: string) => console.log(line)
   watchedStart?.whenAnswered(tellColdStart(openTelemetry?.tracing, logStart))
-  const metrics = [
-    ...scoringMetrics.families,
-    ...observeServices(
-      () => catalogue.all,
-      name => catalogue.rejected(name) !== undefined,
-    ),
-  ]
+  const isRejected = (name: string) => catalogue.rejected(name) !== undefined
+  const metrics = [...scoringMetrics.families, ...observeServices(() => catalogue.all, isRejected)]
   openTelemetry?.forwardMetrics(metrics)
   const lostRequests = runRecords?.lost.flatMap(({ requests }) => requests) ?? []
   const stopping = new AbortController()
   const background = new Set<Promise<void>>()
-  const jobs = openJobs({
-    settings,
-    catalogue,
-    tracing: openTelemetry?.tracing,
-    lostRequests,
-    stopping: stopping.signal,
-    background,
-  })
+  const { tracing } = parts
+  const jobs = openJobs({ settings, catalogue, tracing, lostRequests, stopping: stopping.signal, background })
   // Otherwise nothing else may make this process open them before the sweeper does.
   if (lostRequests.some(name => name.startsWith(jobRowsPrefix))) void jobs?.().catch(() => {})
   const stop = async () => {
@@ -146,8 +123,33 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   }
 }
 
+/** What services share, as far as the settings say it. */
+function makeParts(settings: Settings, processorCount: number) {
+  return {
+    maxThreads: settings.maxThreads,
+    // More threads than processors only helps scripts that wait on I/O.
+    cpuShares: new CpuShares(Math.max(processorCount, settings.maxThreads), () => performance.now()),
+    coldStart: watchedStart,
+    loads: new LoadQueue(processorCount),
+    logFormat: new LogFormat(settings.log, () => new Date()),
+    hasServerTiming: settings.hasServerTiming,
+    encrypted: openEncrypted(readKeyStorage(settings)),
+  }
+}
+
 function readKeyStorage({ encryptedKeys, storage, azureClientId, isDevelopment }: Settings): KeyStorage {
   return { container: encryptedKeys, storage: { ...storage, defaultClientId: azureClientId, isDevelopment } }
+}
+
+/** Opens what holds the services, and reads them. */
+async function readStore(settings: Settings) {
+  const store = await openModelStore(settings)
+  // Read before the services are, so that a change in between is noticed.
+  const isWatching = settings.watch === 'on' && (store.isElsewhere === true || settings.isDevelopment)
+  const files = isWatching ? store.readFiles() : undefined
+  files?.catch(() => {}) // the watch says so
+  const read = await readServices(store, settings, isWatching)
+  return { store, read, files }
 }
 
 /**

@@ -15,6 +15,8 @@ import { ServiceRowScorer } from '../jobs/score/service-row-scorer.ts'
 import { SharedMemory } from '../jobs/score/shared-memory.ts'
 import { createJobSteps, type JobSteps } from '../jobs/steps.ts'
 import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
+import type { JobRoutes } from '../protocols/jobs/endpoints.ts'
+import { submitJob } from '../protocols/jobs/submit-job.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
 import type { Settings } from './settings.ts'
 
@@ -31,8 +33,7 @@ export interface JobsParts {
   readonly background: Set<Promise<void>>
 }
 
-export interface Jobs {
-  readonly service: JobService
+export interface Jobs extends JobRoutes {
   readonly steps: JobSteps
 }
 
@@ -80,5 +81,5 @@ export async function createJobs(parts: JobsParts, { blobs, queues }: Storage): 
   await steps.reportDeaths(lostRequests).catch(failure => {
     log(`what an earlier process was scoring when it ended could not be recorded: ${(failure as Error).message}`)
   })
-  return { service, steps }
+  return { service, steps, submitJob: (...call) => submitJob(service, ...call) }
 }

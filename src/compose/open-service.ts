@@ -21,7 +21,7 @@ import type { ScoringMetrics } from '../telemetry/service-metrics.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
 import { openServiceBudget } from './byte-budgets.ts'
 import { openEncrypted } from './open-encrypted.ts'
-import { startScheduler, type WorkerParts } from './start-scheduler.ts'
+import { type SchedulerParts, startScheduler } from './start-scheduler.ts'
 
 /** A service whose files have been read; no model is loaded yet. */
 export type ReadService =
@@ -67,7 +67,7 @@ export async function readService(
 }
 
 /** What a service gets from the app, beside what its workers get. */
-export interface ServiceParts extends WorkerParts {
+export interface ServiceParts extends SchedulerParts {
   /** Bytes that requests of all services may hold; absent: any number. */
   readonly bytes?: ByteBudget | undefined
   /** Absent: nothing is counted. */

@@ -14,7 +14,7 @@ import type { WorkerEvent } from '../workers/pool/worker-thread.ts'
 import type { RunRecords } from '../workers/transport/run-records.ts'
 
 /** What the workers of a service get from the app. All but `maxThreads` may be absent, for a service that is opened alone. */
-export interface WorkerParts {
+export interface SchedulerParts {
   /** Maximum number of workers. */
   readonly maxThreads: number
   /** Shared by all services; absent: all processors belong to this one. */
@@ -52,7 +52,7 @@ export function startScheduler(
     functionTimeoutMs,
     loads,
     log = line => console.error(line),
-  }: WorkerParts,
+  }: SchedulerParts,
 ): { scheduler: ServiceScheduler; firstLoad: QueuedLoad } {
   const { service, definition } = spec
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())

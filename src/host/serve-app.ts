@@ -15,6 +15,7 @@ import {
   type ListedFunction,
   listFunctions,
   listTriggers,
+  type Trigger,
   unservedBindings,
 } from './app/triggers.ts'
 import { BackgroundTriggers } from './background-triggers.ts'
@@ -32,7 +33,12 @@ import { errorCodes } from './http2/error-codes.ts'
 import { refuseGrpc } from './http2/receive-stream.ts'
 import { openOutputStorage } from './load-host-storage.ts'
 import type { LocalSettings } from './local-settings.ts'
-import { describeSkipped, listRunning, planBackgroundTriggers } from './plan-background-triggers.ts'
+import {
+  type BackgroundPlan,
+  describeSkipped,
+  listRunning,
+  planBackgroundTriggers,
+} from './plan-background-triggers.ts'
 import { endCrashed } from './process-end.ts'
 import { type HandBack, HeldMessages } from './queue/held-messages.ts'
 import type { HostBus } from './service-bus/host-bus.ts'
@@ -84,14 +90,9 @@ export async function serveApp({ options, appRoot, local, log, bus, core, onServ
 
   const isDevelopment = process.env.AZURE_FUNCTIONS_ENVIRONMENT === 'Development'
   const hostJson = readHostJson(appRoot, { isDevelopment, processorCount: availableParallelism() })
-  const { routePrefix, functionTimeoutMs } = hostJson
   const { maxPollingMs, maxBodyBytes, invisibleMs, unreadResponseMs } = readHostSettings(process.env)
   server.dropUnreadAfter(unreadResponseMs)
-  const triggers = listTriggers(core.functions.values()).filter(({ fn }) => !isDisabled(fn.name, process.env))
-  for (const sentence of unservedBindings(triggers)) log.system('warning', sentence)
-  const plan = planBackgroundTriggers(triggers, process.env)
-  // With --verbose the list of functions says it.
-  if (!log.isVerbose) for (const sentence of describeSkipped(plan)) log.system('warning', sentence)
+  const { triggers, plan } = planTriggers(core, log)
   const background = new BackgroundTriggers()
   process.on('message', (message: HandBack) => {
     if (message.type === 'hand back') void background.takeBack(message.messages)
@@ -101,19 +102,16 @@ export async function serveApp({ options, appRoot, local, log, bus, core, onServ
     messageEncoding: hostJson.queues.messageEncoding,
     open: () => openOutputStorage(name => background.wakeAll(name)),
   })
-  const host: HostContext = {
-    hooks: core.hooks,
-    appHookData,
-    timeout: makeTimeout(functionTimeoutMs, log),
-    log,
-    outputs,
-  }
+  const timeout = makeTimeout(hostJson.functionTimeoutMs, log)
+  const host: HostContext = { hooks: core.hooks, appHookData, timeout, log, outputs }
 
-  const settings = { scheme, defaultHost, maxBodyBytes } as const
-  const http = httpTriggers(triggers)
-  const aboutKeys = describeKeys(http, isDevelopment)
-  if (aboutKeys !== undefined) log.system('warning', aboutKeys)
-  const dispatcher = new HttpDispatcher({ triggers: http, routePrefix, settings, ignoresKeys: isDevelopment, ...host })
+  const dispatcher = new HttpDispatcher({
+    triggers: listHttpTriggers(triggers, isDevelopment, log),
+    routePrefix: hostJson.routePrefix,
+    settings: { scheme, defaultHost, maxBodyBytes },
+    ignoresKeys: isDevelopment,
+    ...host,
+  })
   receiver.start({
     request: (incoming, outgoing, expectsContinue) => dispatcher.handle(incoming, outgoing, expectsContinue),
     grpc: core.grpcHandler ? guardGrpc(core.grpcHandler, log) : refuseGrpc,
@@ -123,13 +121,9 @@ export async function serveApp({ options, appRoot, local, log, bus, core, onServ
     await Promise.all([server.drain(drainTimeoutMs), background.stop(drainTimeoutMs)])
     await Promise.race([endApp(), delay(terminateTimeoutMs)])
   })
-
-  const url = `${scheme}://${defaultHost}`
   const running = listRunning(plan)
-  const functions = listFunctions(triggers, routePrefix, { running, skipReasons: plan.skipReasons })
-  const listening: Listening = { type: 'listening', url, port, grpcPort, functions }
-  if (process.send) process.send(listening)
-  else console.log(`Listening on ${url}${grpcPort === undefined ? '' : `, and on port ${grpcPort}`}`)
+  const functions = listFunctions(triggers, hostJson.routePrefix, { running, skipReasons: plan.skipReasons })
+  announce({ type: 'listening', url: `${scheme}://${defaultHost}`, port, grpcPort, functions })
 
   // Loading the client of the queues takes about as much computing as the first response, which callers wait for.
   await whenIdle(maxIdleWaitMs)
@@ -137,6 +131,30 @@ export async function serveApp({ options, appRoot, local, log, bus, core, onServ
   const { maxPollingIntervalMs } = hostJson.queues
   const queues = { ...hostJson.queues, maxPollingIntervalMs: maxPollingMs ?? maxPollingIntervalMs }
   await background.start({ ...hostJson, plan, host, bus, queues, invisibleMs, held: openHeldMessages() })
+}
+
+/** @returns the triggers that are not disabled, and how those besides HTTP run; the log says what does not run */
+function planTriggers(core: FunctionsCore, log: HostLog): { triggers: Trigger[]; plan: BackgroundPlan } {
+  const triggers = listTriggers(core.functions.values()).filter(({ fn }) => !isDisabled(fn.name, process.env))
+  for (const sentence of unservedBindings(triggers)) log.system('warning', sentence)
+  const plan = planBackgroundTriggers(triggers, process.env)
+  // With --verbose the list of functions says it.
+  if (!log.isVerbose) for (const sentence of describeSkipped(plan)) log.system('warning', sentence)
+  return { triggers, plan }
+}
+
+function listHttpTriggers(triggers: readonly Trigger[], isDevelopment: boolean, log: HostLog) {
+  const http = httpTriggers(triggers)
+  const aboutKeys = describeKeys(http, isDevelopment)
+  if (aboutKeys !== undefined) log.system('warning', aboutKeys)
+  return http
+}
+
+/** Tells the supervisor, or says it in the log where there is none. */
+function announce(listening: Listening): void {
+  const { url, grpcPort } = listening
+  if (process.send) process.send(listening)
+  else console.log(`Listening on ${url}${grpcPort === undefined ? '' : `, and on port ${grpcPort}`}`)
 }
 
 /** @returns undefined without a supervisor */

@@ -1,8 +1,9 @@
+import { ServiceLoadError } from '../errors.ts'
 import type { LoadReport } from '../models/session/load-report.ts'
 import type { QueuedLoad } from '../workers/pool/load-queue.ts'
 import type { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
 
-/** What runs the requests of a service; a service whose files cannot be read has nothing that could. */
+/** What a service is given to run its requests; one whose files cannot be read has nothing that could. */
 export type Engine =
   | { readonly kind: 'scheduler'; readonly scheduler: ServiceScheduler; readonly firstLoad?: QueuedLoad }
   | { readonly kind: 'none'; readonly failure: string }
@@ -27,4 +28,73 @@ export interface EngineSource {
   /** Ends the scheduler; the next load starts another one. @returns whether there was one that has nothing to do */
   unload(): boolean
   stop(): Promise<void>
+}
+
+/** The source of any engine: one that does not change is loaded once, and ends with the service. */
+export function asSource(engine: Engine): EngineSource {
+  if (engine.kind === 'changing') return engine.source
+  return engine.kind === 'none' ? new NoEngine(engine.failure) : new LastingEngine(engine.scheduler, engine.firstLoad)
+}
+
+class LastingEngine implements EngineSource {
+  readonly scheduler: ServiceScheduler
+  readonly isAsleep = false
+  readonly #firstLoad: QueuedLoad | undefined
+
+  constructor(scheduler: ServiceScheduler, firstLoad: QueuedLoad | undefined) {
+    this.scheduler = scheduler
+    this.#firstLoad = firstLoad
+  }
+
+  get failure(): string | undefined {
+    return this.scheduler.failure
+  }
+
+  get isIdle(): boolean {
+    return this.scheduler.isIdle
+  }
+
+  load(): Promise<LoadReport> {
+    return this.scheduler.firstLoad
+  }
+
+  hurry(): void {
+    this.#firstLoad?.hurry()
+  }
+
+  async prepare(): Promise<void> {}
+
+  unload(): boolean {
+    return false
+  }
+
+  async stop(): Promise<void> {
+    this.#firstLoad?.cancel()
+    await this.scheduler.stop()
+  }
+}
+
+class NoEngine implements EngineSource {
+  readonly scheduler = undefined
+  readonly isAsleep = false
+  readonly isIdle = true
+  readonly failure: string
+
+  constructor(failure: string) {
+    this.failure = failure
+  }
+
+  async load(): Promise<LoadReport> {
+    throw new ServiceLoadError(this.failure)
+  }
+
+  hurry(): void {}
+
+  async prepare(): Promise<void> {}
+
+  unload(): boolean {
+    return false
+  }
+
+  async stop(): Promise<void> {}
 }

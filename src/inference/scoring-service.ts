@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Authorizer } from '../auth/authorizer.ts'
-import { ScoringError, ServiceLoadError } from '../errors.ts'
+import { ScoringError } from '../errors.ts'
 import type { ServiceDefinition } from '../models/definition/definition.ts'
 import type { OwnDocuments } from '../models/definition/own-documents.ts'
 import type { OpenedFiles } from '../models/repository/opened-files.ts'
@@ -19,7 +19,7 @@ import type { SchedulerActivity, ServiceScheduler } from '../workers/pool/servic
 import type { Call } from './call.ts'
 import type { Deployments } from './deployments.ts'
 import type { EncryptedRequests } from './encrypted-requests.ts'
-import type { Engine } from './engine.ts'
+import { asSource, type EngineSource } from './engine.ts'
 import type { Mirror } from './mirror.ts'
 import type { ScoringServiceOptions } from './service-options.ts'
 import { traceResult, withTraceContext } from './trace-call.ts'
@@ -56,7 +56,7 @@ export class ScoringService {
   readonly bytes: ByteBudget
   readonly encrypted: (() => Promise<EncryptedRequests>) | undefined
   readonly #decompressionLimits = new DecompressionLimits()
-  readonly #engine: Engine
+  readonly #engine: EngineSource
   readonly #onUse: ((service: ScoringService) => void) | undefined
   #waitingForLoad = 0
   #loadedAt = 0
@@ -80,7 +80,7 @@ export class ScoringService {
     this.hasServerTiming = options.hasServerTiming ?? false
     this.bytes = options.bytes ?? new ByteBudget(Number.POSITIVE_INFINITY)
     this.encrypted = options.encrypted
-    this.#engine = options.engine
+    this.#engine = asSource(options.engine)
     // Others load with a request, which marks it.
     if (this.#coldStart && !options.onUse)
       this.load().then(
@@ -102,7 +102,7 @@ export class ScoringService {
   get status(): ServiceStatus {
     if (this.failure !== undefined) return 'failed'
     if (this.report) return 'ready'
-    return this.#engine.kind === 'changing' && this.#engine.source.isAsleep ? 'idle' : 'loading'
+    return this.#engine.isAsleep ? 'idle' : 'loading'
   }
 
   /** Whether the service has loaded, or can when it is called, and can check its callers. */
@@ -113,9 +113,7 @@ export class ScoringService {
 
   /** What runs its requests now. */
   get scheduler(): ServiceScheduler | undefined {
-    const engine = this.#engine
-    if (engine.kind === 'scheduler') return engine.scheduler
-    return engine.kind === 'changing' ? engine.source.scheduler : undefined
+    return this.#engine.scheduler
   }
 
   /**
@@ -124,21 +122,18 @@ export class ScoringService {
    * @throws ServiceLoadError with the reason when the service cannot be loaded
    */
   load(): Promise<LoadReport> {
-    const engine = this.#engine
-    if (engine.kind === 'scheduler') return engine.scheduler.firstLoad
-    if (engine.kind === 'none') return Promise.reject(new ServiceLoadError(engine.failure))
     this.#onUse?.(this)
-    return engine.source.load()
+    return this.#engine.load()
   }
 
   /** Makes the files be there that `spec` names. @throws Error when they cannot be fetched */
   async prepare(): Promise<void> {
-    if (this.#engine.kind === 'changing') await this.#engine.source.prepare()
+    await this.#engine.prepare()
   }
 
   /** Ends its workers until the next request. @returns whether it had any, and none has anything to do */
   unload(): boolean {
-    return this.#engine.kind === 'changing' && this.isQuiet && this.#engine.source.unload()
+    return this.isQuiet && this.#engine.unload()
   }
 
   /** What loading found, while the service is ready. */
@@ -180,9 +175,7 @@ export class ScoringService {
 
   /** Why it cannot score, for its owner. */
   get failure(): string | undefined {
-    const engine = this.#engine
-    if (engine.kind === 'scheduler') return engine.scheduler.failure
-    return engine.kind === 'none' ? engine.failure : engine.source.failure
+    return this.#engine.failure
   }
 
   /**
@@ -285,9 +278,7 @@ export class ScoringService {
 
   /** Someone waits for its first load, which begins now if others were to load before. */
   hurry(): void {
-    const engine = this.#engine
-    if (engine.kind === 'scheduler') engine.firstLoad?.hurry()
-    if (engine.kind === 'changing') engine.source.hurry()
+    this.#engine.hurry()
   }
 
   /** @throws ScoringError SERVICE_LOADING, also when it begins to load now; SERVICE_UNAVAILABLE */
@@ -303,7 +294,7 @@ export class ScoringService {
   #ready(): { scheduler: ServiceScheduler; report: LoadReport } {
     const { scheduler } = this
     const report = scheduler?.report
-    if (this.#engine.kind === 'changing') this.#onUse?.(this)
+    this.#onUse?.(this)
     if (scheduler && report) return { scheduler, report }
     if (this.#isStopped) throw new ScoringError('SERVICE_STOPPING', stopping().message)
     if (this.failure === undefined) {
@@ -351,19 +342,12 @@ export class ScoringService {
 
   /** Whether every request that has come is answered. */
   get isQuiet(): boolean {
-    const engine = this.#engine
-    const isIdle =
-      engine.kind === 'scheduler' ? engine.scheduler.isIdle : engine.kind === 'none' || engine.source.isIdle
-    return isIdle && this.#calls === 0 && this.#waitingForLoad === 0
+    return this.#engine.isIdle && this.#calls === 0 && this.#waitingForLoad === 0
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true
-    const engine = this.#engine
-    if (engine.kind === 'changing') await engine.source.stop()
-    if (engine.kind !== 'scheduler') return
-    engine.firstLoad?.cancel()
-    await engine.scheduler.stop()
+    await this.#engine.stop()
   }
 }
 

@@ -70,15 +70,18 @@ export interface BlobStore {
   stageBlock(blob: BlobReference, blockId: string, content: Uint8Array): Promise<void>
 
   /**
-   * Creates a blob from staged blocks.
+   * Creates a blob from staged blocks, or replaces a version of it. Either drops all other blocks that were staged.
    *
    * @param blockIds  in order; 50,000 at most
-   * @returns `exists`: there is a blob, which is not changed; `missing`: a block was never staged, or has expired
+   * @param replacedEtag  the version to replace; absent: there is no such blob
+   * @returns `exists`: there is a blob, or another version than that, which is not changed; `missing`: a block was never staged, or
+   *   has expired
    */
   commitBlocks(
     blob: BlobReference,
     blockIds: readonly string[],
     metadata: BlobMetadata,
+    replacedEtag?: string,
   ): Promise<'committed' | 'exists' | 'missing'>
 }
 

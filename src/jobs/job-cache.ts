@@ -1,4 +1,6 @@
 /** The immutable records of jobs that this process has read: every chunk needs them. */
+
+import type { InputFile } from './input-files.ts'
 import type { JobFolder } from './layout.ts'
 import type { PlanPart } from './plan-parts.ts'
 import type { JobSpec } from './spec.ts'
@@ -6,10 +8,13 @@ import type { JobSpec } from './spec.ts'
 const maxSpecs = 64
 /** A window of chunks lies in two parts of a plan. A part holds the column names of a CSV, up to a megabyte. */
 const maxParts = 32
+/** A list of files has up to some megabytes. */
+const maxLists = 4
 
 export class JobCache {
   readonly #specs = new Map<string, JobSpec>()
   readonly #parts = new Map<string, PlanPart>()
+  readonly #lists = new Map<string, readonly InputFile[]>()
 
   /** Compare `createdAt` with the job's state: if they differ, the spec is that of a removed job with the same id. */
   spec(folder: JobFolder): JobSpec | undefined {
@@ -18,6 +23,13 @@ export class JobCache {
 
   storeSpec(spec: JobSpec): void {
     storeLast(this.#specs, [spec.folder, spec], maxSpecs)
+  }
+
+  async files(spec: JobSpec, read: () => Promise<readonly InputFile[]>): Promise<readonly InputFile[]> {
+    const key = `${spec.folder} ${spec.createdAt}`
+    const found = this.#lists.get(key) ?? (await read())
+    storeLast(this.#lists, [key, found], maxLists)
+    return found
   }
 
   /** @param read  returns undefined when the part is not planned yet */

@@ -11,6 +11,8 @@
  *     <folder>/done/<part>              totals of a part whose chunks are all done; written once
  *     <folder>/careful/<part>/<chunk>/… attempt log of a chunk: results of its first rows, and attempts that may have ended a process
  *     <folder>/joined/<from>-<to>       results that were staged as one block of the output; written once
+ *     <folder>/files-<hash>.json        list of the input's files, if there are several; written once
+ *     <folder>/written/<file>           the outputs of 16 files, from this one on, are committed; written once
  *     <folder>/rescored/<chunk>         a chunk whose result was removed; how often it was scored again
  *     <folder>/sweep.json               messages that the sweeper has re-enqueued, and when
  *     <folder>/event.json               whether the event of the job's end was sent
@@ -18,6 +20,7 @@
  *     <folder>/last-error.json          last failure of a step that is tried again
  *     <folder>/result.json              final counts; written once
  *     <folder>/predictions.jsonl        the output, unless the request names another blob
+ *     _uploads/<id>                     file that came with the submission; removed when the job ends
  *     _active/<folder>                  exists while the job has not ended; read by the sweeper
  *     _events/<folder>                  exists while the event of the job's end is to be sent; read by the sweeper
  *     _deleting/<folder>                exists while the blobs of a deleted job are removed; read by the sweeper
@@ -47,8 +50,20 @@ export const messageFolder = (jobId: string): JobFolder => `${messagePrefix}${jo
 
 export const specBlob = (folder: JobFolder) => inJobs(`${folder}/spec.json`)
 export const stateBlob = (folder: JobFolder) => inJobs(`${folder}/state.json`)
-export const inlineRowsBlob = (folder: JobFolder, hash: string) => inJobs(`${folder}/rows-${hash}.jsonl`)
+const inlineRowsPrefix = (folder: JobFolder) => `${folder}/rows-`
+export const inlineRowsBlob = (folder: JobFolder, hash: string) => inJobs(`${inlineRowsPrefix(folder)}${hash}.jsonl`)
+/** @param blob  `<container>/<path>` of an input */
+export const isInlineRowsBlob = (folder: JobFolder, blob: string): boolean =>
+  blob.startsWith(`${jobsContainer}/${inlineRowsPrefix(folder)}`)
+export const fileListBlob = (folder: JobFolder, hash: string) => inJobs(`${folder}/files-${hash}.json`)
 export const signatureBlob = (folder: JobFolder) => inJobs(`${folder}/input-signature`)
+const uploadPrefix = '_uploads/'
+/** The file of a submission, whose job is not known before all of it has come. @param id  e.g. a UUID */
+export const uploadBlob = (id: string) => inJobs(uploadPrefix + id)
+/** @param blob  `<container>/<path>` @returns the file of a submission; undefined when it is another blob */
+export function asUpload(blob: string): BlobReference | undefined {
+  return blob.startsWith(`${jobsContainer}/${uploadPrefix}`) ? parseBlobReference(blob) : undefined
+}
 export const planPrefix = (folder: JobFolder) => `${folder}/plan/`
 export const planPartBlob = (folder: JobFolder, part: number) => inJobs(planPrefix(folder) + numbered(part))
 export const chunkInputBlob = (folder: JobFolder, part: number, chunk: number) =>
@@ -66,6 +81,8 @@ export const attemptBlob = (folder: JobFolder, part: number, chunk: number, name
 export const joinedPrefix = (folder: JobFolder) => `${folder}/joined/`
 export const joinedBlob = (folder: JobFolder, from: number, to: number) =>
   inJobs(`${joinedPrefix(folder)}${numbered(from)}-${numbered(to)}`)
+export const writtenPrefix = (folder: JobFolder) => `${folder}/written/`
+export const writtenBlob = (folder: JobFolder, file: number) => inJobs(writtenPrefix(folder) + numbered(file))
 export const rescoredBlob = (folder: JobFolder, chunk: number) => inJobs(`${folder}/rescored/${numbered(chunk)}`)
 export const sweepBlob = (folder: JobFolder) => inJobs(`${folder}/sweep.json`)
 export const eventBlob = (folder: JobFolder) => inJobs(`${folder}/event.json`)

@@ -25,6 +25,8 @@ export interface LineForm {
   readonly parts?: readonly PredictionPart[]
   /** Members of an object that are kept in JSON Lines; absent: all. */
   readonly members?: readonly string[]
+  /** The input of these rows, which each line names; absent: the job has one, or each has an output of its own. */
+  readonly file?: string
 }
 
 export const wholePrediction: PredictionPart = { columns: ['prediction'], isWhole: true }

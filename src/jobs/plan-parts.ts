@@ -15,8 +15,26 @@ export interface PlannedChunk {
   /** Bytes of the text from `start`, up to but not including `end`: of the decompressed input, or of the JSON Lines of a Parquet file. */
   readonly start: number
   readonly end: number
+  /** Line of its first row in the (decompressed) text, from 1; absent for Parquet, or if an earlier build has planned it. */
+  readonly line?: number
   /** The chunk's own text in the format `textFormat`, if the input cannot be read in ranges (gzip, Parquet). */
   readonly content?: Uint8Array
+  /** The text was UTF-16: bytes are those of its UTF-8, and the chunk has a text of its own. */
+  readonly isDecoded?: true
+  /** Its file, if the input has several: bytes are those of the text of that file. */
+  readonly file?: FilePosition
+}
+
+export interface FilePosition {
+  /** Place in the list of files, from 0. */
+  readonly index: number
+  /** Index in the whole input of the first row of the file. */
+  readonly firstRow: number
+}
+
+/** Index of the first row of a chunk in its file. */
+export function rowInFile({ firstRow, file }: Pick<PlannedChunk, 'firstRow' | 'file'>): number {
+  return firstRow - (file?.firstRow ?? 0)
 }
 
 /** The position at which planning continues. All rows before it are in chunks. */
@@ -25,7 +43,9 @@ export interface PlanCursor {
   readonly row: number
   /** Bytes from the start of the (decompressed) text. */
   readonly offset: number
-  /** The text was UTF-16, so offsets are not those of the input, and chunks have a text of their own. */
+  /** Line of the offset, from 1; absent as that of chunks. */
+  readonly line?: number
+  /** The text was UTF-16, so offsets are not those of the input. */
   readonly isDecoded?: true
   /** Names of the columns of a CSV, or of the values of the first record of JSON. */
   readonly columns?: readonly string[]
@@ -33,6 +53,8 @@ export interface PlanCursor {
   readonly types?: Readonly<Record<string, Dtype>>
   /** Columns of the predictions in the output; absent: one for all of them. */
   readonly predictions?: readonly PredictionPart[]
+  /** Only if the input has several files. `bytesBefore`: sizes of the files before this one. */
+  readonly file?: FilePosition & { readonly bytesBefore: number }
 }
 
 export const planStart: PlanCursor = { chunk: 0, row: 0, offset: 0 }
@@ -53,6 +75,8 @@ export interface ListedPart {
   readonly rows: number
   /** Start of the next part, in bytes of the (decompressed) text. */
   readonly offset: number
+  /** Files whose chunks are all in this part and those before it; 0 when there is only one. */
+  readonly files: number
   readonly isLast: boolean
   readonly modifiedAt: number
 }
@@ -63,7 +87,8 @@ export async function commitPart(store: BlobStore, folder: JobFolder, part: Plan
   return store.create(planPartBlob(folder, part.part), JSON.stringify(part), {
     chunks: String(chunks.length),
     rows: String(chunks.reduce((sum, { rowCount }) => sum + rowCount, 0)),
-    offset: String(next.offset),
+    offset: String((next.file?.bytesBefore ?? 0) + next.offset),
+    ...(next.file && { files: String(next.file.index) }),
     last: String(isLast),
   })
 }
@@ -82,6 +107,7 @@ export async function listPlan(store: BlobStore, folder: JobFolder): Promise<Lis
       chunkCount: Number(metadata.chunks),
       rows: Number(metadata.rows),
       offset: Number(metadata.offset),
+      files: Number(metadata.files ?? 0),
       isLast: metadata.last === 'true',
       modifiedAt,
     })

@@ -9,9 +9,14 @@ export type RowResult =
   { readonly prediction: string } | { readonly code: string; readonly message: string }
 
 /** One row of an input: JSON text (an array, an object or a single value), or why it cannot be read. */
-export type Row =
-  /** `isEncrypted`: it is the body of a request whose features are encrypted. */
-  { readonly json: string; readonly isEncrypted?: boolean } | { readonly code: string; readonly message: string }
+export type Row = (
+  | /** `isEncrypted`: it is the body of a request whose features are encrypted. */
+  { readonly json: string; readonly isEncrypted?: boolean }
+  | { readonly code: string; readonly message: string }
+) & {
+  /** Where it begins in its file, from 1; absent: that is not known, or is no text. */
+  readonly line?: number
+}
 
 export interface MissingOptions {
   /** `nan` (default) reads a missing number of a floating-point input as NaN; `error` fails the row, also for infinities. */
@@ -33,6 +38,8 @@ export interface TextOfRows {
   readonly rowCount: number
   /** Index of the first row in the whole input. */
   readonly firstRow: number
+  /** Line of its file in which the text begins, from 1; absent as that of rows. */
+  readonly firstLine?: number | undefined
   readonly reading: RowReading
   readonly form: LineForm
 }

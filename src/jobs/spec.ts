@@ -1,6 +1,6 @@
 import type { TraceContext } from '../telemetry/trace-context.ts'
 import type { CsvDialect } from './csv-dialect.ts'
-import type { JobFolder } from './layout.ts'
+import { isInlineRowsBlob, type JobFolder } from './layout.ts'
 
 /** An id is also the name of a folder, see `layout.ts`. */
 export const jobIdPattern = /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,126}[A-Za-z0-9]$|^[A-Za-z0-9]$/
@@ -10,6 +10,12 @@ export type InputFormat = (typeof inputFormats)[number]
 
 export const outputFormats = ['jsonl', 'csv', 'parquet'] as const
 export type OutputFormat = (typeof outputFormats)[number]
+
+/** `files` is the blob with the list of several files, whose version is then its hash. */
+type InputPlace =
+  | { readonly blob: string }
+  | { readonly url: string }
+  | { readonly files: string; readonly name: string }
 
 /** A job as it was submitted; it never changes. The input is pinned by version, the model by digest. Stored as `spec.json`. */
 export interface JobSpec {
@@ -23,11 +29,13 @@ export interface JobSpec {
   readonly modelDigest: string
   readonly input: {
     /** Reference to the input, by its name in stored specs. Inline rows are in a blob of the job; a URL's query is in `input-signature`. */
-    readonly place: { readonly blob: string } | { readonly url: string }
+    readonly place: InputPlace
     readonly etag: string
     readonly bytes: number
     readonly format: InputFormat
     readonly isGzip: boolean
+    /** If there are several files. */
+    readonly fileCount?: number
     readonly header?: boolean
     readonly columns?: readonly string[]
     /** Of a CSV. */
@@ -43,6 +51,12 @@ export interface JobSpec {
     readonly include?: readonly string[] | 'all'
     /** Members of the predictions, if not all. */
     readonly columns?: readonly string[]
+    /** Whether a blob of this name is replaced. */
+    readonly overwrite?: boolean
+    /** There is no output, and nothing is written to `blob`. */
+    readonly action?: 'summary_only'
+    /** Whether each file of the input has an output of its own, and `blob` is what their names are made of. */
+    readonly isPerFile?: boolean
   }
   /** Rows per chunk, if the submission says so. */
   readonly miniBatchSize?: number
@@ -65,7 +79,13 @@ export function isCopied({ format, isGzip }: JobSpec['input']): boolean {
   return isGzip || format === 'parquet'
 }
 
+/** Whether the rows came with the submission, so that there is no file. */
+export function hasInlineRows({ folder, input: { place } }: Pick<JobSpec, 'folder' | 'input'>): boolean {
+  return 'blob' in place && isInlineRowsBlob(folder, place.blob)
+}
+
 /** The input's blob or URL, for messages. It has no signature. */
 export function inputName({ place }: JobSpec['input']): string {
+  if ('files' in place) return place.name
   return 'blob' in place ? place.blob : place.url
 }

@@ -32,6 +32,9 @@ export interface JobProgress {
   readonly chunksDone: number
   /** 0 to 100, of the whole input. */
   readonly percent: number
+  /** Only if the input has several files. The second are those whose rows are all scored, or somewhat fewer. */
+  readonly files?: number
+  readonly filesDone?: number
 }
 
 /** Allowed changes of status. A job that has ended does not change. */

@@ -68,6 +68,13 @@ describe('ServiceKeys, of services on demand', () => {
     await settle()
     assert.equal(another.keys.authorizer('service-299').isReady, true)
     assert.match(JSON.stringify(another.keys.authorizer('service-299').describe()), /"primary":"not read yet"/)
+    while (another.store.calls.length < 600) {
+      await another.clock.advance(5) // in the middle of the reads of four services
+      assert.deepEqual(
+        names.filter(name => !another.keys.authorizer(name).isReady),
+        [],
+      )
+    }
     another.keys.stop()
   })
 })

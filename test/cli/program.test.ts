@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -146,5 +148,12 @@ describe('scoring', () => {
   it('is what npm start runs', async () => {
     const { scripts } = JSON.parse(await readFile('package.json', 'utf8'))
     assert.equal(scripts.start, 'npm run -s build && node dist/scoring.mjs start')
+  })
+
+  it.runIf(process.platform === 'linux')('fails where what it prints does not arrive', async () => {
+    const full = openSync('/dev/full', 'w')
+    const { status, stderr } = spawnSync(process.execPath, [script, '--version'], { stdio: ['ignore', full, 'pipe'] })
+    closeSync(full)
+    assert.deepEqual([status, String(stderr)], [1, 'error: a file cannot be used: the disk is full (ENOSPC, write)\n'])
   })
 })

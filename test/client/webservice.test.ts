@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { inspect } from 'node:util'
 import { describe, it } from 'vitest'
-import { RequestError, Webservice } from '../../src/client/index.ts'
+import { BatchJob, RequestError, Webservice } from '../../src/client/index.ts'
 import type { Cleaner } from '../support/cleaner.ts'
 
 interface Seen {
@@ -112,6 +113,49 @@ describe('Webservice.run', () => {
     await service.updateDeploymentState()
     assert.equal(service.state, 'Unknown')
     assert.match(service.status.reason ?? '', /^could not reach http:\/\/127\.0\.0\.1:9\/health\/ready: ./)
+  })
+
+  it('shows no key that no header can carry, and takes one with the line break of its file', async test => {
+    const { url, seen } = await serve(test, response => say(response, 200, []))
+    await new Webservice({ url, key: 'a-key\n' }).run('{}')
+    assert.equal(seen[0]?.authorization, 'Bearer a-key')
+    for (const key of ['secret\nother', 'secrét']) {
+      const service = new Webservice({ url, key })
+      await assert.rejects(service.run('{}'), failure => {
+        assert.match(inspect(failure, { depth: 9, showHidden: true }), /^TypeError: the key or token is none/)
+        return !inspect(failure, { depth: 9, showHidden: true }).includes(key)
+      })
+      await service.updateDeploymentState()
+      assert.match(service.status.reason ?? '', /^the key or token is none/)
+    }
+    assert.equal(seen.length, 1)
+  })
+
+  it('takes a limit that is longer than a timer can be, and refuses one that is no number', async test => {
+    const { url } = await serve(test, response => say(response, 200, [1]))
+    const service = new Webservice({ url })
+    for (const timeoutMs of [Number.POSITIVE_INFINITY, 2 ** 40])
+      assert.deepEqual(await service.run('{}', { timeoutMs }), [1])
+    await assert.rejects(service.run('{}', { timeoutMs: Number.NaN }), { name: 'TypeError', message: /not NaN$/ })
+  })
+
+  it('waits for no time that is none', async test => {
+    let retryAfter = ''
+    const { url, seen } = await serve(test, response =>
+      say(response, 503, failure('QUEUE_FULL'), { 'retry-after': retryAfter }),
+    )
+    for (retryAfter of ['-1', '0x1', 'Infinity', 'Wed, 21 Oct 2015 07:28:00 GMT'])
+      await assert.rejects(new Webservice({ url }).run('{}'), { code: 'QUEUE_FULL', retryAfterSeconds: undefined })
+    assert.equal(seen.length, 4)
+  })
+
+  it('says that an address is not that of a service', async test => {
+    const { url } = await serve(test, response => say(response, 200, { services: {} }))
+    const service = new Webservice({ url })
+    const expected = (member: string) => ({ name: 'RequestError', message: new RegExp(`answered without "${member}"`) })
+    await assert.rejects(BatchJob.list(service).next(), expected('jobs'))
+    await assert.rejects(BatchJob.submit(service, { input: { rows: [] } }), expected('status'))
+    await assert.rejects(new BatchJob(service, 'nightly').wait(), expected('status'))
   })
 
   it('gives JSON parsed, text as text and other answers as bytes', async test => {

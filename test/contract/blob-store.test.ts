@@ -194,6 +194,26 @@ for (const { name, open } of stores) {
       assert.equal(await store.commitBlocks(reference, [blockId('unknown')], {}), 'exists')
     })
 
+    it('replaces the version that a commit names, and no other', async () => {
+      const reference = fresh()
+      // As a program with ids of another length wrote it.
+      await store.stageBlock(reference, Buffer.from('0'.repeat(40)).toString('base64'), bytes('old'))
+      await store.commitBlocks(reference, [Buffer.from('0'.repeat(40)).toString('base64')], { of: 'theirs' })
+      const { etag } = (await store.head(reference))!
+      await store.stageBlock(reference, blockId('a'), bytes('new'))
+      assert.equal(await textOf(reference), 'old')
+      assert.equal(await store.commitBlocks(reference, [blockId('a')], {}, '"0x123"'), 'exists')
+      assert.equal(await store.commitBlocks(reference, [blockId('a')], { of: 'ours' }, etag), 'committed')
+      assert.equal(await textOf(reference), 'new')
+      assert.deepEqual((await store.head(reference))!.metadata, { of: 'ours' })
+      assert.equal(await store.commitBlocks(reference, [blockId('a')], {}, etag), 'exists')
+      const { etag: now } = (await store.head(reference))!
+      assert.equal(await store.commitBlocks(reference, [blockId('gone')], {}, now), 'missing')
+      await store.remove(reference)
+      await store.stageBlock(reference, blockId('a'), bytes('new'))
+      assert.equal(await store.commitBlocks(reference, [blockId('a')], {}, now), 'exists')
+    })
+
     it('uses the last block that was staged under an id', async () => {
       const reference = fresh()
       await store.stageBlock(reference, blockId('a'), bytes('first'))

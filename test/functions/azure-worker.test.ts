@@ -66,6 +66,7 @@ describe("the bundle in Azure's Node worker", () => {
       'api/v1/service/{service}/encrypted/keys/{keyId}',
       'api/v1/service/{service}/jobs',
       'api/v1/service/{service}/jobs/{jobId}',
+      'api/v1/service/{service}/jobs/{jobId}/cancel',
       'api/v1/service/{service}/jobs/{jobId}/output',
       'api/v1/service/{service}/score',
       'api/v1/service/{service}/swagger.json',
@@ -216,6 +217,17 @@ describe("the bundle in Azure's Node worker", () => {
       percent: 100,
     })
     await worker.deliver('sweep', { isPastDue: false })
+    const form = '--b\r\ncontent-disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n[1]\n[2]\n\r\n--b--\r\n'
+    for (const [contentType, body] of [
+      ['application/jsonl', '[1]\n'.repeat(100_000)],
+      ['multipart/form-data; boundary=b', form],
+    ] as const) {
+      const authorization = `Bearer ${await keyOf('diabetes')}`
+      const headers = { authorization, 'content-type': contentType }
+      const path = '/api/v1/service/diabetes/jobs'
+      const sent = await worker.invoke('jobs', { method: 'POST', path, params: { service: 'diabetes' }, headers, body })
+      assert.equal(sent.status, 202, sent.body)
+    }
     assert.deepEqual(loadedBundles(), ['app.cjs', 'functions.cjs', 'jobs.cjs', 'storage.cjs'])
   })
 

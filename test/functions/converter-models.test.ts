@@ -259,14 +259,14 @@ describe('POST /score: models as converters write them', () => {
         await blobs.getContainerClient(container).getBlobClient(path.join('/')).downloadToBuffer()
       ).toString()
       const expected = rowsOf(model).map(({ answer }) => rowAlone(answer as Record<string, unknown[]>))
-      const predictions =
-        output === 'csv'
-          ? csvPredictions(result)
-          : result
-              .trim()
-              .split('\n')
-              .map(line => JSON.parse(line).prediction)
-      assertClose(predictions, expected, `${service} as ${output}`)
+      const [first = '', ...others] = result.trim().split('\n')
+      if (output === 'csv') {
+        assert.match(first, /^index,[\w,]+,error_code,error_message$/)
+        assertClose(others.map(cellsOfPrediction), expected.map(numbersIn), 'as a table')
+      } else {
+        const predictions = [first, ...others].map(line => JSON.parse(line).prediction)
+        assertClose(predictions, expected, `${service} as ${output}`)
+      }
     }
   })
 })
@@ -295,8 +295,11 @@ function rowAlone(answer: Record<string, unknown[]>): unknown {
   )
 }
 
-/** The column `prediction`, which is JSON in quotes. */
-function csvPredictions(text: string): unknown[] {
-  const [, ...lines] = text.trim().split('\n')
-  return lines.map(line => JSON.parse(line.replace(/^\d+,"|",,$/g, '').replaceAll('""', '"')))
+/** Each value has a column, between the index and those of an error. */
+function cellsOfPrediction(line: string): number[] {
+  return line.split(',').slice(1, -2).map(Number)
+}
+
+function numbersIn(value: unknown): number[] {
+  return typeof value === 'number' ? [value] : Object.values(value as object).flatMap(numbersIn)
 }

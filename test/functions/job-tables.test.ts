@@ -182,6 +182,58 @@ describe('POST /jobs: batch jobs of CSV and Parquet', () => {
     assert.match(job.error?.message ?? '', /missing: "a" \(did you mean "A"\?\), "c".*; unknown: "A", "d"$/)
   })
 
+  it('tell the line of the file in which a failed row begins', async () => {
+    const csv =
+      'a,note,b,c\r\n1,"two\r\nlines",2,3\r\n\r\n1,,x,3\r\n1,2\r\n4,,5,6\r\n7,"a ""b""\n\n",8,\r\n1,,2,3 apples'
+    const records = '{"a": 1, "b": 2, "c": 3}\n\n{"a": 1, "b": 2}\n{"a": 1, "b": 2, "c": "x"}\n{"a": 1,\n'
+    const array = '[\n  {"a": 1, "b": 2, "c": 3},\n  {\n    "a": 1,\n    "b": 2\n  },\n  {"a": 1, "b": 2, "c": "x"}\n]'
+    const ofCsv = [
+      [1, 'line 5: column "b" has another value; it must be a number (float32)'],
+      [2, 'line 6: the row has 2 cell(s), the header names 4 column(s)'],
+      [5, 'line 11: column "c" has another value; it must be a number (float32)'],
+    ] as const
+    const ofRecords = [
+      [1, 'line 3: the row has no "c", which the first row of the input has'],
+      [2, 'line 4: '],
+      [3, 'line 5: the row is not JSON: unexpected end at column 9'],
+    ] as const
+    const ofArray = [
+      [1, 'line 3: the row has no "c", which the first row of the input has'],
+      [2, 'line 7: '],
+    ] as const
+    const failedRows = async (name: string, content: string | Buffer, miniBatchSize: number) => {
+      await put(name, content)
+      const submission = { input: { blob: `input/${name}` }, miniBatchSize }
+      const { jobId } = (await (await call('named/jobs', submission)).json()) as Job
+      assert.equal((await endOf('named', jobId)).status, 'Completed')
+      const lines = (await (await call(`named/jobs/${jobId}/output`)).text()).split('\n').slice(0, -1)
+      return lines.flatMap((line, index) => {
+        const { error } = JSON.parse(line) as { error?: { message: string } }
+        return error ? [[index, error.message] as const] : []
+      })
+    }
+    const files = [
+      ['lines.csv', csv, ofCsv],
+      ['lines.csv.gz', gzipSync(csv), ofCsv],
+      ['lines-utf16.csv', Buffer.from(`\ufeff${csv}`, 'utf16le'), ofCsv],
+      ['lines.jsonl', records, ofRecords],
+      ['lines.json', array, ofArray],
+    ] as const
+    const jobs = files.flatMap(([name, content, expected]) =>
+      [1, 100].map(async miniBatchSize => {
+        const failed = await failedRows(`${miniBatchSize}-${name}`, content, miniBatchSize)
+        const begins = failed.map(([index, message], at) => [index, message.slice(0, expected[at]?.[1].length)])
+        assert.deepEqual(begins, expected, name)
+      }),
+    )
+    await Promise.all(jobs)
+    const { jobId } = (await (await call('named/jobs', { input: { rows: [[1, 2, 3], [1]] } })).json()) as Job
+    assert.equal((await endOf('named', jobId)).status, 'Completed')
+    const [, failed] = (await (await call(`named/jobs/${jobId}/output`)).text()).split('\n')
+    assert.match(failed ?? '', /"index": 1, "error"/)
+    assert.doesNotMatch(failed ?? '', /line \d/)
+  })
+
   it('copy columns to the output, also from gzip and for rows that fail', async () => {
     const rows = Array.from({ length: 300 }, (_, row) => [`p${row}`, row, row === 7 ? 'x' : 2, 3, `Zoë, "${row}"`])
     const cell = (value: unknown) => (/[",]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : value)

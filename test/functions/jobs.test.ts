@@ -236,7 +236,7 @@ describe('POST /jobs: batch jobs', () => {
     const cases: [unknown, number, string][] = [
       ['', 400, 'BODY_EMPTY'],
       ['{', 400, 'BODY_NOT_JSON'],
-      ['[]', 400, 'BODY_NOT_OBJECT'],
+      ['7', 400, 'BODY_NOT_OBJECT'],
       [{}, 400, 'JOB_INVALID'],
       [{ jobId: '../x', input: { rows: [] } }, 400, 'JOB_INVALID'],
       [{ input: { blob: 'input/absent.csv' } }, 400, 'JOB_INPUT_MISSING'],

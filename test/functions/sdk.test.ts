@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { openAsBlob } from 'node:fs'
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -164,9 +165,15 @@ describe('scoring-functions/client, in a folder', () => {
     assert.equal(text.split('\n').length, 1002)
     await assert.rejects(large.results().next(), { name: 'TypeError', message: /are csv; read them with download/ })
 
+    const sent = await BatchJob.submitFile(service, await openAsBlob(file), { jobId: 'sent' }, { name: 'rows.csv' })
+    assert.equal((await sent.wait()).progress.succeeded, 1000)
+    const again = await BatchJob.submitFile(service, new File([await readFile(file)], 'rows.csv'), { jobId: 'sent' })
+    assert.equal(again.jobId, 'sent')
+    await assert.rejects(BatchJob.submitFile(service, new Blob(['1'])), /a Blob needs a name/)
+
     const listed: string[] = []
     for await (const each of BatchJob.list(service)) listed.push(each.jobId)
-    assert.deepEqual(listed, [large.jobId, 'small'])
+    assert.deepEqual(listed, ['sent', large.jobId, 'small'])
     await assert.rejects(new BatchJob(service, 'none').status(), { status: 404, code: 'JOB_UNKNOWN' })
     await assert.rejects(job.cancel(), { status: 409, code: 'JOB_NOT_CANCELLABLE' })
     const failed = await BatchJob.submit(service, { input: { rows: [[1], [1]] }, errorThreshold: 0 })
@@ -317,6 +324,9 @@ describe('scoring-functions/client, in a folder', () => {
       join(root, 'cli.csv'),
       ['a,b,c,d,e,f,g,h,i,j', ...Array(9).fill(diabetes.data[0]?.join(','))].join('\n'),
     )
+    const alone = ['jobs', 'submit', 'cli-churn', join(root, 'cli.csv'), '--url', app.url, '--id', 'key-only', '--json']
+    const sent = await runCommand(alone, { environment: { CI: 'true', SCORING_KEY: key.secondary } })
+    assert.deepEqual([sent.code, JSON.parse(sent.stdout || '{}').jobId], [0, 'key-only'], sent.stderr)
     const watched = await scoring('jobs', 'submit', 'cli-churn', join(root, 'cli.csv'), '--id', 'by-cli', '--watch')
     assert.equal(watched.code, 0, watched.stderr)
     assert.match(watched.stderr, /^(\w+ +\d+%.*\n)*Completed {2}100% {2}9 of 9 rows\n$/)
@@ -326,7 +336,8 @@ describe('scoring-functions/client, in a folder', () => {
     const file = join(root, 'by-cli.jsonl')
     assert.deepEqual(await read('jobs', 'download', 'cli-churn', 'by-cli', '--out', file), { jobId: 'by-cli', file })
     assert.equal(await readFile(file, 'utf8'), results.stdout)
-    assert.deepEqual((await read('jobs', 'list', 'cli-churn')).length, 1)
+    assert.equal((await scoring('jobs', 'watch', 'cli-churn', 'key-only')).code, 0)
+    assert.deepEqual((await read('jobs', 'list', 'cli-churn')).length, 2)
 
     const table = [
       ['id', ...'abcdefghij'],
@@ -343,11 +354,15 @@ describe('scoring-functions/client, in a folder', () => {
     assert.equal(first, `0,x,${diabetesScores[0]},,`)
     const listed = async (...filter: string[]) =>
       (await read('jobs', 'list', 'cli-churn', ...filter)).map(({ jobId }: JobDescription) => jobId)
-    assert.deepEqual(await listed('--status', 'Completed,Failed', '--since', '2026-01-01 08:00'), ['table', 'by-cli'])
+    assert.deepEqual(await listed('--status', 'Completed,Failed', '--since', '2026-01-01 08:00'), [
+      'table',
+      'by-cli',
+      'key-only',
+    ])
     assert.deepEqual(await listed('--status', 'Canceled'), [])
     assert.deepEqual(await listed('--since', '2999-01-01T00:00:00+02:00'), [])
     assert.deepEqual(await read('jobs', 'delete', 'cli-churn', 'table'), { jobId: 'table', isDeleted: true })
-    assert.deepEqual(await listed(), ['by-cli'])
+    assert.deepEqual(await listed(), ['by-cli', 'key-only'])
     assert.deepEqual((await scoring('services', 'delete', 'cli-churn')).code, 0)
 
     const mistakes: [args: string[], code: number, message: RegExp][] = [

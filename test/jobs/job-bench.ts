@@ -1,7 +1,8 @@
 import { ChunkTexts } from '../../src/jobs/chunk-texts.ts'
+import { encodeFiles, type InputFile } from '../../src/jobs/input-files.ts'
 import { JobCache } from '../../src/jobs/job-cache.ts'
 import { type JobQueue, jobQueues } from '../../src/jobs/job-queues.ts'
-import { activeBlob, jobFolder, parseBlobReference, specBlob, stateBlob } from '../../src/jobs/layout.ts'
+import { activeBlob, fileListBlob, jobFolder, parseBlobReference, specBlob, stateBlob } from '../../src/jobs/layout.ts'
 import { type JobLimits, jobLimits } from '../../src/jobs/limits.ts'
 import type { JobMessage } from '../../src/jobs/message-queues.ts'
 import { planParquet } from '../../src/jobs/plan/plan-parquet.ts'
@@ -26,6 +27,10 @@ type JobChange = Partial<Omit<JobSpec, 'input' | 'output'>> & {
   readonly format?: JobSpec['input']['format']
   readonly isGzip?: boolean
   readonly outputFormat?: JobSpec['output']['format']
+  readonly output?: Partial<JobSpec['output']>
+  /** Several inputs by name, in place of the one. With `output.isPerFile` that of `a` is `output/a`. */
+  readonly files?: Readonly<Record<string, string | Uint8Array>>
+  readonly dialect?: JobSpec['input']['dialect']
 }
 
 /** One instance of the app over storage in memory, with one job. A row is its own prediction, or a word for an effect. */
@@ -100,7 +105,7 @@ export class JobBench {
 
   /** Creates the job as JobStore does, without its message. */
   async createJob(input: string | Uint8Array, change: JobChange = {}): Promise<JobSpec> {
-    const { format = 'jsonl', isGzip = false, outputFormat = 'jsonl', ...rest } = change
+    const { format = 'jsonl', isGzip = false, outputFormat = 'jsonl', output, files, dialect, ...rest } = change
     const reference = parseBlobReference('input/rows')
     this.store.put(reference, input)
     const head = await this.store.head(reference)
@@ -110,8 +115,12 @@ export class JobBench {
       folder,
       fingerprint: 'f00d',
       modelDigest: 'digest',
-      input: { place: { blob: 'input/rows' }, etag: head.etag, bytes: head.bytes, format, isGzip },
-      output: { blob: 'output/predictions', format: outputFormat },
+      input: {
+        ...{ place: { blob: 'input/rows' }, etag: head.etag, bytes: head.bytes, format, isGzip },
+        ...(dialect && { dialect }),
+        ...(files && (await this.#pinFiles(files, output?.isPerFile === true))),
+      },
+      output: { blob: 'output/predictions', format: outputFormat, ...output },
       miniBatchSize: 2,
       errorThreshold: -1,
       maxRetries: 3,
@@ -122,6 +131,22 @@ export class JobBench {
     await this.store.create(specBlob(folder), JSON.stringify(spec))
     await this.store.create(stateBlob(folder), JSON.stringify(firstState(spec)))
     return spec
+  }
+
+  async #pinFiles(contents: NonNullable<JobChange['files']>, isPerFile: boolean) {
+    const files: InputFile[] = []
+    for (const [name, content] of Object.entries(contents)) {
+      const blob = `input/${name}`
+      this.store.put(parseBlobReference(blob), content)
+      const head = await this.store.head(parseBlobReference(blob))
+      if (!head) throw new Error('no input')
+      files.push({ blob, etag: head.etag, bytes: head.bytes, ...(isPerFile && { output: `output/${name}` }) })
+    }
+    const list = fileListBlob(folder, 'f00d')
+    await this.store.create(list, encodeFiles(files))
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+    const place = { files: `${list.container}/${list.path}`, name: 'input/*' }
+    return { place, bytes, fileCount: files.length }
   }
 
   get state(): JobState {

@@ -17,6 +17,8 @@ describe('createJobSteps, with faults and kills', () => {
       'Canceled',
       'path: isolated',
       'path: joined',
+      'path: several files',
+      'path: several outputs',
       'path: swept',
       'path: poisoned chunk',
     ]) {

@@ -156,12 +156,13 @@ export class MemoryBlobStore implements BlobStore {
     reference: BlobReference,
     blockIds: readonly string[],
     metadata: BlobMetadata,
+    replacedEtag?: string,
   ): Promise<'committed' | 'exists' | 'missing'> {
     assert.ok(blockIds.length <= maxBlocks, 'at most 50,000 blocks')
     checkMetadata(metadata)
     const name = nameOf(reference)
     return this.hooks.around('commitBlocks', name, () => {
-      if (this.#blobs.has(name)) return 'exists'
+      if (this.#blobs.get(name)?.etag !== replacedEtag) return 'exists'
       const staged = this.#stagedOf(name)
       const blocks = blockIds.map(id => staged.blocks.get(id))
       if (!blocks.every(block => block !== undefined)) return 'missing'

@@ -33,6 +33,10 @@ class WebserviceException(WorkspaceException):
         self.retry_after = retry_after
 
 
+class WebserviceNotFound(WebserviceException):
+    """There is no such service in the workspace."""
+
+
 class JobException(WorkspaceException):
     """A job that did not end as Completed."""
 

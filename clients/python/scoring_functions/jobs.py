@@ -6,11 +6,17 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+import requests
+
 from .errors import JobException, WebserviceException
+from .sent_file import SentFile
+from .webservice import parse_json
 
 if TYPE_CHECKING:
     from .webservice import Webservice
@@ -30,8 +36,21 @@ class BatchJob:
         """Submits a job, e.g. ``{"input": {"blob": "input/rows.csv"}}`` (guide/batch-jobs.md)."""
         # A try that is repeated must not become a second job.
         body = {"jobId": f"job-{uuid.uuid4()}", **submission}
-        job = service.request("POST", "/jobs", data=json.dumps(body)).json()
+        job = _member(service.request("POST", "/jobs", data=json.dumps(body)), "jobId")
         return cls(service, job["jobId"])
+
+    @classmethod
+    def submit_file(
+        cls, service: Webservice, path: str, submission: dict[str, Any] | None = None, timeout: float = 1800
+    ) -> BatchJob:
+        """
+        Sends a file with its submission, for callers without a right on the storage of the app.
+
+        Up to 100 MiB; the name of the file tells its format. The submission needs no ``input``, e.g. ``{"jobId": "nightly"}``.
+        """
+        body = {"jobId": f"job-{uuid.uuid4()}", **(submission or {})}
+        answer = service.request("POST", "/jobs", data=SentFile(path, json.dumps(body)), timeout=timeout)
+        return cls(service, _member(answer, "jobId")["jobId"])
 
     @staticmethod
     def list(
@@ -47,7 +66,7 @@ class BatchJob:
         if since is not None:
             query["since"] = since.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         while True:
-            page = service.request("GET", f"/jobs?{urlencode(query)}").json()
+            page = _member(service.request("GET", f"/jobs?{urlencode(query)}"), "jobs")
             yield from page["jobs"]
             if "nextMarker" not in page:
                 return
@@ -98,21 +117,42 @@ class BatchJob:
         if any(word in kind for word in ("csv", "parquet", "gzip")):
             response.close()
             raise WebserviceException(f"the results of job {self.job_id} are {kind}; read them with download()")
-        with response:
+        with response, _whole(self.job_id):
             for line in response.iter_lines():
                 if line:
                     yield json.loads(line)
 
     def download(self, path: str) -> str:
         """Writes the file of results, and returns its path."""
-        with self.service.request("GET", f"{self._path()}/output", stream=True) as response, open(path, "wb") as file:
-            for piece in response.iter_content(1 << 20):
-                file.write(piece)
+        with self.service.request("GET", f"{self._path()}/output", stream=True) as response:
+            try:
+                with open(path, "wb") as file, _whole(self.job_id):
+                    for piece in response.iter_content(1 << 20):
+                        file.write(piece)
+            except BaseException:
+                Path(path).unlink(missing_ok=True)  # a part of the results would be taken for all
+                raise
         return path
 
     def _path(self) -> str:
         return f"/jobs/{quote(self.job_id, safe='')}"
 
     def _call(self, method: str, action: str = "") -> dict[str, Any]:
-        job: dict[str, Any] = self.service.request(method, self._path() + action).json()
-        return job
+        return _member(self.service.request(method, self._path() + action), "status")
+
+
+def _member(response: requests.Response, name: str) -> dict[str, Any]:
+    """The answer, which has this member where a service has given it."""
+    answer = parse_json(response)
+    if not isinstance(answer, dict) or name not in answer:
+        raise WebserviceException(f'{response.url} has answered without "{name}": it is no service of Scoring Functions', response.status_code)
+    return answer
+
+
+@contextmanager
+def _whole(job_id: str) -> Iterator[None]:
+    """A connection that ends early leaves a part of the results."""
+    try:
+        yield
+    except requests.RequestException as error:
+        raise WebserviceException(f"the results of job {job_id} broke off: {type(error).__name__}") from error

@@ -214,8 +214,8 @@ class ServiceRegistry:
         found = (re.match(r"^([^/]+)/service\.json$", path) for path in self._files.list(""))
         return sorted(match[1] for match in found if match)
 
-    def get(self, name: str) -> tuple[dict[str, Any], str, str] | None:
-        """Returns the definition, its version, and the SHA-256 of its text."""
+    def get(self, name: str) -> tuple[dict[str, Any], str] | None:
+        """Returns the definition and its version, to change it."""
         check_service_name(name)
         found = self._files.read_text(f"{name}/service.json")
         if not found:
@@ -224,7 +224,13 @@ class ServiceRegistry:
         definition = _parse_object(text)
         if definition is None:
             raise WorkspaceException(f"{name}/service.json is not a JSON object")
-        return definition, version, hashlib.sha256(text.encode()).hexdigest()
+        return definition, version
+
+    def show(self, name: str) -> tuple[dict[str, Any], str] | None:
+        """The definition, empty where ``service.json`` is wrong, which the app tells; and the SHA-256 of its text."""
+        check_service_name(name)
+        found = self._files.read_text(f"{name}/service.json")
+        return found and (_parse_object(found[0]) or {}, hashlib.sha256(found[0].encode()).hexdigest())
 
     def put(self, name: str, definition: dict[str, Any], files: Mapping[str, bytes], version: str | None) -> bool:
         """Writes a service. version: the one to replace; None: there must be none. Returns False when that is not so."""

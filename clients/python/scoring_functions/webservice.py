@@ -6,6 +6,8 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +15,10 @@ import requests
 
 from . import deployments
 from .configuration import InferenceConfig
-from .errors import WebserviceException, WorkspaceException
+from .errors import WebserviceException, WebserviceNotFound, WorkspaceException
 from .keys import check_key, make_key, parse_key_type
 from .model import Model, TagFilter, has_all
+from .sent_file import SentFile
 
 if TYPE_CHECKING:
     from .workspace import Workspace
@@ -25,6 +28,16 @@ _MAX_RETRIES = 3
 _STATUS_TIMEOUT = 30.0
 
 
+@dataclass(frozen=True)
+class ServiceAccessToken:
+    """As Azure ML's ``AksServiceAccessToken``; times are those of this machine."""
+
+    access_token: str = field(repr=False)
+    refresh_after: datetime
+    expiry_on: datetime
+    token_type: str = "Bearer"
+
+
 class Webservice:
     """A scoring service of a workspace."""
 
@@ -32,16 +45,12 @@ class Webservice:
     compute_type = "Functions"
 
     def __init__(self, workspace: Workspace, name: str) -> None:
-        found = workspace.service_registry.get(name)
-        if found is None:
-            raise WebserviceException(f'WebserviceNotFound: there is no service "{name}" in {workspace.name}')
         self.workspace = workspace
         self.name = name
         #: Where the app is expected; None: where the workspace says.
         self.app_url: str | None = None
         #: What the app decides, not the service.
         self.notes: tuple[str, ...] = ()
-        self._definition, _, self._digest = found
         self._credential: str | None = None
         self._state = "Unknown"
         self._reason = ""
@@ -64,7 +73,10 @@ class Webservice:
                 raise WebserviceException(f"Webservice.list: {name}: there are no images here; leave it out")
         if compute_type not in (None, "Functions"):
             return []
-        services = [Webservice(workspace, name) for name in workspace.service_registry.list()]
+        services = []
+        for name in workspace.service_registry.list():
+            with suppress(WebserviceNotFound):  # it was deleted meanwhile
+                services.append(Webservice(workspace, name))
         return [
             service
             for service in services
@@ -126,10 +138,10 @@ class Webservice:
 
     def update_deployment_state(self) -> None:
         """Reads the service and its state again."""
-        found = self.workspace.service_registry.get(self.name)
+        found = self.workspace.service_registry.show(self.name)
         if found is None:
-            raise WebserviceException(f'WebserviceNotFound: there is no service "{self.name}" in {self.workspace.name}')
-        self._definition, _, self._digest = found
+            raise WebserviceNotFound(f'WebserviceNotFound: there is no service "{self.name}" in {self.workspace.name}')
+        self._definition, self._digest = found
         self._state, self._reason = self._read_state()
 
     def serialize(self) -> dict[str, Any]:
@@ -154,19 +166,19 @@ class Webservice:
         Scores. Takes JSON text, bytes of JSON, an object, a list of rows, a numpy array or a DataFrame.
 
         Returns the answer, parsed. A 401 is followed by one more try with keys that are read again, and a 429 or 503 with
-        ``Retry-After`` by one after that time.
+        ``Retry-After`` by one after that time. timeout: seconds for the request with its retries, until the answer begins.
         """
         response = self.request("POST", "/score", data=encode_input(input_data), timeout=timeout)
         content_type = response.headers.get("content-type", "")
         if re.match(r"application/([^;]*\+)?json\b", content_type, re.IGNORECASE):
-            return json.loads(response.text) if response.text else None
+            return parse_json(response) if response.text else None
         return response.text if content_type.startswith("text/") else response.content
 
     def request(
         self,
         method: str,
         path: str,
-        data: str | bytes | None = None,
+        data: str | bytes | SentFile | None = None,
         timeout: float = _TIMEOUT,
         stream: bool = False,
     ) -> requests.Response:
@@ -231,14 +243,17 @@ class Webservice:
 
     def get_token(self) -> tuple[str, datetime]:
         """An access token for a service that takes tokens, and when to ask for the next one."""
+        token = self.get_access_token()
+        return token.access_token, token.refresh_after
+
+    def get_access_token(self) -> ServiceAccessToken:
+        """An access token for a service that takes tokens, with its times."""
         if not self.token_auth_enabled:
             raise WebserviceException(f'{self.name} takes no tokens: see "auth" in its service.json')
         audience = self._definition["auth"]["audience"]
         token = self.workspace.credential.get_token(f"{audience if isinstance(audience, str) else audience[0]}/.default")
-        return token.token, datetime.fromtimestamp(token.expires_on)
-
-    def get_access_token(self) -> str:
-        return self.get_token()[0]
+        expires = datetime.fromtimestamp(token.expires_on)
+        return ServiceAccessToken(token.token, expires, expires)
 
     def update(
         self,
@@ -342,20 +357,22 @@ class Webservice:
                 primary, secondary = self.get_keys()
                 self._credential = primary or secondary
             elif mode == "token":
-                self._credential = self.get_access_token()
+                self._credential = self.get_access_token().access_token
         return self._credential
 
-    def _send(self, method: str, path: str, data: str | bytes | None, timeout: float, stream: bool) -> requests.Response:
+    def _send(
+        self, method: str, path: str, data: str | bytes | SentFile | None, timeout: float, stream: bool
+    ) -> requests.Response:
         url = self._address() + path
         if self.app_url is None:
             self.workspace.require_app()
         headers = {"Accept": "*/*"}
         if data is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = data.content_type if isinstance(data, SentFile) else "application/json"
         credential = self._read_credential()
         if credential is not None:
             headers["Authorization"] = f"Bearer {credential}"
-        body = data.encode() if isinstance(data, str) else data
+        body = data.encode() if isinstance(data, str) else data.open() if isinstance(data, SentFile) else data
         try:
             # A key must not travel to another address.
             return self._session.request(
@@ -413,7 +430,17 @@ def encode_input(input_data: Any) -> str | bytes:
     return json.dumps(input_data, default=_encode_other)
 
 
+def parse_json(response: requests.Response) -> Any:
+    try:
+        return json.loads(response.text)
+    except ValueError as error:
+        what = f"{response.url} has answered with something else than JSON: {error}"
+        raise WebserviceException(what, response.status_code) from None
+
+
 def _encode_other(value: Any) -> Any:
+    if value != value:
+        return None  # pandas' NaT, which is no text
     if hasattr(value, "tolist"):
         return value.tolist()
     if hasattr(value, "isoformat"):
@@ -429,8 +456,6 @@ def _describe_failure(response: requests.Response) -> WebserviceException:
     body = body if isinstance(body, dict) else {}
     message = body.get("message")
     text = message if isinstance(message, str) else f"{response.url} was answered with status {response.status_code}"
-    try:
-        retry_after = float(response.headers["retry-after"])
-    except (KeyError, ValueError):
-        retry_after = None
+    seconds = response.headers.get("retry-after", "")
+    retry_after = float(seconds) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", seconds) else None
     return WebserviceException(text, response.status_code, body.get("code"), retry_after)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from .model import Model
     from .webservice import Webservice
 
+#: Of Windows, for OpenProcess.
+_PROCESS_QUERY_LIMITED_INFORMATION = 0x1000
 _CONFIG_KEYS = ("url", "models", "keyVault", "storage")
 
 
@@ -41,16 +45,18 @@ class Workspace:
         self.project: Path | None = None
 
     @classmethod
-    def from_config(cls, path: str = ".", **_ignored: Any) -> Workspace:
+    def from_config(cls, path: str | None = None, **_ignored: Any) -> Workspace:
         """Opens what ``workspace.json`` names, in the folder or one above it; else the project of the folder."""
-        start = Path(path).resolve()
+        start = Path(path or ".").resolve()
         file = start if start.is_file() else _find_up(start, "workspace.json")
         if file is None:
-            return cls.from_folder(path)
-        config = json.loads(file.read_text())
-        for key in config:
+            return cls.from_folder(str(start))
+        config = _read_object(file)
+        for key, value in config.items():
             if key not in _CONFIG_KEYS:
                 raise WorkspaceException(f'{file}: unrecognized key "{key}"; there are: {", ".join(_CONFIG_KEYS)}')
+            if not isinstance(value, str):
+                raise WorkspaceException(f"{file}: {key} must be a text")
         for key in ("url", "models"):
             if key not in config:
                 raise WorkspaceException(f"{file}: {key} is missing")
@@ -157,25 +163,55 @@ def _find_up(start: Path, name: str) -> Path | None:
 
 def _read_settings(root: Path) -> dict[str, Any]:
     file = root / "local.settings.json"
+    return _read_object(file) if file.is_file() else {}
+
+
+def _read_object(file: Path) -> dict[str, Any]:
     try:
-        settings = json.loads(file.read_text())
-    except FileNotFoundError:
-        return {}
+        found = json.loads(file.read_text())
     except ValueError as error:
         raise WorkspaceException(f"{file} is not JSON: {error}") from None
-    return settings if isinstance(settings, dict) else {}
+    if not isinstance(found, dict):
+        raise WorkspaceException(f"{file} is not a JSON object")
+    return found
 
 
 def _running_app(root: Path) -> str | None:
     """The address that ``scoring start`` has written down, while it runs."""
     try:
         app = json.loads((root / ".local" / "app.json").read_text())
-        os.kill(app["pid"], 0)
-        return str(app["url"])
-    except PermissionError:
-        return str(app["url"])
-    except (OSError, ValueError, KeyError):
+        url, pid, started = str(app["url"]), int(app["pid"]), app.get("started")
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None  # there is none, or a write that was cut off
+    # The number of a process that has ended may be given to another one, in a container at each start.
+    return url if _is_running(pid) and started in (None, _start_of(pid)) else None
+
+
+def _start_of(pid: int) -> str | None:
+    """When a process started; None where the system has no ``/proc``."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        # Field 22, in ticks since the boot; field 2 is a name in parentheses, which may hold spaces (proc_pid_stat(5)).
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
         return None
+    return f"{boot} {fields[19]}"
+
+
+def _is_running(pid: int) -> bool:
+    if pid < 1:
+        return False  # stands for a group of processes, one of which always runs
+    if sys.platform == "win32":  # os.kill would send Ctrl+C there
+        handle = ctypes.windll.kernel32.OpenProcess(_PROCESS_QUERY_LIMITED_INFORMATION, False, pid)
+        ctypes.windll.kernel32.CloseHandle(handle)
+        return bool(handle)
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def _default_credential() -> Any:

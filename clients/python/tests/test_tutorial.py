@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 import requests
@@ -178,6 +179,13 @@ class Tutorial(unittest.TestCase):
         self.assertEqual([each.get("prediction") for each in results], [*SCORES, None])
         self.assertEqual(results[2]["error"]["code"], "INPUT_SHAPE_MISMATCH")
         self.assertEqual([each["jobId"] for each in BatchJob.list(service)], ["small"])
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "two rows.jsonl")
+            path.write_text("".join(f"{json.dumps(row)}\n" for row in DIABETES["data"]))
+            sent = BatchJob.submit_file(service, str(path), {"jobId": "sent", "maxRetries": 1})
+            sent.wait()
+            self.assertEqual([each["prediction"] for each in sent.results()], SCORES)
+            self.assertEqual(BatchJob.submit_file(service, str(path), {"jobId": "sent", "maxRetries": 1}).job_id, "sent")
         failed = BatchJob.submit(service, {"input": {"rows": [[1], [1]]}, "errorThreshold": 0})
         with self.assertRaises(JobException) as ended:
             failed.wait()
@@ -198,10 +206,10 @@ class Tutorial(unittest.TestCase):
         )
         midnight = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0)
         of_today = BatchJob.list(service, status="Completed,Failed", since=midnight - timedelta(days=1))
-        self.assertEqual([each["jobId"] for each in of_today], [packed.job_id, failed.job_id, "small"])
+        self.assertEqual([each["jobId"] for each in of_today], [packed.job_id, failed.job_id, "sent", "small"])
         self.assertEqual(list(BatchJob.list(service, since=midnight + timedelta(days=2))), [])
         large = BatchJob.submit(service, {"input": {"rows": DIABETES["data"] * 2000}, "miniBatchSize": 10})
-        for each in (large, job, failed, packed, packed, BatchJob(service, "never")):
+        for each in (large, job, sent, failed, packed, packed, BatchJob(service, "never")):
             each.delete()  # the large one runs, and is cancelled first
         self.assertEqual(list(BatchJob.list(service)), [])
 
@@ -294,6 +302,78 @@ class Mistakes(unittest.TestCase):
             open_workspace().resource_group
         notes = AciWebservice.deploy_configuration(cpu_cores=1, memory_gb=0.5).notes
         self.assertEqual(notes, ("cpu_cores, memory_gb: the app decides the size of an instance (guide/deploy.md), not the service",))
+
+
+class RunningApp(unittest.TestCase):
+    def test_is_only_the_process_that_wrote_its_address(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            (root / "host.json").write_text("{}")
+            (root / ".local").mkdir()
+            other = {"url": "http://localhost:1", "pid": os.getpid(), "started": "a process that had this number before"}
+            for content in (other, {**other, "pid": 0}, {**other, "pid": "x"}, {**other, "pid": 1 << 80}, {}, [1], None):
+                with self.subTest(content), self.assertRaisesRegex(WorkspaceException, "does not run"):
+                    (root / ".local" / "app.json").write_text(json.dumps(content))
+                    Workspace.from_folder(folder).require_app()
+            (root / ".local" / "app.json").write_text(json.dumps({"url": "http://localhost:1", "pid": os.getpid()}))
+            self.assertEqual(Workspace.from_folder(folder).find_url(), "http://localhost:1")
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """What answers at an address that is wrong: 200 and an object of its own, or puts requests off with a time that is none."""
+
+    def _answer(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        is_score, is_output = self.path.endswith("/score"), self.path.endswith("/output")
+        self.send_response(503 if is_score else 200)
+        self.send_header("retry-after", "-1")
+        self.send_header("content-type", "application/x-ndjson" if is_output else "application/json")
+        self.send_header("content-length", "1000" if is_output else "2")
+        self.end_headers()
+        self.wfile.write(b'{"index": 0, "prediction": 1}\n' if is_output else b"{}")
+
+    do_GET = do_POST = _answer
+
+    def log_message(self, *_args: Any) -> None:
+        pass
+
+
+class WrongAddress(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(folder.name)
+        for name, text in (("host.json", "{}"), ("models/iris/service.json", '{"auth": {"mode": "none"}}'), ("models/half/service.json", '{"a"')):
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / name).write_text(text)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Stranger)
+        Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        self.workspace = Workspace.from_folder(folder.name, url=f"http://127.0.0.1:{server.server_address[1]}")
+
+    def test_is_one_kind_of_error(self) -> None:
+        service = Webservice(self.workspace, "iris")
+        self.assertEqual([each.name for each in Webservice.list(self.workspace)], ["half", "iris"])
+        job = BatchJob(service, "nightly")
+        for act, message in (
+            (lambda: service.run([[1]]), "status 503"),
+            (lambda: next(BatchJob.list(service)), 'answered without "jobs"'),
+            (lambda: BatchJob.submit(service, {}), 'answered without "jobId"'),
+            (job.status, 'answered without "status"'),
+            (lambda: list(job.results()), "the results of job nightly broke off"),
+            (lambda: job.download(str(self.root / "results.jsonl")), "the results of job nightly broke off"),
+        ):
+            with self.subTest(message), self.assertRaisesRegex(WebserviceException, message):
+                act()
+        self.assertFalse((self.root / "results.jsonl").exists())
+
+    def test_is_told_where_it_is_written(self) -> None:
+        file = self.root / "workspace.json"
+        for text, message in (("{", "is not JSON"), ("[1]", "is not a JSON object"), ('{"url": 5}', "url must be a text"), ("{}", "url is missing")):
+            file.write_text(text)
+            with self.subTest(text), self.assertRaisesRegex(WorkspaceException, message):
+                Workspace.from_config(str(self.root))
 
 
 class Repository(unittest.TestCase):

@@ -138,20 +138,25 @@ export class AzureBlobStore implements BlobStore {
     reference: BlobReference,
     blockIds: readonly string[],
     metadata: BlobMetadata,
+    replacedEtag?: string,
   ): Promise<'committed' | 'exists' | 'missing'> {
     type Outcome = 'committed' | 'exists' | 'missing'
+    const conditions = replacedEtag === undefined ? createOnly : { ifMatch: replacedEtag }
     const known = (failure: unknown): { is: Outcome } | undefined => {
       const code = errorCode(failure)
       if (code === 'BlobAlreadyExists') return { is: 'exists' }
+      if (replacedEtag !== undefined && (httpStatus(failure) === 412 || code === 'BlobNotFound'))
+        return { is: 'exists' }
       return code === 'InvalidBlockList' ? { is: 'missing' } : undefined
     }
     const what = `commit the blob ${blobName(reference)}`
     const outcome = await this.#inContainer<Outcome>(reference, { what, known }, async (blob, abortSignal) => {
-      await blob.commitBlockList([...blockIds], { abortSignal, metadata, conditions: createOnly })
+      await blob.commitBlockList([...blockIds], { abortSignal, metadata, conditions })
       return 'committed'
     })
-    // The storage may report a missing block before it notices that the blob exists.
-    return outcome === 'missing' && (await this.head(reference)) ? 'exists' : outcome
+    // The storage may report a missing block before it notices that the blob exists, or has another version.
+    const isOther = async () => (await this.head(reference))?.etag !== replacedEtag
+    return outcome === 'missing' && (await isOther()) ? 'exists' : outcome
   }
 
   /** Writes a blob, and creates its container when that is missing. */

@@ -70,7 +70,8 @@ interface LimitedServer extends Server {
 /** Azure's front end ends TLS and adds no policy: for a year browsers open this host over HTTPS only. (RFC 6797) */
 function withTransportSecurity({ url }: HttpRequest, init: HttpResponseInit): HttpResponseInit {
   if (!url.startsWith('https:')) return init
-  const fields = Array.isArray(init.headers) ? init.headers : Object.entries(init.headers ?? {})
+  const fields = fieldsOf(init)
+  if (fields.some(([name]) => name?.toLowerCase() === 'strict-transport-security')) return init // a script decides itself
   return { ...init, headers: [...fields, ['strict-transport-security', 'max-age=31536000; includeSubDomains']] }
 }
 
@@ -80,6 +81,9 @@ function withLength(method: string, init: HttpResponseInit): HttpResponseInit {
   if (method === 'HEAD' || status === 204 || status === 304) return init
   if (typeof body !== 'string' && !(body instanceof Uint8Array)) return init
   const length: [string, string] = ['content-length', String(Buffer.byteLength(body))]
-  const fields = Array.isArray(init.headers) ? init.headers : Object.entries(init.headers ?? {})
-  return { ...init, headers: [...fields.filter(([name]) => name?.toLowerCase() !== 'content-length'), length] }
+  return { ...init, headers: [...fieldsOf(init).filter(([name]) => name?.toLowerCase() !== 'content-length'), length] }
+}
+
+function fieldsOf({ headers }: HttpResponseInit): [string, string][] {
+  return Array.isArray(headers) ? headers : Object.entries(headers ?? {})
 }

@@ -20,8 +20,9 @@ export function readDeclaredTriggers(modelsDir: string): DeclaredTriggers[] {
     try {
       const text = readFileSync(join(modelsDir, service, 'service.json'), 'utf8')
       // Most services have no triggers, and their definition is parsed when the app starts.
-      if (!text.includes('"triggers"')) return []
-      return [{ service, triggers: parseDefinition(`${service}/service.json`, text).triggers }]
+      if (!text.includes('"triggers"') && !text.includes('"jobs"')) return []
+      const { triggers, jobs } = parseDefinition(`${service}/service.json`, text)
+      return [{ service, triggers, jobs }]
     } catch {
       return []
     }

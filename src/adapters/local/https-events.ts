@@ -45,6 +45,7 @@ for (const [network, bits] of [
 export const httpsEvents: EventSender = {
   post: (url, event) =>
     new Promise((resolve, reject) => {
+      const signal = AbortSignal.timeout(timeoutMs)
       const { host, hostname } = new URL(url)
       const fail = (why: string) => reject(new Error(`${host}${why}`))
       const address = hostname.replace(/^\[|\]$/g, '')
@@ -60,7 +61,7 @@ export const httpsEvents: EventSender = {
           },
           agent: false,
           lookup: publicLookup,
-          signal: AbortSignal.timeout(timeoutMs),
+          signal,
         },
         response => {
           response.destroy()
@@ -69,7 +70,9 @@ export const httpsEvents: EventSender = {
           else fail(` answered with status ${statusCode}`)
         },
       )
-      sent.on('error', failure => fail(`: ${describe(failure)}`))
+      sent.on('error', failure => {
+        fail(`: ${signal.aborted ? `no answer within ${timeoutMs / 1000} s` : describe(failure)}`)
+      })
       // After 101, for which nobody has asked, there is neither an answer nor an error.
       sent.on('close', () => fail(' closed the connection without an answer'))
       sent.end(event)
@@ -98,6 +101,5 @@ export function isPrivate(address: string): boolean {
 
 /** Messages of TLS may quote certificates; codes are enough. */
 function describe(failure: Error): string {
-  if (failure.name === 'AbortError' || failure.name === 'TimeoutError') return `no answer within ${timeoutMs / 1000} s`
   return (failure as NodeJS.ErrnoException).code ?? failure.message
 }

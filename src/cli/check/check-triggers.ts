@@ -31,9 +31,9 @@ export function checkTriggers({ root, modelsDir, environment, container }: Proje
 }
 
 /** The app reads its services in a container, when functions are registered already. */
-function checkElsewhere({ service, triggers }: DeclaredTriggers): Finding[] {
+function checkElsewhere({ service, triggers, jobs }: DeclaredTriggers): Finding[] {
   const refusal = refuseElsewhere(triggers)
-  return [...(refusal === undefined ? [] : [refusal]), ...unservedElsewhere(triggers)].map(fault =>
+  return [...(refusal === undefined ? [] : [refusal]), ...unservedElsewhere(triggers, jobs.watch)].map(fault =>
     error('triggers', `${service}/service.json: ${fault}`),
   )
 }

@@ -36,7 +36,12 @@ function submitCommand(): Command {
     .option('--blob <container/path>', "a blob of the app's storage account in place of a file")
     .option('--input-url <url>', 'a blob elsewhere, with a shared access signature')
     .option('--id <id>', 'id of the job: the same id with the same content is the same job (default: a new one)')
-    .option('--output <container/path>', 'blob of the results (default: jobs/<service>/<id>/predictions.jsonl)')
+    .option(
+      '--output <container/path>',
+      'blob of the results, with {date} and {name} (default: jobs/<service>/<id>/predictions.jsonl)',
+    )
+    .option('--overwrite', 'replace that blob when the job is complete')
+    .option('--summary-only', 'count the rows, and write no results')
     .addOption(new Option('--format <format>', 'format of the results').choices(['jsonl', 'csv', 'parquet']))
     .option('--include <names>', 'columns of the input that are copied to the results, e.g. id; all: every column')
     .option('--output-columns <names>', 'outputs of the model that are written, e.g. label (default: all)')

@@ -1,13 +1,15 @@
-import { createWriteStream, existsSync } from 'node:fs'
+import { createWriteStream, existsSync, openAsBlob, statSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
-import { BatchJob, type JobDescription, JobError, type JobStatus, type JobSubmission } from '../../client/index.ts'
+import { BatchJob, type FileSubmission, type JobDescription, JobError, type JobStatus } from '../../client/index.ts'
 import { StartupError } from '../../errors.ts'
+import { StorageError } from '../../jobs/blob-store.ts'
 import { formatTable, onOneLine, openTerminal } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
-import { openService, openWorkspace, printJson, type WorkspaceOptions } from './open.ts'
+import { isServiceAlone, openService, openWorkspace, printJson, type WorkspaceOptions } from './open.ts'
 import { JobProgress } from './progress.ts'
 
 export interface SubmitOptions extends WorkspaceOptions {
@@ -16,6 +18,8 @@ export interface SubmitOptions extends WorkspaceOptions {
   readonly id?: string
   readonly output?: string
   readonly format?: 'jsonl' | 'csv' | 'parquet'
+  readonly overwrite?: boolean
+  readonly summaryOnly?: boolean
   readonly columns?: string
   readonly delimiter?: string
   readonly quote?: string
@@ -61,16 +65,20 @@ export async function submitJob(name: string, file: string | undefined, options:
     ...(format !== undefined && { format }),
     ...(include !== undefined && { include: include === 'all' ? ('all' as const) : include.split(',') }),
     ...(outputColumns !== undefined && { columns: outputColumns.split(',') }),
+    ...(options.overwrite && { overwrite: true }),
+    ...(options.summaryOnly && { action: 'summary_only' as const }),
   }
-  const submission: JobSubmission = {
+  const others: Omit<FileSubmission, 'input'> = {
     ...(jobId !== undefined && { jobId }),
-    input: { ...(await findInput(file, options)), ...form },
     ...(Object.keys(output).length > 0 && { output }),
     ...(miniBatchSize !== undefined && { miniBatchSize }),
     ...(errorThreshold !== undefined && { errorThreshold }),
     ...(maxRetries !== undefined && { maxRetries }),
   }
-  const job = await BatchJob.submit(service, submission)
+  const input = await findInput(file, options)
+  const job = await ('file' in input
+    ? BatchJob.submitFile(service, await openAsBlob(input.file), { ...others, input: form }, sending(input.file))
+    : BatchJob.submit(service, { ...others, input: { ...input, ...form } }))
   if (options.watch) return follow(job, options)
   if (options.json) printJson(await job.status())
   else console.log(job.jobId)
@@ -78,15 +86,31 @@ export async function submitJob(name: string, file: string | undefined, options:
   return true
 }
 
-async function findInput(
-  file: string | undefined,
-  options: SubmitOptions,
-): Promise<{ blob: string } | { url: string }> {
+/** A slow line takes minutes for the largest file. */
+const sending = (file: string) => ({ name: basename(file), timeoutMs: 1_800_000 })
+
+type Input = { readonly blob: string } | { readonly url: string } | { readonly file: string }
+
+/** @returns `file`: it is sent with the submission, because the caller has no right on the storage, or knows only the app */
+async function findInput(file: string | undefined, options: SubmitOptions): Promise<Input> {
   if (options.inputUrl !== undefined) return { url: options.inputUrl }
   if (file === undefined) return { blob: options.blob as string }
-  const workspace = await openWorkspace(options)
-  return { blob: await workspace.store.uploadInput(file) }
+  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) throw new UsageError(`${file} is no file`)
+  if (isServiceAlone(options)) return { file }
+  try {
+    return { blob: await (await openWorkspace(options)).store.uploadInput(file) }
+  } catch (failure) {
+    if (!(failure instanceof StorageError && noRight.has(failure.code))) throw failure
+    console.error('You may not write to the container input, so the file is sent to the app.')
+    return { file }
+  }
 }
+
+/** Codes of the storage, and of Azure's credentials. */
+const noRight = new Set([
+  ...['AuthenticationFailed', 'AuthorizationFailure', 'AuthorizationPermissionMismatch'],
+  ...['AuthenticationRequiredError', 'CredentialUnavailableError'],
+])
 
 export interface ListOptions extends WorkspaceOptions {
   readonly limit: number

@@ -19,10 +19,15 @@ export async function openWorkspace({ app, models, url }: WorkspaceOptions): Pro
   return Workspace.fromFolder(app, { models, url })
 }
 
+/** Whether all that is known is where the app is, and a key: there is no workspace. */
+export function isServiceAlone(options: WorkspaceOptions): options is WorkspaceOptions & { readonly url: string } {
+  return Boolean(process.env.SCORING_KEY) && options.url !== undefined
+}
+
 /** A service to call: of the workspace, or at an address with the key in `SCORING_KEY`. */
 export async function openService(name: string, options: WorkspaceOptions): Promise<Webservice> {
-  const key = process.env.SCORING_KEY
-  if (key && options.url !== undefined) return new Webservice({ url: scoreUrl(options.url, name), key })
+  if (isServiceAlone(options))
+    return new Webservice({ url: scoreUrl(options.url, name), key: process.env.SCORING_KEY as string })
   return new Webservice(await openWorkspace(options), name)
 }
 

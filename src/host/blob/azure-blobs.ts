@@ -38,16 +38,23 @@ class AzureBlobs implements HostBlobs {
     }
   }
 
-  async read(container: string, name: string): Promise<HostBlob | undefined> {
+  async read(
+    container: string,
+    name: string,
+    { hasContent }: { readonly hasContent: boolean },
+  ): Promise<HostBlob | undefined> {
     const blob = this.#blob(container, name)
     try {
       const { etag = '', contentLength = 0, ...properties } = await blob.getProperties()
-      if (contentLength > maxBlobBytes)
+      if (hasContent && contentLength > maxBlobBytes)
         throw new Error(`it has ${contentLength} bytes, and this host takes ${maxBlobBytes} at most`)
       const { contentType, contentEncoding, lastModified, metadata = {} } = properties
-      const content = await blob.downloadToBuffer(undefined, undefined, { conditions: { ifMatch: etag } })
+      const content = hasContent
+        ? await blob.downloadToBuffer(undefined, undefined, { conditions: { ifMatch: etag } })
+        : Buffer.alloc(0)
       return {
         content,
+        bytes: contentLength,
         etag: quoted(etag),
         uri: blob.url.replace(/\?.*$/, ''),
         contentType,

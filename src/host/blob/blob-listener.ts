@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FunctionRunner } from '../app/function-runner.ts'
+import type { Trigger } from '../app/triggers.ts'
 import type { Clock } from '../clock.ts'
 import { formatDateTimeOffset } from '../dotnet-time.ts'
 import { handlerInput } from '../queue/message-input.ts'
@@ -58,14 +59,15 @@ export class BlobListener {
         const { BlobName, ETag } = JSON.parse(text) as BlobMessage
         return this.#oneByOne(BlobName, async () => {
           const variables = pattern.match(BlobName)
-          const blob = variables && (await this.#read(blobs, pattern.container, BlobName, warn))
+          const asked = { name: BlobName, hasContent: !takesReference(trigger) }
+          const blob = variables && (await this.#read(blobs, pattern.container, asked, warn))
           if (blob === 'unread') return false
           // It is gone, or replaced: the new version has a message of its own.
           if (blob === undefined || variables === undefined || blob.etag !== ETag) return true
           const path = `${pattern.container}/${BlobName}`
           return runner.run({
             reason: `New blob detected(BlobTrigger): ${path}`,
-            input: trigger.binding.dataType === 'string' ? handlerInput(blob.content.toString()) : blob.content,
+            input: makeInput(trigger, path, blob),
             triggerMetadata: { ...variables, ...describeBlob(path, blob) },
           })
         })
@@ -113,15 +115,38 @@ export class BlobListener {
   async #read(
     blobs: HostBlobs,
     container: string,
-    name: string,
+    { name, hasContent }: { readonly name: string; readonly hasContent: boolean },
     warn: (text: string) => void,
   ): Promise<HostBlob | undefined | 'unread'> {
     try {
-      return await blobs.read(container, name)
+      return await blobs.read(container, name, { hasContent })
     } catch (error) {
       warn(`Blob ${JSON.stringify(`${container}/${name}`)} cannot be read: ${(error as Error).message}`)
       return 'unread'
     }
+  }
+}
+
+/** Whether the function gets a reference to its blob, whose content is not read (lib: `sdkBinding`). */
+function takesReference({ binding }: Trigger): boolean {
+  return (binding.properties as { supportsDeferredBinding?: unknown } | undefined)?.supportsDeferredBinding === 'true'
+}
+
+function makeInput(trigger: Trigger, path: string, { content }: HostBlob): unknown {
+  const { binding } = trigger
+  if (!takesReference(trigger)) return binding.dataType === 'string' ? handlerInput(content.toString()) : content
+  const slash = path.indexOf('/')
+  // As Azure's host writes it. (ParameterBindingData of the storage extension)
+  const reference = {
+    Connection: binding.connection,
+    ContainerName: path.slice(0, slash),
+    BlobName: path.slice(slash + 1),
+  }
+  return {
+    version: '1.0',
+    source: 'AzureStorageBlobs',
+    contentType: 'application/json',
+    content: Buffer.from(JSON.stringify(reference)),
   }
 }
 
@@ -132,14 +157,14 @@ function controlQueueName(functionId: string, container: string): string {
 }
 
 /** The `triggerMetadata` of a blob, with the names that the library gives it. */
-function describeBlob(path: string, { uri, content, contentType, contentEncoding, lastModified, metadata }: HostBlob) {
+function describeBlob(path: string, { uri, bytes, contentType, contentEncoding, lastModified, metadata }: HostBlob) {
   return {
     blobTrigger: path,
     uri,
     properties: {
       contentType,
       contentEncoding,
-      contentLength: content.length,
+      contentLength: bytes,
       lastModified: lastModified && formatDateTimeOffset(lastModified),
     },
     metadata,

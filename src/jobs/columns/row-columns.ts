@@ -2,10 +2,11 @@
 import { isUtf8 } from 'node:buffer'
 import { isServerFault, ScoringError } from '../../errors.ts'
 import type { Feeds, TensorInfo } from '../../models/session/model-session.ts'
+import { atLine } from '../at-line.ts'
 import { type ReadOptions, rowReader, tableShape } from '../formats/read-rows.ts'
 import { type RowForm, tensorRowForm } from '../formats/row-form.ts'
 import { createChunkScanner } from '../formats/row-scanner.ts'
-import type { Row, RowReading } from '../row-scorer.ts'
+import type { Row, RowReading, TextOfRows } from '../row-scorer.ts'
 import { csvRows } from './csv-rows.ts'
 import { jsonRecords } from './json-records.ts'
 import { jsonRows } from './json-rows.ts'
@@ -32,10 +33,8 @@ export interface ReadColumns {
   readonly faults: ReadonlyMap<number, RowFault>
 }
 
-/** How a text is read, and how many rows it has. */
-interface RowCountReading extends RowReading {
-  readonly rowCount: number
-}
+/** How a text is read, how many rows it has, and the line of its file in which it begins. */
+interface TextReading extends RowReading, Pick<TextOfRows, 'rowCount' | 'firstLine'> {}
 
 interface ColumnSource {
   readonly inputs: readonly TensorInfo[]
@@ -46,7 +45,7 @@ interface ColumnSource {
 /**
  * @throws NotForColumns; Error when there are other rows than there should be
  */
-export function readColumns(text: Uint8Array, rows: RowCountReading, source: ColumnSource): ReadColumns {
+export function readColumns(text: Uint8Array, rows: TextReading, source: ColumnSource): ReadColumns {
   const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength)
   return new ColumnReader(bytes, rows, source).read()
 }
@@ -63,9 +62,15 @@ function withByteBehind(bytes: Buffer): Buffer {
   return copy
 }
 
-/** A row that is decoded as JSON. */
-interface JsonRow {
+/** A row that is not read straight. */
+interface OtherRow {
   readonly index: number
+  /** Line ends of the text before it. */
+  readonly startLine: number
+}
+
+/** A row that is decoded as JSON. */
+interface JsonRow extends OtherRow {
   /** Its row of the tensors. */
   readonly slot: number
   readonly json: string
@@ -75,7 +80,7 @@ class ColumnReader {
   readonly #bytes: Buffer
   /** The same memory with a byte behind the text. */
   readonly #padded: Buffer
-  readonly #rows: RowCountReading
+  readonly #rows: TextReading
   readonly #source: ColumnSource
   readonly #options: ReadOptions
   readonly #form: RowForm
@@ -86,7 +91,7 @@ class ColumnReader {
   #jsonRows: JsonRow[] = []
   #slot = 0
 
-  constructor(bytes: Buffer, rows: RowCountReading, source: ColumnSource) {
+  constructor(bytes: Buffer, rows: TextReading, source: ColumnSource) {
     this.#bytes = bytes
     this.#padded = withByteBehind(bytes)
     this.#rows = rows
@@ -103,12 +108,12 @@ class ColumnReader {
     const isText = isUtf8(bytes)
     let index = 0
     const add = () => {
-      const { start, end } = scanner
+      const { start, end, startLine } = scanner
       if (index === rowCount) throw new Error(`the text has more than the ${rowCount} rows that were planned`)
       const isTooLarge = end - start > maxRowBytes
       const isStraight = isText && !isTooLarge && this.#straight(start, end, this.#slot)
       if (isStraight) this.#slot++
-      else this.#addOther(index, readRow(isTooLarge ? undefined : bytes.subarray(start, end)))
+      else this.#addOther({ index, startLine }, readRow(isTooLarge ? undefined : bytes.subarray(start, end)))
       index++
     }
     scanner.feed(bytes)
@@ -118,16 +123,16 @@ class ColumnReader {
     return this.#finish()
   }
 
-  #addOther(index: number, row: Row): void {
-    if ('code' in row) this.#faults.set(index, row)
+  #addOther(place: OtherRow, row: Row): void {
+    if ('code' in row) this.#addFault(place, row)
     else if (row.isEncrypted) throw new NotForColumns('one is encrypted')
-    else if (this.#tensors) this.#jsonRows.push({ index, slot: this.#slot++, json: row.json })
-    else this.#addFirst(index, row.json)
+    else if (this.#tensors) this.#jsonRows.push({ ...place, slot: this.#slot++, json: row.json })
+    else this.#addFirst(place, row.json)
   }
 
   /** The first row shows the form of all. */
-  #addFirst(index: number, json: string): void {
-    const feeds = this.#decodeOne(index, json)
+  #addFirst(place: OtherRow, json: string): void {
+    const feeds = this.#decodeOne(place, json)
     if (!feeds) return
     this.#tensors = new RowTensors(feeds, this.#rows.rowCount)
     this.#straight = this.#straightRead(this.#tensors) ?? this.#straight
@@ -135,14 +140,19 @@ class ColumnReader {
   }
 
   /** @returns undefined where the row has a fault */
-  #decodeOne(index: number, json: string): Feeds | undefined {
+  #decodeOne(place: OtherRow, json: string): Feeds | undefined {
     try {
       return this.#source.decode(this.#form.encodeBody([json]))
     } catch (failure) {
       if (!(failure instanceof ScoringError) || isServerFault(failure.status)) throw failure
-      this.#faults.set(index, { code: failure.code, message: failure.message })
+      this.#addFault(place, failure)
       return undefined
     }
+  }
+
+  #addFault({ index, startLine }: OtherRow, { code, message }: RowFault): void {
+    const { firstLine } = this.#rows
+    this.#faults.set(index, atLine({ code, message }, firstLine === undefined ? undefined : firstLine + startLine))
   }
 
   #straightRead(tensors: RowTensors): StraightRead | undefined {
@@ -191,10 +201,10 @@ class ColumnReader {
   /** @returns the slots of rows with a fault */
   #decodeEach(tensors: RowTensors): number[] {
     const faulty: number[] = []
-    for (const { index, slot, json } of this.#jsonRows) {
-      const feeds = this.#decodeOne(index, json)
-      if (!feeds) faulty.push(slot)
-      else if (tensors.fit(feeds, 1)) tensors.store(feeds, 0, slot)
+    for (const row of this.#jsonRows) {
+      const feeds = this.#decodeOne(row, row.json)
+      if (!feeds) faulty.push(row.slot)
+      else if (tensors.fit(feeds, 1)) tensors.store(feeds, 0, row.slot)
       else throw new NotForColumns('their shapes differ')
     }
     return faulty

@@ -11,7 +11,7 @@ import { writeRowLines } from './row-lines.ts'
 import { NotForColumns } from './row-tensors.ts'
 
 /** What a request says of its rows. */
-interface RowsToScore extends RowReading, Pick<TextOfRows, 'firstRow' | 'form'> {
+interface RowsToScore extends RowReading, Pick<TextOfRows, 'firstRow' | 'firstLine' | 'form'> {
   /** Their text as it stands in the input, in memory that threads share. */
   readonly text: Uint8Array
   readonly rowCount: number

@@ -20,6 +20,8 @@ export interface CsvOptions extends TableNames {
 /** The columns, and where the rows begin. */
 export interface CsvHeader extends Pick<OpenText, 'offset' | 'isDecoded'> {
   readonly columns: readonly string[]
+  /** Of the offset, from 1. */
+  readonly line: number
 }
 
 /**
@@ -33,7 +35,7 @@ export async function csvColumns(source: TextSource, options: CsvOptions): Promi
   if (!first) return undefined
   const { header, inputs, fileColumns } = options
   if (header === false)
-    return { columns: fileColumns ?? namesByPosition(first.columns.length, inputs, options), offset: 0 }
+    return { columns: fileColumns ?? namesByPosition(first.columns.length, inputs, options), offset: 0, line: 1 }
   if (header === undefined && looksLikeRow(first.columns, options)) {
     throw new InputUnreadable(
       'INPUT_HAS_NO_HEADER',
@@ -71,7 +73,10 @@ const maxHeaderBytes = 1024 ** 2
 export async function readHeader(source: TextSource, dialect?: CsvDialect): Promise<CsvHeader | undefined> {
   const { pieces, offset, isDecoded } = await openText(source, 0)
   const rows = new RowReader(new CsvScanner(offset, dialect), offset, maxHeaderBytes)
-  const found = () => ({ columns: parseHeader(rows.row, dialect), offset: rows.end, ...(isDecoded && { isDecoded }) })
+  const found = () => {
+    const { row, end, endLine } = rows
+    return { columns: parseHeader(row, dialect), offset: end, line: 1 + endLine, ...(isDecoded && { isDecoded }) }
+  }
   for await (const piece of pieces) {
     rows.feed(piece)
     if (rows.next()) return found()

@@ -18,10 +18,14 @@ const quoteInQuoted = 3
 export class CsvScanner implements RowScanner {
   start = 0
   end = 0
+  startLine = 0
+  endLine = 0
   isOpen = false
   #piece: Buffer = Buffer.alloc(0)
   #base: number
   #at = 0
+  /** Line ends before `#at`. */
+  #lines = 0
   #state = cellStart
   #beginsWithReturn = false
   /** Index of the next quote at or after `#at`; the length of the piece when there is none. */
@@ -47,17 +51,20 @@ export class CsvScanner implements RowScanner {
     const piece = this.#piece
     for (;;) {
       if (!this.isOpen) {
-        while (piece[this.#at] === lineFeed) this.#at++
+        for (; piece[this.#at] === lineFeed; this.#at++) this.#lines++
         if (this.#at === piece.length) return false
         this.isOpen = true
         this.start = this.#base + this.#at
+        this.startLine = this.#lines
         this.#state = cellStart
         this.#beginsWithReturn = piece[this.#at] === carriageReturn
       }
       const newline = this.#endOfRecord()
       this.#at = newline < 0 ? piece.length : newline + 1
       if (newline < 0) return false
-      if (this.#close(newline)) return true
+      const isRow = this.#close(newline)
+      this.#lines++
+      if (isRow) return true
     }
   }
 
@@ -76,22 +83,26 @@ export class CsvScanner implements RowScanner {
   #close(at: number): boolean {
     this.isOpen = false
     this.end = this.#base + at
+    this.endLine = this.#lines
     return !(this.#beginsWithReturn && this.end - this.start === 1)
   }
 
   /** @returns index of the line feed, or -1 */
   #endOfRecord(): number {
     const piece = this.#piece
+    let newline = piece.indexOf(lineFeed, this.#at)
     if (this.#state === cellStart || this.#state === plain) {
       // Most records have no quotes and end at the next line feed.
       if (this.#quoteAt < this.#at) {
         const found = this.#quote < 0 ? -1 : piece.indexOf(this.#quote, this.#at)
         this.#quoteAt = found < 0 ? piece.length : found
       }
-      const newline = piece.indexOf(lineFeed, this.#at)
       if (newline >= 0 && newline < this.#quoteAt) return newline
     }
-    return this.#walk()
+    const end = this.#walk()
+    // Others are inside quoted cells.
+    for (; newline >= 0 && newline !== end; newline = piece.indexOf(lineFeed, newline + 1)) this.#lines++
+    return end
   }
 
   #walk(): number {

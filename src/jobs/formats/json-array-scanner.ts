@@ -2,6 +2,7 @@ import { InputUnreadable } from '../failure.ts'
 import { isWhiteSpace } from './json-lines-scanner.ts'
 import type { RowScanner } from './row-scanner.ts'
 
+const lineFeed = 0x0a
 const [quote, comma, openBracket, backslash, closeBracket, openBrace, closeBrace] = [
   0x22, 0x2c, 0x5b, 0x5c, 0x5d, 0x7b, 0x7d,
 ]
@@ -19,10 +20,14 @@ type Expected = 'bracket' | 'first' | 'element' | 'within' | 'delimiter' | 'afte
 export class JsonArrayScanner implements RowScanner {
   start = 0
   end = 0
+  startLine = 0
+  endLine = 0
   readonly #kind: JsonArrayPart
   #piece: Uint8Array = new Uint8Array()
   #base: number
   #at = 0
+  /** Line ends before `#at`. */
+  #lines = 0
   #expected: Expected
   /** Open brackets of the open element. */
   #depth = 0
@@ -51,12 +56,15 @@ export class JsonArrayScanner implements RowScanner {
       if (this.#expected === 'within') {
         if (!this.#walkElement()) return false
         this.end = this.#base + this.#at
+        this.endLine = this.#lines
         this.#expected = 'delimiter'
         return true
       }
       const byte = piece[this.#at] as number
-      if (isWhiteSpace(byte)) this.#at++
-      else this.#step(byte)
+      if (isWhiteSpace(byte)) {
+        if (byte === lineFeed) this.#lines++
+        this.#at++
+      } else this.#step(byte)
     }
     return false
   }
@@ -67,6 +75,7 @@ export class JsonArrayScanner implements RowScanner {
       const isRow = this.#expected === 'within'
       this.#expected = 'after'
       this.end = end
+      this.endLine = this.#lines
       return isRow
     }
     if (this.#expected === 'bracket') throw notArray('must be one JSON array; it is empty')
@@ -91,6 +100,7 @@ export class JsonArrayScanner implements RowScanner {
           throw notArray(`has no element before byte ${at}, where one is due`)
         } else {
           this.start = at
+          this.startLine = this.#lines
           this.#expected = 'within'
           return
         }
@@ -111,23 +121,30 @@ export class JsonArrayScanner implements RowScanner {
     const piece = this.#piece
     let depth = this.#depth
     let isInString = this.#isInString
+    let lines = this.#lines
     let at = this.#at
     if (this.#isEscaped && at < piece.length) {
       this.#isEscaped = false
+      if (piece[at] === lineFeed) lines++
       at++
     }
     for (; at < piece.length; at++) {
       const byte = piece[at]
       if (isInString) {
-        if (byte === backslash) at++
-        else if (byte === quote) isInString = false
+        if (byte === backslash) {
+          at++
+          if (piece[at] === lineFeed) lines++
+        } else if (byte === quote) isInString = false
+        else if (byte === lineFeed) lines++
       } else if (byte === quote) isInString = true
       else if (byte === openBracket || byte === openBrace) depth++
       else if (depth === 0 && (byte === comma || byte === closeBracket || byte === closeBrace)) break
       else if (byte === closeBracket || byte === closeBrace) depth--
+      else if (byte === lineFeed) lines++
     }
     this.#isEscaped = at > piece.length
     this.#isInString = isInString
+    this.#lines = lines
     this.#depth = depth
     this.#at = Math.min(at, piece.length)
     return at < piece.length

@@ -11,11 +11,15 @@ export function isWhiteSpace(byte: number | undefined): boolean {
 export class JsonLinesScanner implements RowScanner {
   start = 0
   end = 0
+  startLine = 0
+  endLine = 0
   isOpen = false
   #piece: Buffer = Buffer.alloc(0)
   /** Offset of the piece in the text. */
   #base: number
   #at = 0
+  /** Line ends before `#at`. */
+  #lines = 0
 
   constructor(offset: number) {
     this.#base = offset
@@ -31,11 +35,12 @@ export class JsonLinesScanner implements RowScanner {
     const piece = this.#piece
     let at = this.#at
     if (!this.isOpen) {
-      while (isWhiteSpace(piece[at])) at++
+      for (; isWhiteSpace(piece[at]); at++) if (piece[at] === lineFeed) this.#lines++
       this.#at = at
       if (at === piece.length) return false
       this.isOpen = true
       this.start = this.#base + at
+      this.startLine = this.#lines
     }
     const newline = piece.indexOf(lineFeed, at)
     if (newline < 0) {
@@ -43,6 +48,7 @@ export class JsonLinesScanner implements RowScanner {
       return false
     }
     this.end = this.#base + newline
+    this.endLine = this.#lines++
     this.#at = newline + 1
     this.isOpen = false
     return true
@@ -51,6 +57,7 @@ export class JsonLinesScanner implements RowScanner {
   finish(): boolean {
     if (!this.isOpen) return false
     this.end = this.#base + this.#piece.length
+    this.endLine = this.#lines
     this.isOpen = false
     return true
   }

@@ -35,6 +35,13 @@ type RowFault =
   | 'ROW_NOT_A_NUMBER'
   | 'ROW_NOT_A_BOOL'
 
+/** The rows of a text. */
+interface RowsToRead {
+  readonly rowCount: number
+  /** Line of its file in which the text begins, from 1; undefined: it is not known. */
+  readonly line?: number | undefined
+}
+
 /**
  * Reads the rows of one chunk. A JSON row is its own text, which is checked to be exactly one JSON value.
  *
@@ -44,14 +51,17 @@ type RowFault =
  */
 export async function readRows(
   content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  { rowCount }: { readonly rowCount: number },
+  { rowCount, line }: RowsToRead,
   options: ReadOptions,
 ): Promise<Row[]> {
   const { maxRowBytes } = options
   const readRow = rowReader(options)
   const reader = new RowReader(createChunkScanner(options), 0, maxRowBytes)
   const rows: Row[] = []
-  const add = (bytes: Uint8Array | undefined) => rows.push(readRow(bytes))
+  const add = (bytes: Uint8Array | undefined) => {
+    const row = readRow(bytes)
+    rows.push(line === undefined ? row : { ...row, line: line + reader.startLine })
+  }
   for await (const piece of content) {
     reader.feed(piece)
     while (reader.next()) add(reader.row)
@@ -111,7 +121,7 @@ function jsonRow(
     return failed('ROW_IS_A_BODY', `the row is an object with "${body}", like the body of a request; a row is ${right}`)
   } catch (failure) {
     if (!(failure instanceof JsonError)) throw failure
-    return failed('ROW_NOT_JSON', `the row is not JSON: ${failure.message}`)
+    return failed('ROW_NOT_JSON', `the row is not JSON: ${inRow(failure)}`)
   }
 }
 
@@ -125,6 +135,11 @@ function recordRow(json: string, { cells, encodeRow }: RowShape): Row {
     values.push(value)
   }
   return { json: encodeRow(values) }
+}
+
+/** The first line of a row is not that of the file. */
+function inRow({ message }: JsonError): string {
+  return message.replace(' at line 1,', ' at').replace(/ at line (\d+),/, ' in line $1 of the row, at')
 }
 
 /** Nests a flat list of values as the only input is nested, like the cells of a CSV. */

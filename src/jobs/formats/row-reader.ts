@@ -27,6 +27,14 @@ export class RowReader implements RowScanner {
     return this.#scanner.end
   }
 
+  get startLine(): number {
+    return this.#scanner.startLine
+  }
+
+  get endLine(): number {
+    return this.#scanner.endLine
+  }
+
   get isOpen(): boolean {
     return this.#scanner.isOpen
   }

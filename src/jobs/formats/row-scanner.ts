@@ -16,6 +16,9 @@ export interface RowScanner {
   readonly start: number
   /** End of the last row that was found, without its line end or comma. */
   readonly end: number
+  /** Line ends in the text from the first byte that was fed up to `start`, and up to `end`. */
+  readonly startLine: number
+  readonly endLine: number
   /** Whether a row has begun that ends in a later piece. */
   readonly isOpen: boolean
   feed(piece: Uint8Array): void

@@ -1,5 +1,6 @@
 /** The output of a chunk: its lines, with columns of the input, in the format of the file. */
 import { gzipSync } from 'node:zlib'
+import type { ChunkTable } from './chunk-table.ts'
 import { type IncludedSource, includedCells } from './included-cells.ts'
 import { includeColumns } from './included-columns.ts'
 import type { OutputTable } from './output-table.ts'
@@ -8,31 +9,30 @@ import { outputHeader, type ResultLines } from './result-lines.ts'
 
 /** What is stored of a chunk. */
 export interface ChunkOutput extends Pick<ResultLines, 'rowCount' | 'failed'> {
+  /** The output that it is a part of: `<container>/<path>` */
+  readonly blob: string
   /** Its part of the output, between bytes that only make it a file of its own. */
   readonly file: Uint8Array
   readonly start: number
   readonly end: number
 }
 
-/**
- * @param source  the text of the chunk, of which columns are copied; undefined: it cannot be read
- * @param isFirst  the output begins with this chunk
- */
+/** @param source  the text of the chunk, of which columns are copied; undefined: it cannot be read */
 export async function encodeChunk(
   results: ResultLines,
-  table: OutputTable,
-  { source, isFirst }: { readonly source: IncludedSource | undefined; readonly isFirst: boolean },
+  table: ChunkTable,
+  source: IncludedSource | undefined,
 ): Promise<ChunkOutput> {
-  const { include, form, format } = table
+  const { include, form, format, blob, isFirst } = table
   if (format === 'parquet') {
     const included = source && include.length > 0 ? includedCells(source, include) : undefined
     const { file, footerBytes } = await writeParquetChunk(results.lines, table, included)
-    return { ...results, file, start: isFirst ? 0 : parquetMagic.byteLength, end: file.byteLength - footerBytes }
+    return { ...results, blob, file, start: isFirst ? 0 : parquetMagic.byteLength, end: file.byteLength - footerBytes }
   }
   const { lines } = include.length > 0 ? await includeColumns(results, { form, include, source }) : results
   const header = isFirst ? [Buffer.from(outputHeader(table))] : []
   const file = packed(Buffer.concat([...header, ...lines]), table)
-  return { ...results, file, start: 0, end: file.byteLength }
+  return { ...results, blob, file, start: 0, end: file.byteLength }
 }
 
 /** The output of a job without rows. */

@@ -16,18 +16,24 @@ import { blockId, stageForOutput } from './output-blocks.ts'
 export async function writeResult(
   tools: JobTools,
   spec: JobSpec,
-  { chunk, firstRow, rowCount }: PlannedChunk,
+  { chunk, firstRow, rowCount, file: inputFile }: PlannedChunk,
   output: ChunkOutput,
 ): Promise<boolean> {
-  const { file, start, end } = output
+  const { blob, file, start, end } = output
   if (output.rowCount !== rowCount) throw new Error(`chunk ${chunk}: ${output.rowCount} results for ${rowCount} rows`)
-  const content = file.subarray(start, end)
-  const block = blockId('c', chunk, content)
-  await stageForOutput(tools, spec, { id: block, content })
-  return tools.store.create(chunkResultBlob(spec.folder, partNumber(chunk, tools.limits), chunk), file, {
+  const result = chunkResultBlob(spec.folder, partNumber(chunk, tools.limits), chunk)
+  const counts = {
     rows: String(rowCount),
     failed: String(output.failed),
     first: String(firstRow),
+    ...(inputFile && { file: String(inputFile.index) }),
+  }
+  if (spec.output.action === 'summary_only') return tools.store.create(result, '', counts)
+  const content = file.subarray(start, end)
+  const block = blockId('c', chunk, content)
+  await stageForOutput(tools, spec, { blob, id: block, content })
+  return tools.store.create(result, file, {
+    ...counts,
     block,
     ...(end - start < file.byteLength && { start: String(start), end: String(end) }),
   })

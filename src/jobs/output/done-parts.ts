@@ -16,6 +16,8 @@ export interface ListedResult {
   readonly etag: string
   /** Index of its first row in the whole input. */
   readonly first: number
+  /** Place of its file in the list of files; 0 when there is one. */
+  readonly file: number
   /** Id of its block of the output. */
   readonly block: string
   readonly modifiedAt: number
@@ -42,6 +44,7 @@ export async function* listResults(store: BlobStore, folder: JobFolder, part?: n
       rows: Number(metadata.rows),
       failed: Number(metadata.failed),
       first: Number(metadata.first),
+      file: Number(metadata.file ?? 0),
       block: metadata.block as string,
       modifiedAt,
     }

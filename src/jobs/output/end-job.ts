@@ -1,5 +1,5 @@
 import type { JobFailure } from '../failure.ts'
-import { activeBlob, signatureBlob } from '../layout.ts'
+import { activeBlob, asUpload, signatureBlob } from '../layout.ts'
 import type { OpenJob } from '../open-job.ts'
 import { changeState, type StateChange } from '../records.ts'
 import { hasEnded } from '../state.ts'
@@ -38,11 +38,14 @@ export async function endJob(
 }
 
 /**
- * Shows the end of a job in the list, records that its event is to be sent, and removes what only active jobs need. The active entry goes last: while it exists, the sweeper
- * calls this again.
+ * Shows the end of a job in the list, records that its event is to be sent, and removes what only active jobs need. The active
+ * entry goes last: while it exists, the sweeper calls this again.
  */
 export async function cleanUp(tools: JobTools, { spec, state }: OpenJob): Promise<void> {
   const { store } = tools
+  const { place } = spec.input
+  const upload = 'blob' in place && asUpload(place.blob)
+  if (upload) await store.remove(upload)
   await store.remove(signatureBlob(spec.folder))
   await closeListEntry(store, spec, state)
   await announceEnd(tools, { spec, state })

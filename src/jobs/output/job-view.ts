@@ -61,6 +61,8 @@ export function endedView(job: JobSpec, state: JobState): JobView {
 /** @param until  its end or the time now, in milliseconds since 1970 */
 function describeJob(job: JobSpec, state: JobState, progress: JobProgress, until: number): JobView {
   const { status, createdAt, startedAt, endedAt, error } = state
+  const { action, overwrite: _, isPerFile: __, ...output } = job.output
+  const partial = `jobs/${resultsPrefix(job.folder)}`
   const isPartial = status === 'Failed' || status === 'Canceled'
   return {
     jobId: job.jobId,
@@ -71,7 +73,7 @@ function describeJob(job: JobSpec, state: JobState, progress: JobProgress, until
     ...(startedAt === undefined ? {} : { startedAt, ...describeRate(state, progress, until - Date.parse(startedAt)) }),
     ...(endedAt === undefined ? {} : { endedAt }),
     ...(endedAt !== undefined && status === 'Completed' && { completedAt: endedAt }),
-    output: { ...job.output, ...(isPartial ? { partial: `jobs/${resultsPrefix(job.folder)}` } : {}) },
+    ...(action === 'summary_only' ? {} : { output: { ...output, ...(isPartial ? { partial } : {}) } }),
     ...(error === undefined ? {} : { error }),
   }
 }

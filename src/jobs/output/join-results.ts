@@ -14,7 +14,7 @@ import { blockId, resultsMissing, stageForOutput } from './output-blocks.ts'
 export async function joinResults(
   tools: JobTools,
   spec: JobSpec,
-  results: readonly ListedResult[],
+  { blob, results }: { readonly blob: string; readonly results: readonly ListedResult[] },
 ): Promise<string[] | undefined> {
   const { store, clock, limits } = tools
   const { folder } = spec
@@ -31,9 +31,9 @@ export async function joinResults(
     if (!block) {
       // Every run stages at least one, so that slow ones make progress too.
       if (stagedCount++ > 0 && clock.monotonicMs() >= deadline) return undefined
-      const content = await readResults(tools, folder, results.slice(group.from, group.to))
+      const content = await readResults(tools, folder, inGroup(results, group))
       block = blockId('j', group.from, content)
-      await stageForOutput(tools, spec, { id: block, content })
+      await stageForOutput(tools, spec, { blob, id: block, content })
       await store.create(record, '', { block })
     }
     blocks.push(block)
@@ -59,16 +59,20 @@ function groupResults(results: readonly ListedResult[], { joinedBytes, maxBlocks
   // One less than the limit, because the last group may be small.
   const groupBytes = Math.max(joinedBytes, Math.ceil(total / Math.max(1, maxBlocks - 1)))
   const groups: ResultGroup[] = []
-  let from = 0
+  let from = results[0]?.chunk ?? 0
   let bytes = 0
   for (const [index, result] of results.entries()) {
     bytes += result.bytes
     if (bytes < groupBytes && index + 1 < results.length) continue
-    groups.push({ from, to: index + 1 })
-    from = index + 1
+    groups.push({ from, to: result.chunk + 1 })
+    from = result.chunk + 1
     bytes = 0
   }
   return groups
+}
+
+function inGroup(results: readonly ListedResult[], { from, to }: ResultGroup): ListedResult[] {
+  return results.filter(({ chunk }) => chunk >= from && chunk < to)
 }
 
 async function readResults(

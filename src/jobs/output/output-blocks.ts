@@ -30,23 +30,24 @@ export function isOwnOutput(spec: JobSpec, { metadata }: BlobHead): boolean {
 export async function stageForOutput(
   { store }: JobTools,
   spec: JobSpec,
-  { id, content }: { readonly id: string; readonly content: Uint8Array },
+  { blob, id, content }: { readonly blob: string; readonly id: string; readonly content: Uint8Array },
 ): Promise<void> {
-  const output = parseBlobReference(spec.output.blob)
+  const output = parseBlobReference(blob)
   try {
     await store.stageBlock(output, id, content)
   } catch (failure) {
-    // No retry helps if a foreign blob of another type, or with block ids of another length, is there.
+    // No retry helps if a foreign blob of another type, or with staged blocks whose ids have another length, is there.
     const head = await store.head(output)
-    throw head && !isOwnOutput(spec, head) ? outputExists(spec) : failure
+    if (!head || isOwnOutput(spec, head)) throw failure
+    throw outputExists(spec, blob)
   }
 }
 
-export function outputExists({ output }: JobSpec): JobFailure {
-  return new JobFailure(
-    'OUTPUT_EXISTS',
-    `another program wrote the blob ${output.blob} while the job ran; it is not overwritten`,
-  )
+export function outputExists({ output }: JobSpec, blob: string): JobFailure {
+  const what = output.overwrite
+    ? `the blob ${blob} cannot be replaced, because it is no block blob; remove it`
+    : `another program wrote the blob ${blob} while the job ran; it is not overwritten`
+  return new JobFailure('OUTPUT_EXISTS', what)
 }
 
 export function resultsMissing(): JobFailure {

@@ -17,15 +17,20 @@ export interface OutputTable {
   readonly includesText: boolean
 }
 
-/** @param planned  where a part of the plan ends; undefined: there is none */
+/**
+ * @param planned  where a part of the plan ends; undefined: there is none
+ * @param file  the input of the rows, if there are several; '' stands for any of them
+ */
 export function outputTable(
-  { input, output: { format, isGzip, include = [], columns } }: Pick<JobSpec, 'output' | 'input'>,
+  { input, output: { format, isGzip, include = [], columns, isPerFile } }: Pick<JobSpec, 'output' | 'input'>,
   { columns: inputColumns = [], types = {}, predictions }: Partial<PlanCursor> = {},
+  file?: string,
 ): OutputTable {
+  const named = file !== undefined && !isPerFile && { file }
   const form: LineForm =
     format === 'jsonl'
-      ? { format, ...(columns && { members: columns }) }
-      : { format: 'csv', ...(predictions && { parts: predictions }) }
+      ? { format, ...(columns && { members: columns }), ...named }
+      : { format: 'csv', ...(predictions && { parts: predictions }), ...named }
   return {
     ...{ format, isGzip: isGzip === true, form },
     include: include === 'all' ? inputColumns : include,

@@ -111,9 +111,9 @@ class ColumnValues {
   readonly #values: Map<ParquetColumn, unknown[]>
 
   constructor(columns: ReturnType<typeof parquetColumns>) {
-    const { index, included, predictions, errors } = columns
+    const { index, included, file, predictions, errors } = columns
     this.#columns = columns
-    this.#values = new Map([index, ...included, ...predictions, ...errors].map(column => [column, []]))
+    this.#values = new Map([index, ...included, ...file, ...predictions, ...errors].map(column => [column, []]))
   }
 
   get count(): number {
@@ -127,11 +127,12 @@ class ColumnValues {
    */
   add([index = '', ...record]: readonly string[], included: IncludedCells, isText: boolean): void {
     const [code = '', message = ''] = record.splice(-2)
-    const { index: indexColumn, included: copied, predictions, errors } = this.#columns
+    const { index: indexColumn, included: copied, file, predictions, errors } = this.#columns
     const failed = code !== ''
     this.#push(indexColumn, BigInt(index))
     for (const [at, column] of copied.entries())
       this.#push(column, isText ? (included[at] ?? null) : jsonValue(included[at], column))
+    for (const column of file) this.#push(column, record.shift())
     for (const [at, column] of predictions.entries())
       this.#push(column, failed ? null : cellValue(record[at] ?? '', column))
     for (const [at, column] of errors.entries()) this.#push(column, failed ? [code, message][at] : null)

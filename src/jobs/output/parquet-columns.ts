@@ -15,10 +15,12 @@ export interface ParquetColumn {
   readonly isRequired?: true
 }
 
-/** The columns of an output in order: the index of the row, those of the input, those of the prediction, the error. */
+/** The columns of an output in order: the index of the row, those of the input, its file, those of the prediction, the error. */
 export interface ParquetColumns {
   readonly index: ParquetColumn
   readonly included: readonly ParquetColumn[]
+  /** None unless the job has several inputs in one output. */
+  readonly file: readonly ParquetColumn[]
   readonly predictions: readonly ParquetColumn[]
   readonly errors: readonly ParquetColumn[]
 }
@@ -27,6 +29,7 @@ export function parquetColumns({ form, include, types }: OutputTable): ParquetCo
   return {
     index: { name: 'index', dtype: 'int64', isRequired: true },
     included: include.map(name => ({ name, dtype: types.get(name) })),
+    file: form.file === undefined ? [] : [{ name: 'file' }],
     predictions: (form.parts ?? [wholePrediction]).flatMap(({ columns, dtype, depth }) =>
       columns.map(name => ({ name, dtype, depth })),
     ),
@@ -51,8 +54,8 @@ const types: Readonly<Record<Dtype, readonly [ParquetType, ConvertedType?]>> = {
 }
 
 /** parquet-format, LogicalTypes.md: a list is a group of three levels. */
-export function parquetSchema({ index, included, predictions, errors }: ParquetColumns): SchemaElement[] {
-  const columns = [index, ...included, ...predictions, ...errors]
+export function parquetSchema({ index, included, file, predictions, errors }: ParquetColumns): SchemaElement[] {
+  const columns = [index, ...included, ...file, ...predictions, ...errors]
   return [{ name: 'schema', num_children: columns.length }, ...columns.flatMap(elements)]
 }
 

@@ -18,7 +18,18 @@ export async function readProgress(store: BlobStore, spec: JobSpec, state: JobSt
     chunks: plan.reduce((sum, part) => sum + part.chunkCount, 0),
     chunksDone: totals.chunks,
     percent: percentDone(spec, plan, { rows, rowsDone: totals.rows }),
+    ...(spec.input.fileCount !== undefined && {
+      files: spec.input.fileCount,
+      filesDone: filesDone(plan, await listDone(store, spec.folder), spec.input.fileCount),
+    }),
   }
+}
+
+/** Each part begins where the one before it ends, so files are done as far as parts are done without a gap. */
+function filesDone(plan: readonly ListedPart[], done: ReadonlyMap<number, ResultTotals>, fileCount: number): number {
+  const open = plan.findIndex(part => !isDone(part, done))
+  const last = plan[open < 0 ? plan.length - 1 : open - 1]
+  return last?.isLast ? fileCount : (last?.files ?? 0)
 }
 
 async function totalsSoFar(store: BlobStore, folder: JobFolder, plan: readonly ListedPart[]): Promise<ResultTotals> {

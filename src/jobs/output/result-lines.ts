@@ -9,16 +9,20 @@ import { joinCells, keepMembers, oneLine, predictionCells } from './prediction-c
 export function outputHeader({ form, include }: Pick<OutputTable, 'form' | 'include'>): string {
   if (form.format !== 'csv') return ''
   const [index, ...errors] = fixedColumns
-  return `${[index, ...include, ...predictionColumns(form.parts), ...errors].map(quoted).join(',')}\n`
+  return `${[index, ...include, ...fileColumn(form), ...predictionColumns(form.parts), ...errors].map(quoted).join(',')}\n`
 }
 
 function predictionColumns(parts: readonly PredictionPart[] = [wholePrediction]): string[] {
   return parts.flatMap(({ columns }) => columns)
 }
 
+function fileColumn({ file }: Pick<LineForm, 'file'>): string[] {
+  return file === undefined ? [] : ['file']
+}
+
 /** The columns of a table that are not copied. In JSON Lines those that are have an object of their own. */
-export function ownNames(parts: readonly PredictionPart[]): readonly string[] {
-  return [...fixedColumns, ...predictionColumns(parts)]
+export function ownNames(form: Pick<LineForm, 'parts' | 'file'>): readonly string[] {
+  return [...fixedColumns, ...fileColumn(form), ...predictionColumns(form.parts)]
 }
 
 /** The lines of rows that follow each other. */
@@ -58,23 +62,33 @@ export function encodeLines(form: LineForm, firstRow: number, results: readonly 
 }
 
 /** What stands in a line before the index of a row, between it and a prediction, and behind that. */
-export function aroundPrediction({ format }: LineForm): {
+export function aroundPrediction(form: LineForm): {
   readonly begin: string
   readonly middle: string
   readonly end: string
 } {
-  if (format === 'jsonl') return { begin: '{"index": ', middle: ', "prediction": ', end: '}\n' }
-  return { begin: '', middle: ',', end: ',,\n' }
+  if (form.format === 'jsonl') return { begin: '{"index": ', middle: `${fileMember(form)}, "prediction": `, end: '}\n' }
+  return { begin: '', middle: `${fileCell(form).map(cell => `,${quoted(cell)}`)},`, end: ',,\n' }
+}
+
+function fileMember({ file }: LineForm): string {
+  return file === undefined ? '' : `, "file": ${JSON.stringify(file)}`
+}
+
+function fileCell({ file }: LineForm): string[] {
+  return file === undefined ? [] : [file]
 }
 
 // The text of the prediction is copied, because parsing it could change its numbers.
-function jsonLine(index: number, result: RowResult, { members }: LineForm): string {
+function jsonLine(index: number, result: RowResult, form: LineForm): string {
+  const { members } = form
+  const begin = `{"index": ${index}${fileMember(form)}`
   if ('prediction' in result) {
     const prediction = members ? keepMembers(result.prediction, members) : result.prediction
-    return `{"index": ${index}, "prediction": ${oneLine(prediction)}}\n`
+    return `${begin}, "prediction": ${oneLine(prediction)}}\n`
   }
   const { code, message } = result
-  return `{"index": ${index}, "error": {"code": ${JSON.stringify(code)}, "message": ${JSON.stringify(message)}}}\n`
+  return `${begin}, "error": {"code": ${JSON.stringify(code)}, "message": ${JSON.stringify(message)}}}\n`
 }
 
 function csvLine(index: number, result: RowResult, form: LineForm): string {
@@ -83,7 +97,7 @@ function csvLine(index: number, result: RowResult, form: LineForm): string {
     'prediction' in result
       ? [...(predictionCells(result.prediction, parts) ?? []), '', '']
       : [...predictionColumns(parts).map(() => ''), result.code, result.message]
-  return `${[String(index), ...cells.map(quoted)].join(',')}\n`
+  return `${[String(index), ...[...fileCell(form), ...cells].map(quoted)].join(',')}\n`
 }
 
 /** Quotes as RFC 4180 says, and also where spaces are at an end, because many readers trim them. */
@@ -91,7 +105,7 @@ export function quoted(cell: string): string {
   return /[",\r\n]|^\s|\s$/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell
 }
 
-const jsonPrediction = /^\{"index": \d+, "prediction": (.*)\}$/
+const jsonPrediction = /^\{"index": \d+, (?:"file": "(?:[^"\\]|\\.)*", )?"prediction": (.*)\}$/s
 
 /** The inverse of `encodeLines`: results of which it would write the same lines again. */
 export function decodeLines(form: LineForm, lines: string): RowResult[] {
@@ -106,8 +120,9 @@ function countLines(lines: string): number {
   return lines.split('\n').length - 1
 }
 
-function csvResult(record: string, { parts = [wholePrediction] }: LineForm): RowResult {
+function csvResult(record: string, { parts = [wholePrediction], file }: LineForm): RowResult {
   const [, ...cells] = splitRecord(record) ?? []
+  if (file !== undefined) cells.shift()
   const [code = '', message = ''] = cells.splice(-2)
   // A cell does not tell a text from the JSON of another value, and both are written as they stand.
   return code === '' ? { prediction: joinCells(cells, parts) } : { code, message }

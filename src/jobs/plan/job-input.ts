@@ -1,7 +1,9 @@
-import type { ReadableReference } from '../blob-store.ts'
+import { BlobChanged, BlobGone, type ReadableReference } from '../blob-store.ts'
 import { chunkSize } from '../chunk-size.ts'
+import { JobFailure } from '../failure.ts'
 import type { TableNames } from '../formats/row-shape.ts'
 import type { ReadInput } from '../formats/text-source.ts'
+import { type InputFile, readFiles } from '../input-files.ts'
 import { parseBlobReference, signatureBlob } from '../layout.ts'
 import { predictionParts } from '../line-form.ts'
 import { ownNames } from '../output/result-lines.ts'
@@ -9,17 +11,54 @@ import type { PlanCursor } from '../plan-parts.ts'
 import type { RowReading, RowSettings } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
-import { maxRowBytes, type PlanOptions, type PlanParquet } from './plan-chunks.ts'
+import type { NextChunk } from './chunk-builder.ts'
+import { maxRowBytes, type PlanOptions, type PlanParquet, planChunks } from './plan-chunks.ts'
+import { type PlannedFile, planFiles } from './plan-files.ts'
 
 export interface PlanTools extends JobTools {
   /** Runs in a process of its own, because a damaged file can take all time and memory. */
   readonly planParquet: PlanParquet
 }
 
-/** @returns a function that reads the pinned version of the input, and throws BlobGone, BlobChanged */
-export async function openInput(tools: JobTools, spec: JobSpec): Promise<ReadInput> {
+/**
+ * @param file  place in the list of files, if the job has several
+ * @returns a function that reads the pinned version of the input, and throws BlobGone, BlobChanged, JobFailure
+ */
+export async function openInput(tools: JobTools, spec: JobSpec, file = 0): Promise<ReadInput> {
+  const files = await readFiles(tools, spec)
+  if (files) return openFile(tools, files[file] as InputFile).read
   const reference = await inputReference(tools, spec)
   return range => tools.store.read(reference, spec.input.etag, range)
+}
+
+/** The chunks of a job from `cursor` on. */
+export async function* planInput(
+  tools: PlanTools,
+  spec: JobSpec,
+  options: PlanOptions,
+  cursor: PlanCursor,
+): AsyncGenerator<NextChunk> {
+  const files = await readFiles(tools, spec)
+  if (!files) return yield* planChunks(await openInput(tools, spec), options, cursor)
+  yield* planFiles(
+    files.map(file => openFile(tools, file)),
+    options,
+    cursor,
+  )
+}
+
+function openFile({ store }: JobTools, { blob, etag, bytes }: InputFile): PlannedFile {
+  const read: ReadInput = async function* (range) {
+    try {
+      yield* store.read(parseBlobReference(blob), etag, range)
+    } catch (failure) {
+      if (failure instanceof BlobChanged)
+        throw new JobFailure('INPUT_CHANGED', `the input ${blob} has changed since the job was submitted`)
+      if (failure instanceof BlobGone) throw new JobFailure('INPUT_MISSING', `the input ${blob} no longer exists`)
+      throw failure
+    }
+  }
+  return { name: blob, bytes, read }
 }
 
 export async function planOptions(
@@ -36,7 +75,9 @@ export async function planOptions(
   const maxChunkBytes = Math.min(size.maxChunkBytes, Math.ceil(maxResultBytes / predictionRatio))
   const { include, columns, format: outputFormat } = spec.output
   const predictions = predictionParts(outputs, columns, outputFormat === 'parquet')
-  const takenNames = outputFormat === 'jsonl' ? [] : ownNames(predictions)
+  const isNamed = 'files' in input.place && !spec.output.isPerFile
+  const own = { parts: predictions, ...(isNamed && { file: '' }) }
+  const takenNames = outputFormat === 'jsonl' ? [] : ownNames(own)
   const output = { include, takenNames, predictions }
   const files = { format, isGzip, bytes, keepsText: true }
   return {
@@ -67,6 +108,7 @@ export function rowOptions(
 }
 
 async function inputReference({ store }: JobTools, { folder, input }: JobSpec): Promise<ReadableReference> {
+  if ('files' in input.place) throw new Error('a job with several files has no input of its own')
   if ('blob' in input.place) return parseBlobReference(input.place.blob)
   // The signature is a secret, so it is not in the spec. It begins with a question mark.
   const signature = await store.readWhole(signatureBlob(folder))

@@ -68,7 +68,7 @@ export async function* planChunks(
   const decodes = begin.isDecoded ? 'always' : 'begin'
   const { pieces, offset, isDecoded } = await openText({ ...source, decodes }, begin.offset)
   const isCopied = isGzip || isDecoded === true
-  const scanner = createScanner({ ...options, format }, offset, cursor.chunk > 0)
+  const scanner = createScanner({ ...options, format }, offset, cursor.row > 0)
   const rows = isCopied ? new RowReader(scanner, offset, maxRowBytes) : scanner
   const separator = format === 'json' ? ',' : '\n'
   const keep = takesEncrypted ? withoutSecretsInText : undefined
@@ -112,7 +112,7 @@ async function firstCursor(
   } else if (include) {
     throw includedUnfit('the first row is not an object of values by name')
   }
-  return { ...start, ...(first && { columns: first.columns }) }
+  return { ...start, line: 1, ...(first && { columns: first.columns }) }
 }
 
 /**
@@ -129,9 +129,15 @@ async function* planText(
   try {
     for await (const piece of pieces) {
       rows.feed(piece)
-      while (rows.next()) if (chunk.add(rows.start, rows.end, reader?.row)) yield chunk.close()
+      while (rows.next()) {
+        if (chunk.isFarFrom(rows)) yield chunk.close()
+        if (chunk.add(rows, reader?.row)) yield chunk.close()
+      }
     }
-    if (rows.finish()) chunk.add(rows.start, rows.end, reader?.row)
+    if (rows.finish()) {
+      if (chunk.isFarFrom(rows)) yield chunk.close()
+      chunk.add(rows, reader?.row)
+    }
   } catch (failure) {
     // Rows before the fault are valid.
     if (failure instanceof InputUnreadable && chunk.hasRows) yield chunk.close()

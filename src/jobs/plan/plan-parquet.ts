@@ -38,7 +38,7 @@ export async function* planParquet(
         const row = Buffer.from(text)
         const end = start + row.length
         if (end > maxInputBytes) throw tooLarge(maxInputBytes)
-        if (chunk.add(start, end, row.length > maxRowBytes ? undefined : row)) yield chunk.close()
+        if (chunk.add({ start, end }, row.length > maxRowBytes ? undefined : row)) yield chunk.close()
         start = end
       }
     }

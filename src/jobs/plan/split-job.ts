@@ -15,8 +15,7 @@ import {
   readPart,
 } from '../plan-parts.ts'
 import { changeState, readState } from '../records.ts'
-import { openInput, type PlanTools, planOptions } from './job-input.ts'
-import { planChunks } from './plan-chunks.ts'
+import { type PlanTools, planInput, planOptions } from './job-input.ts'
 
 /**
  * Plans the chunks of a job from the end of the existing plan on. Concurrent planners write the same bytes.
@@ -92,16 +91,15 @@ async function* partsToPlan(tools: PlanTools, spec: OpenJob['spec']): AsyncGener
   if (lastPart?.isLast) return
   let part = lastPart ? lastPart.part + 1 : 0
   const planned = lastPart && (await readPart(store, folder, lastPart.part))
-  const read = await openInput(tools, spec)
   const { predictions, ...options } = await planOptions(tools, spec)
   let next: PlanCursor = planned?.next ?? { ...planStart, predictions }
   let chunks: PlannedChunk[] = []
-  for await (const { content, text, next: after, ...chunk } of planChunks(read, options, next)) {
+  for await (const { content, text, next: after, ...chunk } of planInput(tools, spec, options, next)) {
     // The text must exist before the plan names the chunk.
     if (text) tools.texts.put(textKey(spec, chunk.chunk), text)
     if (content) await store.create(chunkInputBlob(folder, part, chunk.chunk), content)
     next = after
-    chunks.push(chunk)
+    chunks.push({ ...chunk, ...(next.isDecoded && { isDecoded: true }) })
     if (chunks.length < limits.chunksPerPart) continue
     yield { part, chunks, next, isLast: false }
     part++

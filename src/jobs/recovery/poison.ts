@@ -6,10 +6,10 @@ import { isActive, type OpenJob, openJob } from '../open-job.ts'
 import { afterResult } from '../output/after-result.ts'
 import { encodeChunk } from '../output/chunk-output.ts'
 import { hasNextResult, writeResult } from '../output/chunk-result.ts'
+import { chunkTable } from '../output/chunk-table.ts'
 import { failJob } from '../output/end-job.ts'
-import { outputTable } from '../output/output-table.ts'
 import { resultLines } from '../output/result-lines.ts'
-import { readPart } from '../plan-parts.ts'
+import { readPart, rowInFile } from '../plan-parts.ts'
 import type { RowResult } from '../row-scorer.ts'
 import { AttemptLog } from '../score/attempt-log.ts'
 import type { ChunkMessage } from '../score/score-chunk.ts'
@@ -52,9 +52,9 @@ async function giveUp(tools: JobTools, job: OpenJob, chunk: number): Promise<voi
   tools.log(`job ${job.spec.folder}: chunk ${chunk} failed too often; its rows are written as failed (CHUNK_POISONED)`)
   const rows = Array.from({ length: planned.rowCount }, () => poisonedRow)
   const { folder } = job.spec
-  const table = outputTable(job.spec, part.next)
-  const lines = resultLines(rows, planned.firstRow, table.form)
-  const results = await encodeChunk(lines, table, { source: undefined, isFirst: chunk === 0 })
+  const table = await chunkTable(tools, job.spec, { part, planned })
+  const lines = resultLines(rows, rowInFile(planned), table.form)
+  const results = await encodeChunk(lines, table, undefined)
   const isFirstWriter = await writeResult(tools, job.spec, planned, results)
   const goesOn = isFirstWriter || !(await hasNextResult(tools, folder, chunk))
   const after = await afterResult(tools, job, { chunk, failed: results.failed, part, goesOn })

@@ -1,6 +1,6 @@
 /** The formats of a job's input and output: as the submission says, otherwise by the extension of the blob's name. */
 import type { InputFormat, OutputFormat } from '../spec.ts'
-import { invalidJob } from './submission.ts'
+import { invalidJob } from './job-invalid.ts'
 
 const inputExtensions: Readonly<Record<string, InputFormat>> = {
   jsonl: 'jsonl',
@@ -26,16 +26,20 @@ const misleadingExtensions = new Set(
   ).split(' '),
 )
 
+interface GivenFormat {
+  readonly format?: InputFormat | undefined
+  readonly isGzip?: boolean | undefined
+  /** If the name does not say it. */
+  readonly usualFormat?: InputFormat | undefined
+}
+
 /**
  * @param name  path of the blob or of the URL, e.g. `input/patients.csv.gz`
  * @throws ScoringError JOB_INVALID when neither says the format, and for a gzipped Parquet file
  */
-export function chooseInputFormat(
-  name: string,
-  given: { readonly format?: InputFormat | undefined; readonly isGzip?: boolean | undefined } = {},
-): { format: InputFormat; isGzip: boolean } {
+export function chooseInputFormat(name: string, given: GivenFormat = {}): { format: InputFormat; isGzip: boolean } {
   const unpackedName = name.toLowerCase().replace(/\.gz$/, '')
-  const format = given.format ?? formatByName(unpackedName, inputExtensions)
+  const format = given.format ?? formatByName(unpackedName, inputExtensions) ?? given.usualFormat
   const isGzip = given.isGzip ?? unpackedName.length < name.length
   if (!format) {
     const extensions = Object.keys(inputExtensions).map(each => `.${each}`)
@@ -43,11 +47,18 @@ export function chooseInputFormat(
       `input.format: is missing, and the name of the input ends with none of ${extensions.join(', ')} (each also with .gz); set it to "jsonl", "csv", "json" or "parquet"`,
     )
   }
-  // The pages of a Parquet file are compressed one by one, so that it can be read in ranges. A gzipped file cannot.
-  if (format === 'parquet' && isGzip) {
-    throw invalidJob('input: a gzipped Parquet file cannot be read in ranges; upload the .parquet file itself')
-  }
+  requireReadable(format, isGzip)
   return { format, isGzip }
+}
+
+/**
+ * The pages of a Parquet file are compressed one by one, so that it can be read in ranges. A gzipped file cannot.
+ *
+ * @throws ScoringError JOB_INVALID
+ */
+export function requireReadable(format: InputFormat, isGzip: boolean): void {
+  if (format === 'parquet' && isGzip)
+    throw invalidJob('input: a gzipped Parquet file cannot be read in ranges; upload the .parquet file itself')
 }
 
 /** @throws ScoringError JOB_INVALID when the extension belongs to another format */
@@ -83,6 +94,11 @@ function endings(format: OutputFormat | undefined, isGzip: boolean): string {
   )
   const names = fitting.map(each => `.${each}${isGzip ? '.gz' : ''}`)
   return names.length > 1 ? `${names.slice(0, -1).join(', ')} or ${names.at(-1)}` : names.join('')
+}
+
+/** @returns undefined when the name does not say it */
+export function formatInName(name: string): InputFormat | undefined {
+  return formatByName(name.toLowerCase().replace(/\.gz$/, ''), inputExtensions)
 }
 
 function formatByName<Format>(name: string, extensions: Readonly<Record<string, Format>>): Format | undefined {

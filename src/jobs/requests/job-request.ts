@@ -7,9 +7,14 @@ import { fixedColumns } from '../line-form.ts'
 import type { JobSpec } from '../spec.ts'
 import { allowInputBlob, allowOutputBlob, defaultOutput } from './allowed-blobs.ts'
 import { allowedUrl } from './allowed-url.ts'
+import { isPattern, matcherOf } from './blob-pattern.ts'
 import { chooseInputFormat, chooseOutputFormat } from './file-formats.ts'
+import type { FileSource } from './find-files.ts'
+import { invalidJob } from './job-invalid.ts'
 import { allowEvent, type EventLimits } from './on-completed.ts'
-import { invalidJob, type JobSubmission } from './submission.ts'
+import { resolveOutputName } from './output-options.ts'
+import type { StagedFile } from './staged-file.ts'
+import type { JobSubmission } from './submission.ts'
 
 /** A valid submission with its defaults. Nothing in it has been looked up in the storage yet. */
 export interface JobRequest
@@ -30,9 +35,12 @@ export interface JobRequest
 type RowSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'columns' | 'dialect'> &
   (
     | { readonly blob: string }
+    /** `isGzip` is as the submission says, if it does; otherwise the names of the files say it. */
+    | { readonly files: FileSource; readonly givenGzip: boolean | undefined }
     | { readonly url: string; readonly signature: string }
     /** JSON Lines. */
     | { readonly rows: string; readonly hash: string }
+    | { readonly file: StagedFile }
   )
 
 export interface RequestLimits extends EventLimits {
@@ -42,22 +50,38 @@ export interface RequestLimits extends EventLimits {
   readonly inputHosts: readonly string[]
 }
 
+interface RequestedJob extends Pick<JobRequest, 'service' | 'jobId'> {
+  readonly takesEncrypted?: boolean
+  /** Absent: the submission names its input. */
+  readonly file?: StagedFile | undefined
+}
+
 /** @throws ScoringError JOB_INVALID, JOB_INPUT_NOT_ALLOWED, JOB_OUTPUT_NOT_ALLOWED, JOB_EVENT_NOT_ALLOWED */
 export function parseJobRequest(
-  { service, jobId, takesEncrypted = false }: Pick<JobRequest, 'service' | 'jobId'> & { takesEncrypted?: boolean },
+  { service, jobId, takesEncrypted = false, file }: RequestedJob,
   submission: JobSubmission,
   limits: RequestLimits,
 ): JobRequest {
   const { miniBatchSize, errorThreshold, maxRetries } = submission
   const folder = jobFolder(service, jobId)
-  const source = parseSource(takesEncrypted ? keepNoSecrets(submission.input) : submission.input, limits)
-  const named = submission.output.blob && allowOutputBlob(submission.output.blob, folder, limits.containers)
+  const input = takesEncrypted ? keepNoSecrets(submission.input) : submission.input
+  const source = file ? fileSource(file, input) : parseSource(input, limits)
+  const template = submission.output.blob
+  const isPerFile = 'files' in source && template?.includes('{name}') === true
+  // Each file gives its name later.
+  const variables = { jobId, service, input: isPerFile ? '{name}' : sourceName(source) }
+  const named = template && allowOutputBlob(resolveOutputName(template, variables), folder, limits.containers)
   const { format, isGzip } = chooseOutputFormat(named, submission.output)
-  const { include, columns } = submission.output
-  const blob = named ?? defaultOutput(folder, `${format}${isGzip ? '.gz' : ''}`)
-  const packed = isGzip && { isGzip }
-  const output = { blob, format, ...packed, ...(include && { include }), ...(columns && { columns }) }
+  const perFile = isPerFile ? { isPerFile } : {}
+  const output = {
+    blob: named ?? defaultOutput(folder, `${format}${isGzip ? '.gz' : ''}`),
+    format,
+    ...(isGzip && { isGzip }),
+    ...chooseOptions(submission.output),
+    ...perFile,
+  }
   requireIncludable(output)
+  requireOtherFolder(source, output.blob)
   if ('blob' in source && source.blob === output.blob) {
     throw invalidJob(`output.blob: "${output.blob}" is the input of the job; choose another name for the output`)
   }
@@ -65,7 +89,15 @@ export function parseJobRequest(
   const onCompleted = event && { onCompleted: event.target }
   const options = { service, output, errorThreshold, maxRetries, ...onCompleted }
   // Chunks had 1000 rows by default once, and a repeated submission of such a job is still recognised.
-  const content = { ...options, miniBatchSize: miniBatchSize ?? 1000, input: identifySource(source) }
+  // A repeated submission is the same on another day.
+  const { isPerFile: _, ...plain } = output as JobSpec['output']
+  const asked = { ...plain, blob: template ?? output.blob }
+  const content = {
+    ...options,
+    output: asked,
+    miniBatchSize: miniBatchSize ?? 1000,
+    input: identifySource(source),
+  }
   const fingerprint = sha256(canonicalJson(content))
   return {
     ...options,
@@ -100,7 +132,13 @@ export function chooseJobId(
 }
 
 function parseSource(input: JobSubmission['input'], limits: RequestLimits): RowSource {
-  const { blob, url, rows, format, isGzip } = input
+  const { blob, blobs, url, rows, format, isGzip } = input
+  if (blobs !== undefined || (blob !== undefined && isPattern(blob))) {
+    const files: FileSource = blobs ? { blobs } : { pattern: blob as string }
+    for (const each of blobs ?? [blob as string]) allowInputBlob(each, limits.containers)
+    const found = chooseInputFormat(blobs?.[0] ?? (blob as string), { format, isGzip })
+    return { files, givenGzip: isGzip, ...tableOptions(input, found) }
+  }
   if (blob !== undefined) {
     return {
       blob: allowInputBlob(blob, limits.containers),
@@ -118,6 +156,39 @@ function parseSource(input: JobSubmission['input'], limits: RequestLimits): RowS
   const lines = (rows ?? []).map(row => `${encodeLine(row)}\n`).join('')
   const inline = tableOptions(input, { format: 'jsonl', isGzip: false } as const)
   return { rows: lines, hash: sha256(canonicalJson(rows)), ...inline }
+}
+
+/** @returns undefined for inline rows, and for a file without a name */
+function sourceName(source: RowSource): string | undefined {
+  if ('blob' in source) return source.blob
+  if ('url' in source) return decodeURIComponent(new URL(source.url).pathname)
+  return 'file' in source ? source.file.name : undefined
+}
+
+/** @throws ScoringError JOB_INVALID when there are options for an output that there is not */
+function chooseOptions({
+  blob,
+  format,
+  isGzip,
+  include,
+  columns,
+  overwrite,
+  action,
+}: JobSubmission['output']): Omit<JobSpec['output'], 'blob' | 'format' | 'isGzip'> {
+  if (action === 'summary_only') {
+    const given = Object.entries({ blob, format, isGzip, include, columns, overwrite }).find(
+      ([, value]) => value !== undefined,
+    )?.[0]
+    if (given !== undefined) throw invalidJob(`output.${given}: there is no output with "action": "summary_only"`)
+    return { action }
+  }
+  return { ...(include && { include }), ...(columns && { columns }), ...(overwrite && { overwrite }) }
+}
+
+function fileSource(file: StagedFile, input: JobSubmission['input']): RowSource {
+  const { name = '', usualFormat } = file
+  const isGzip = input.isGzip ?? file.isGzip
+  return { file, ...tableOptions(input, chooseInputFormat(name, { format: input.format, isGzip, usualFormat })) }
 }
 
 /** Inline rows are kept with the job. */
@@ -148,6 +219,14 @@ function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
   }
 }
 
+/** The output of a job would be an input of the next one. @throws ScoringError JOB_INVALID */
+function requireOtherFolder(source: RowSource, output: string): void {
+  if (!('files' in source)) return
+  const { files } = source
+  const isInput = 'pattern' in files ? matcherOf(files.pattern)(output) : files.blobs.includes(output)
+  if (isInput) throw invalidJob(`output.blob: "${output}" is among the inputs of the job; choose another folder`)
+}
+
 /** @throws ScoringError JOB_INVALID when the output has columns of its own with these names, whatever the service answers */
 function requireIncludable({ format, include = [], columns = [] }: JobRequest['output']): void {
   const own: readonly string[] = format === 'jsonl' ? [] : [...fixedColumns, ...columns]
@@ -167,9 +246,17 @@ function encodeLine(row: unknown): string {
   }
 }
 
-/** The source as the fingerprint compares it: inline rows by their hash, a URL without its signature. */
+/** The source as the fingerprint compares it: inline rows and files by their hash, a URL without its signature. */
 function identifySource(source: RowSource): object {
   if ('rows' in source) return { rows: source.hash }
+  if ('files' in source) {
+    const { files, givenGzip: _, ...form } = source
+    return { ...form, ...files }
+  }
+  if ('file' in source) {
+    const { file, ...form } = source
+    return { ...form, file: file.hash }
+  }
   if ('blob' in source) return source
   const { signature: _, ...named } = source
   return named

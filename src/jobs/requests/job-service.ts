@@ -1,8 +1,9 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
+import { watchedContainers } from '../../models/definition/job-watch.ts'
 import { readTraceContext, type TraceContext } from '../../telemetry/trace-context.ts'
 import { maxMessageBytes } from '../job-queues.ts'
-import { jobFolder, messageFolder, parseBlobReference } from '../layout.ts'
+import { jobFolder, messageFolder, parseBlobReference, uploadBlob } from '../layout.ts'
 import { jobMessage } from '../message-queues.ts'
 import { type JobView, readJobView } from '../output/job-view.ts'
 import { changeState, ensureState } from '../records.ts'
@@ -10,17 +11,31 @@ import { deleteJob, isOfFirstVersion } from '../removal/delete-job.ts'
 import { jobIdPattern } from '../spec.ts'
 import { hasEnded } from '../state.ts'
 import { findJob, isRefused, readJob, readRecord, type StoredJob } from '../stored-job.ts'
+import { invalidJob } from './job-invalid.ts'
 import { chooseJobId, type JobRequest, parseJobRequest, type RequestLimits } from './job-request.ts'
 import { JobStore, type JobStoreOptions } from './job-store.ts'
 import { type JobPage, type JobQuery, listJobs } from './list-jobs.ts'
 import { encodeWaitingMessage, readMessage, type SubmissionMessage } from './read-message.ts'
 import { messageJobId, storeRefusedJob } from './refused-job.ts'
-import { invalidJob, type JobSubmission, parseSubmission } from './submission.ts'
+import { requireSize, type SentFile, type StagedFile, stageFile } from './staged-file.ts'
+import { type JobSubmission, parseSubmission } from './submission.ts'
+import { submissionFor } from './watched-blob.ts'
 
 interface JobServiceOptions extends JobStoreOptions, RequestLimits {
+  /** Largest file that comes with a submission. */
+  readonly maxUploadBytes: number
   /** e.g. a UUID */
   newId(): string
   log(line: string): void
+}
+
+export interface SubmitOptions {
+  /** Used instead of `jobId`. */
+  readonly idempotencyKey?: string | undefined
+  /** The span of the submission. */
+  readonly trace?: TraceContext | undefined
+  /** What is to be scored; absent: the submission names it. */
+  readonly file?: StagedFile | undefined
 }
 
 /** The lines of a completed job. */
@@ -48,22 +63,51 @@ export class JobService {
 
   /**
    * @param submission  not validated yet
-   * @param idempotencyKey  used instead of `jobId`
-   * @param trace  the span of the submission
    * @returns the job, also when it existed with the same content
    * @throws ScoringError JOB_INVALID, JOB_ID_TAKEN, JOB_INPUT_…, JOB_OUTPUT_…, TOO_MANY_JOBS, JOBS_UNAVAILABLE
    */
   async submit(
     service: string,
     submission: unknown,
-    { idempotencyKey, trace }: { idempotencyKey?: string | undefined; trace?: TraceContext | undefined } = {},
+    { idempotencyKey, trace, file }: SubmitOptions = {},
   ): Promise<JobView> {
-    const parsed = parseSubmission(submission)
+    const request = this.#read(service, submission, { idempotencyKey, file })
+    return this.#jobs.create({ ...request, ...(trace && { trace }) })
+  }
+
+  /**
+   * Stages the file of a submission, which may tell only behind it what job it is for.
+   *
+   * @param announcedBytes  undefined when only its end tells how many
+   * @throws ScoringError JOB_INPUT_TOO_LARGE; what `pieces` throws
+   */
+  stageFile(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, announcedBytes?: number): Promise<StagedFile> {
+    const { store, maxUploadBytes: maxBytes, newId } = this.#options
+    requireSize(announcedBytes ?? 0, maxBytes)
+    return stageFile({ store, maxBytes, blob: uploadBlob(newId()) }, pieces)
+  }
+
+  /** Checks the submission of a file before that is read. @throws as `submit`, as far as it can be told */
+  checkFile(
+    service: string,
+    submission: unknown,
+    { idempotencyKey, file }: Pick<SubmitOptions, 'idempotencyKey'> & { readonly file: SentFile },
+  ): void {
+    const unread: StagedFile = { blob: uploadBlob(''), blockIds: [], bytes: 0, hash: '', ...file }
+    this.#read(service, submission, { idempotencyKey, file: unread })
+  }
+
+  #read(
+    service: string,
+    submission: unknown,
+    { idempotencyKey, file }: Pick<SubmitOptions, 'idempotencyKey' | 'file'>,
+  ): JobRequest {
+    const parsed = parseSubmission(submission, { hasFile: file !== undefined })
     if (parsed.service !== undefined && parsed.service !== service) {
       throw invalidJob(`service: is "${parsed.service}", the path names "${service}"; leave it out`)
     }
     const jobId = chooseJobId(service, parsed.jobId, idempotencyKey) ?? `job-${this.#options.newId()}`
-    return this.#jobs.create({ ...this.#parse({ service, jobId }, parsed), ...(trace && { trace }) })
+    return this.#parse({ service, jobId, file }, parsed)
   }
 
   /**
@@ -90,6 +134,18 @@ export class JobService {
     }
   }
 
+  /**
+   * Creates the job of a blob that a service watches, once. One that cannot be scored becomes a failed job that says why.
+   *
+   * @param blob  `<container>/<path>`
+   * @throws failures after which a retry may succeed
+   */
+  async submitWatched(service: string, blob: string): Promise<void> {
+    const { jobs } = this.#options.find(service).definition
+    const submission = await submissionFor(this.#options.store, { service, blob, jobs })
+    if (submission) await this.submitMessage(submission, submission.jobId)
+  }
+
   /** @throws ScoringError JOB_UNKNOWN */
   async status(service: string, jobId: string): Promise<JobView> {
     return readJobView(this.#options.store, await this.#find(service, jobId))
@@ -103,7 +159,12 @@ export class JobService {
   async output(service: string, jobId: string): Promise<JobOutput> {
     const { store } = this.#options
     const job = await this.status(service, jobId)
-    if (job.status !== 'Completed' || !job.output) throw notCompleted(job)
+    if (job.status !== 'Completed') throw notCompleted(job)
+    if (!job.output) throw new ScoringError('JOB_OUTPUT_MISSING', 'The job has no output ("action": "summary_only").')
+    if (job.progress.files !== undefined && job.output.blob.includes('{name}')) {
+      const why = `each file of the input has an output of its own, ${job.output.blob}; read these blobs`
+      throw new ScoringError('JOB_OUTPUT_MISSING', `The job has no single output: ${why}.`)
+    }
     const blob = parseBlobReference(job.output.blob)
     const head = await store.head(blob)
     if (!head) throw new ScoringError('JOB_OUTPUT_MISSING', `The output ${job.output.blob} has been deleted.`)
@@ -175,10 +236,16 @@ export class JobService {
     await this.#jobs.create({ ...this.#parse({ service, jobId }, parsed), messageId })
   }
 
-  #parse(job: Pick<JobRequest, 'service' | 'jobId'>, submission: JobSubmission): JobRequest {
-    const takesEncrypted = this.#findService(job.service)?.definition.encrypted !== false
+  #parse(
+    job: Pick<JobRequest, 'service' | 'jobId'> & Pick<SubmitOptions, 'file'>,
+    submission: JobSubmission,
+  ): JobRequest {
+    const definition = this.#findService(job.service)?.definition
+    const takesEncrypted = definition?.encrypted !== false
+    const watched = definition ? watchedContainers(definition.jobs) : []
+    const limits = { ...this.#options, containers: [...this.#options.containers, ...watched] }
     const trace = readTraceContext(submission.traceparent, submission.tracestate)
-    return { ...parseJobRequest({ ...job, takesEncrypted }, submission, this.#options), ...(trace && { trace }) }
+    return { ...parseJobRequest({ ...job, takesEncrypted }, submission, limits), ...(trace && { trace }) }
   }
 
   /**

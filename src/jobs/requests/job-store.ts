@@ -18,9 +18,10 @@ import type { RowScorer } from '../row-scorer.ts'
 import type { StepRunner } from '../run-on.ts'
 import { inputName, type JobSpec } from '../spec.ts'
 import { findJob, isDeleted, isRefused, readJob, readRecord, type StoredJob } from '../stored-job.ts'
+import { invalidJob } from './job-invalid.ts'
 import type { JobRequest } from './job-request.ts'
+import { fillDate } from './output-options.ts'
 import { findCurrentEtag, pinInput } from './pin-input.ts'
-import { invalidJob } from './submission.ts'
 
 export interface JobStoreOptions {
   readonly store: BlobStore
@@ -56,16 +57,22 @@ export class JobStore {
     // A job exists once its spec does, so the list entry is written first.
     await store.create(listEntryBlob(service, Date.parse(createdAt), jobId), '')
     const isFirst = await store.create(specBlob(folder), JSON.stringify(spec))
+    const stored = isFirst ? spec : await readJob(store, folder)
+    await this.#dropFile(request, stored)
     if (!isFirst) await this.#requireNotDeleted(request)
-    const job = isFirst ? spec : ((await readJob(store, folder)) ?? spec)
-    return this.#resume(request, job, async () => spec.input.etag)
+    const job = stored ?? spec
+    // A file that came second has another version, and the same content if the fingerprints are the same.
+    return this.#resume(request, job, async () => ('file' in request.source ? undefined : spec.input.etag))
   }
 
   /** Checks the request against the services and the storage. */
-  async #createSpec(request: JobRequest): Promise<JobSpec> {
+  async #createSpec(submitted: JobRequest): Promise<JobSpec> {
     const { store, scorer, maxInputBytes } = this.#options
+    const createdAt = new Date(await store.now()).toISOString()
+    const output = { ...submitted.output, blob: fillDate(submitted.output.blob, createdAt) }
+    const request = { ...submitted, output }
     const { source: _, eventSignature, ...asked } = request
-    const { service, output } = request
+    const { service } = request
     const scoring = this.#options.find(service)
     if (scoring.status === 'failed') scoring.requireReady()
     if (scoring.report?.scriptKind === 'rawHttp') {
@@ -73,8 +80,9 @@ export class JobStore {
       throw invalidJob(`service: "${service}" ${why}; call it over HTTP`)
     }
     const modelDigest = await scorer.modelDigest(service)
-    if (await store.head(parseBlobReference(output.blob))) {
-      const advice = 'jobs do not overwrite; choose another name, or remove the blob'
+    const isNew = !output.overwrite && !output.isPerFile && output.action !== 'summary_only'
+    if (isNew && (await store.head(parseBlobReference(output.blob)))) {
+      const advice = 'choose another name, remove the blob, or say "overwrite": true'
       throw new ScoringError('JOB_OUTPUT_EXISTS', `output.blob: the blob "${output.blob}" already exists; ${advice}`)
     }
     await this.#limitActiveJobs(service)
@@ -82,8 +90,16 @@ export class JobStore {
     if (eventSignature !== undefined) await store.create(eventSignatureBlob(request.folder), eventSignature)
     await store.create(activeBlob(request.folder), '', { service })
     const chunkBytes = request.miniBatchSize === undefined ? { chunkBytes: chooseChunkBytes(input.bytes) } : {}
-    const createdAt = new Date(await store.now()).toISOString()
     return { ...asked, ...chunkBytes, modelDigest, input, createdAt }
+  }
+
+  /** Removes the file of a submission that came second to another one with the same id. */
+  async #dropFile({ source }: JobRequest, job: StoredJob | undefined): Promise<void> {
+    if (!('file' in source)) return
+    const { container, path } = source.file.blob
+    const place = !job || isRefused(job) ? undefined : job.input.place
+    if (place && 'blob' in place && place.blob === `${container}/${path}`) return
+    await this.#options.store.remove({ container, path })
   }
 
   /**

@@ -1,22 +1,19 @@
 import { ScoringError } from '../../errors.ts'
-import { type BlobHead, type BlobStore, StorageError } from '../blob-store.ts'
-import { inlineRowsBlob, parseBlobReference, signatureBlob } from '../layout.ts'
+import { type BlobHead, type BlobReference, type BlobStore, StorageError } from '../blob-store.ts'
+import { activeBlob, inlineRowsBlob, parseBlobReference, signatureBlob } from '../layout.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobRequest } from './job-request.ts'
-
-/** Formats in which an empty file is valid and has no rows. */
-const formatsWithoutBytes = new Set(['jsonl', 'csv'])
+import { findFilesVersion, pinFiles } from './pin-files.ts'
+import { requireBytes, requireFewBytes } from './require-bytes.ts'
+import type { StagedFile } from './staged-file.ts'
 
 /**
  * Finds the input of a request and pins its version. Stores inline rows, and the signature of a URL, in blobs of the job.
  *
  * @throws ScoringError JOB_INPUT_MISSING, JOB_INPUT_EMPTY, JOB_INPUT_TOO_LARGE
  */
-export async function pinInput(
-  store: BlobStore,
-  { folder, source }: JobRequest,
-  maxBytes: number,
-): Promise<JobSpec['input']> {
+export async function pinInput(store: BlobStore, request: JobRequest, maxBytes: number): Promise<JobSpec['input']> {
+  const { service, folder, source } = request
   const { format, isGzip, header, columns, dialect } = source
   const table = {
     format,
@@ -30,29 +27,46 @@ export async function pinInput(
     await store.create({ container, path }, source.rows)
     const head = await store.head({ container, path })
     if (!head) throw new ScoringError('JOBS_UNAVAILABLE', 'The rows could not be stored; try again.')
-    return { place: { blob: `${container}/${path}` }, etag: head.etag, bytes: head.bytes, ...table }
+    return { place: { blob: asName({ container, path }) }, etag: head.etag, bytes: head.bytes, ...table }
   }
+  if ('file' in source) {
+    requireBytes(source, source.file.bytes)
+    // If no job is created, the sweeper finds the file by this entry.
+    await store.create(activeBlob(folder), '', { service, upload: asName(source.file.blob) })
+    return { ...(await commitFile(store, source.file)), ...table }
+  }
+  if ('files' in source) return { ...table, ...(await pinFiles(store, request, source, maxBytes)) }
   const { head, name, reference } =
     'blob' in source ? await findBlob(store, source.blob) : await findRemote(store, source)
   if (!head) throw new ScoringError('JOB_INPUT_MISSING', `${name}; upload it before you submit the job`)
   const { bytes, etag } = head
-  if (bytes > maxBytes) {
-    const limit = `the limit is ${maxBytes} (SCORING_JOB_MAX_INPUT_BYTES); split the input into several`
-    throw new ScoringError('JOB_INPUT_TOO_LARGE', `input: has ${bytes} bytes; ${limit}`)
-  }
-  if (bytes === 0 && (isGzip || !formatsWithoutBytes.has(format))) {
-    throw new ScoringError('JOB_INPUT_EMPTY', `input: has no bytes, so it is not ${isGzip ? 'gzip' : format}`)
-  }
+  requireFewBytes(bytes, maxBytes)
+  requireBytes(source, bytes)
   if ('signature' in source && source.signature !== '') await store.create(signatureBlob(folder), source.signature)
   return { place: reference, etag, bytes, ...table }
 }
 
-/** @returns the current version of the input; undefined when it cannot be read, or for inline rows */
+async function commitFile(
+  store: BlobStore,
+  { blob, blockIds }: StagedFile,
+): Promise<Pick<JobSpec['input'], 'place' | 'etag' | 'bytes'>> {
+  await store.commitBlocks(blob, blockIds, {})
+  const head = await store.head(blob)
+  if (!head) throw new ScoringError('JOBS_UNAVAILABLE', 'The file could not be stored; try again.')
+  return { place: { blob: asName(blob) }, etag: head.etag, bytes: head.bytes }
+}
+
+/** @returns the current version of the input; undefined when it cannot be read, or came with the submission */
 export async function findCurrentEtag(store: BlobStore, { source }: JobRequest): Promise<string | undefined> {
-  if ('rows' in source) return undefined
+  if ('files' in source) return findFilesVersion(store, source)
+  if ('rows' in source || 'file' in source) return undefined
   if ('blob' in source) return (await store.head(parseBlobReference(source.blob)))?.etag
   // The signature may have expired since. The job is still the same.
   return (await findRemote(store, source).catch(() => undefined))?.head?.etag
+}
+
+function asName({ container, path }: BlobReference): string {
+  return `${container}/${path}`
 }
 
 interface FoundInput {

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { JsonError } from '../../tensor/json-reader.ts'
 import { parseJson } from '../../tensor/json-source.ts'
 import { splitObject } from '../formats/split-json.ts'
-import { invalidJob } from './submission.ts'
+import { invalidJob } from './job-invalid.ts'
 
 /** Added to a submission that was put back into its queue because its service had too many active jobs. */
 const Waiting = z.strictObject({ messageId: z.string(), since: z.int().min(0) })

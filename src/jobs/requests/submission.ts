@@ -1,9 +1,11 @@
 import * as z from 'zod'
-import { ScoringError } from '../../errors.ts'
 import { serviceNamePattern } from '../../models/definition/service-name.ts'
+import { maxFiles } from '../input-files.ts'
 import { inputFormats, jobIdPattern, outputFormats } from '../spec.ts'
 import { blobNameFault } from './blob-name.ts'
+import { invalidJob } from './job-invalid.ts'
 import { OnCompleted } from './on-completed.ts'
+import { outputOptions } from './output-options.ts'
 import { inputTableMembers, outputTableMembers } from './table-members.ts'
 
 const blobPath = z.string().superRefine((name, context) => {
@@ -12,46 +14,72 @@ const blobPath = z.string().superRefine((name, context) => {
   context.addIssue({ code: 'custom', message: `must be "<container>/<path>", e.g. "input/patients.csv": ${fault}` })
 })
 
-/** The source of the rows: one of `blob`, `url` and `rows`. */
-const JobInput = z
-  .strictObject({
-    blob: blobPath.optional().describe('a blob of the storage account of the app: "<container>/<path>"'),
-    url: z
-      .url({ protocol: /^https$/, error: 'must be an https URL' })
-      .optional()
-      .describe(
-        'a blob of another account, with a shared access signature; only on the hosts in SCORING_JOB_INPUT_HOSTS',
-      ),
-    rows: z.array(z.unknown()).optional().describe('the rows themselves, for small jobs'),
-    format: z
-      .enum(inputFormats)
-      .optional()
-      .describe('default: by the extension of the name (.jsonl .ndjson .csv .json .parquet, each also with .gz)'),
-    isGzip: z.boolean().optional().describe('default: by the extension .gz'),
-    header: z
-      .boolean()
-      .optional()
-      .describe(
-        'whether the first line of a CSV names its columns; default: true, but a first line that looks like a row is refused',
-      ),
-    columns: z
-      .array(z.string().min(1).max(1000))
-      .min(1)
-      .max(100_000)
-      .refine(names => new Set(names).size === names.length, 'must not name a column twice')
-      .optional()
-      .describe(
-        'names of the columns of a table, or of the values of JSON records, that make a row, in the order of the model input; with "header": false the names of the file\'s columns, from left to right',
-      ),
-    ...inputTableMembers,
-  })
-  .refine(
-    ({ blob, url, rows }) => [blob, url, rows].filter(each => each !== undefined).length === 1,
-    'must have exactly one of "blob", "url" and "rows"',
-  )
+/** It may stand for several blobs. */
+const inputPath = z.string().superRefine((name, context) => {
+  const fault = blobNameFault(name.endsWith('/') ? name.slice(0, -1) : name)
+  if (fault === undefined || /^[^/]+\/$/.test(name)) return
+  context.addIssue({ code: 'custom', message: `must be "<container>/<path>", e.g. "input/patients.csv": ${fault}` })
+})
+
+const JobInputMembers = z.strictObject({
+  blob: inputPath
+    .optional()
+    .describe(
+      'a blob of the storage account of the app: "<container>/<path>"; several with *, ? and **, or all below "<container>/<folder>/"',
+    ),
+  blobs: z
+    .array(blobPath)
+    .min(1)
+    .max(maxFiles)
+    .refine(names => new Set(names).size === names.length, 'must not name a blob twice')
+    .optional()
+    .describe('several blobs of one format, in this order'),
+  url: z
+    .url({ protocol: /^https$/, error: 'must be an https URL' })
+    .optional()
+    .describe(
+      'a blob of another account, with a shared access signature; only on the hosts in SCORING_JOB_INPUT_HOSTS',
+    ),
+  rows: z.array(z.unknown()).optional().describe('the rows themselves, for small jobs'),
+  format: z
+    .enum(inputFormats)
+    .optional()
+    .describe('default: by the extension of the name (.jsonl .ndjson .csv .json .parquet, each also with .gz)'),
+  isGzip: z.boolean().optional().describe('default: by the extension .gz'),
+  header: z
+    .boolean()
+    .optional()
+    .describe(
+      'whether the first line of a CSV names its columns; default: true, but a first line that looks like a row is refused',
+    ),
+  columns: z
+    .array(z.string().min(1).max(1000))
+    .min(1)
+    .max(100_000)
+    .refine(names => new Set(names).size === names.length, 'must not name a column twice')
+    .optional()
+    .describe(
+      'names of the columns of a table, or of the values of JSON records, that make a row, in the order of the model input; with "header": false the names of the file\'s columns, from left to right',
+    ),
+  ...inputTableMembers,
+})
+
+/** The source of the rows: one of `blob`, `blobs`, `url` and `rows`. */
+const JobInput = JobInputMembers.refine(
+  ({ blob, blobs, url, rows }) => [blob, blobs, url, rows].filter(each => each !== undefined).length === 1,
+  'must have exactly one of "blob", "blobs", "url" and "rows"',
+)
+
+/** The source is a file that comes with the submission. */
+const FileInput = JobInputMembers.omit({ blob: true, blobs: true, url: true, rows: true })
 
 const JobOutput = z.strictObject({
-  blob: blobPath.optional().describe('blob for the predictions; default: jobs/<service>/<jobId>/predictions.jsonl'),
+  blob: blobPath
+    .optional()
+    .describe(
+      'blob for the predictions, with {jobId}, {service}, {date} and {name}; default: jobs/<service>/<jobId>/predictions.jsonl',
+    ),
+  ...outputOptions,
   format: z
     .enum(outputFormats)
     .optional()
@@ -103,21 +131,23 @@ export const JobSubmission = z.strictObject({
     ),
   tracestate: z.string().max(1024).optional().describe('beside traceparent'),
 })
-export type JobSubmission = z.infer<typeof JobSubmission>
+/** The members of `input` that are known by name; which of them are there depends on the source. */
+export type JobSubmission = Omit<z.infer<typeof JobSubmission>, 'input'> & { readonly input: JobInputMembers }
+type JobInputMembers = z.infer<typeof JobInputMembers>
+
+/** A submission beside the file that is to be scored. */
+export const FileSubmission = JobSubmission.extend({ input: FileInput.prefault({}) })
 
 /**
  * Validates a submission.
  *
+ * @param options.hasFile  the rows are in a file that comes with it
  * @throws ScoringError JOB_INVALID naming each member that is wrong, e.g. `miniBatchSize: Too small: expected number to be >=1, came 0`
  */
-export function parseSubmission(submission: unknown): JobSubmission {
-  const parsed = JobSubmission.safeParse(submission, { reportInput: true })
+export function parseSubmission(submission: unknown, { hasFile = false } = {}): JobSubmission {
+  const parsed = (hasFile ? FileSubmission : JobSubmission).safeParse(submission, { reportInput: true })
   if (parsed.success) return parsed.data
   throw invalidJob(parsed.error.issues.map(describe).join('; '))
-}
-
-export function invalidJob(message: string, options?: ErrorOptions): ScoringError {
-  return new ScoringError('JOB_INVALID', message, options)
 }
 
 function describe(issue: z.core.$ZodIssue): string {

@@ -5,7 +5,9 @@ const columnName = z.string().min(1).max(1000)
 const isEachNamedOnce = (names: readonly string[]) => new Set(names).size === names.length
 const namedTwice = 'must not name a column twice'
 
+/** Of ASCII, and not part of a name or a number. */
 const bareCharacter = /^[\t!-*,/:-@[-`{-~]$/
+const bareCharacterOrNone = /^[\t!-*,/:-@[-`{-~]?$/
 
 /** Members of `input`. */
 export const inputTableMembers = {
@@ -15,9 +17,8 @@ export const inputTableMembers = {
     .optional()
     .describe('what separates the cells of a CSV; default: a comma'),
   quote: z
-    .union([z.literal(''), z.string().regex(bareCharacter)], {
-      error: issue => (issue.code === 'invalid_union' ? 'must be one character, e.g. "\'", or "" for none' : undefined),
-    })
+    .string()
+    .regex(bareCharacterOrNone, 'must be one character, e.g. "\'", or "" for none')
     .optional()
     .describe(
       'what stands around cells of a CSV that hold a delimiter or a line end; default: a double quote; "": nothing',

@@ -9,7 +9,7 @@ import { openInput, rowOptions } from '../plan/job-input.ts'
 import { maxRowBytes } from '../plan/plan-chunks.ts'
 import type { PlannedChunk, PlanPart } from '../plan-parts.ts'
 import type { Row, RowReading } from '../row-scorer.ts'
-import { isCopied, type JobSpec } from '../spec.ts'
+import { hasInlineRows, isCopied, type JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import type { ChunkAddress } from './attempt-log.ts'
 import type { SharedMemory } from './shared-memory.ts'
@@ -32,6 +32,8 @@ export interface ChunkText {
   /** The same text. */
   readonly pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
   readonly reading: RowReading
+  /** Line of its file in which it begins, from 1; undefined: that is not known, or there is none. */
+  readonly firstLine: number | undefined
   readonly inputs: readonly TensorInfo[] | undefined
 }
 
@@ -43,29 +45,33 @@ export async function readChunkText(
 ): Promise<ChunkText> {
   const kept = tools.texts.take(textKey(spec, planned.chunk))
   const pieces = kept ?? (await openPieces(tools, spec, { part, planned }))
-  const content = isHeld(spec, { part, planned }) ? memory.join(await collect(pieces)) : undefined
+  const content = isHeld(spec, planned) ? memory.join(await collect(pieces)) : undefined
   const { fileColumns, ...options } = rowOptions(tools.scorer, spec)
   const { columns } = part.next
   return {
     content,
     pieces: content ? [content] : pieces,
+    firstLine: hasInlineRows(spec) ? undefined : planned.line,
     reading: { format: textFormat(spec.input.format), ...options, columns, maxRowBytes },
     inputs: await tools.scorer.inputs(spec.service, signal),
   }
 }
 
 /** @throws InputUnreadable; Error when the text does not belong to the chunk */
-export function readChunkRows({ pieces, reading, inputs }: ChunkText, planned: PlannedChunk): Promise<Row[]> {
-  return readRows(pieces, planned, { ...reading, inputs })
+export function readChunkRows(
+  { pieces, reading, firstLine, inputs }: ChunkText,
+  { rowCount }: PlannedChunk,
+): Promise<Row[]> {
+  return readRows(pieces, { rowCount, line: firstLine }, { ...reading, inputs })
 }
 
 /** Whether the text of the chunk is so small that none of its rows has to be skipped. A stored copy has a mark in place of such a row. */
-function isHeld(spec: JobSpec, { part, planned: { start, end } }: Pick<ChunkSource, 'part' | 'planned'>): boolean {
-  return hasCopy(spec, part) || end - start <= chunkSize(spec).maxChunkBytes + maxRowBytes
+function isHeld(spec: JobSpec, planned: PlannedChunk): boolean {
+  return hasCopy(spec, planned) || planned.end - planned.start <= chunkSize(spec).maxChunkBytes + maxRowBytes
 }
 
-function hasCopy({ input }: JobSpec, { next }: PlanPart): boolean {
-  return isCopied(input) || next.isDecoded === true
+function hasCopy({ input }: JobSpec, { isDecoded }: PlannedChunk): boolean {
+  return isCopied(input) || isDecoded === true
 }
 
 async function openPieces(
@@ -73,8 +79,9 @@ async function openPieces(
   spec: JobSpec,
   { part, planned }: Omit<ChunkSource, 'signal'>,
 ): Promise<AsyncIterable<Uint8Array>> {
-  if (hasCopy(spec, part)) return readCopy(tools.store, { folder: spec.folder, part: part.part, chunk: planned.chunk })
-  return (await openInput(tools, spec))({ start: planned.start, end: planned.end })
+  if (hasCopy(spec, planned))
+    return readCopy(tools.store, { folder: spec.folder, part: part.part, chunk: planned.chunk })
+  return (await openInput(tools, spec, planned.file?.index))({ start: planned.start, end: planned.end })
 }
 
 async function collect(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Uint8Array[]> {

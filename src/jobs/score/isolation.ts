@@ -1,4 +1,5 @@
 import { brand } from '../../errors.ts'
+import { atLine } from '../at-line.ts'
 import type { RowResult } from '../row-scorer.ts'
 import type { JobTools } from '../tools.ts'
 import type { Attempt, AttemptLog, RowRange } from './attempt-log.ts'
@@ -39,6 +40,8 @@ interface IsolationTask {
   readonly attempts: AttemptLog
   /** The rows of the chunk. */
   readonly range: RowRange
+  /** @returns where a row of the chunk begins in its file, from 1; undefined: it is not known */
+  readonly lineOf: (row: number) => number | undefined
   /** Nothing else is scored in this process meanwhile. */
   readonly score: ScoreRows
   readonly isTimeUp: () => boolean
@@ -59,7 +62,7 @@ interface IsolationTask {
  * @throws RowInProgress; what `score` throws
  */
 export async function scoreInIsolation(tools: JobTools, task: IsolationTask): Promise<boolean> {
-  const { attempts, isTimeUp } = task
+  const { attempts, isTimeUp, lineOf } = task
   const open: RowRange[] = [...attempts.cut(task.range)].reverse()
   for (let range = open.pop(); range; range = open.pop()) {
     const { from, to } = range
@@ -70,7 +73,7 @@ export async function scoreInIsolation(tools: JobTools, task: IsolationTask): Pr
       open.push(...divide(range).reverse())
     } else if (begun > died && (await isRecent(tools, begunAt))) throw new RowInProgress()
     else if (begun >= culpritDeaths || (died >= culpritDeathsAlone && attempts.deathsWith(range) >= culpritDeaths))
-      attempts.setResult(from, culpritResult)
+      attempts.setResult(from, atLine(culpritResult, lineOf(from)))
     else {
       const isScored = await scoreOnce(tools, task, { from, to, number: last + 1, isOneByOne: isSuspect })
       if (!isScored || isTimeUp()) return attempts.pendingRows(task.range).length === 0

@@ -8,10 +8,10 @@ import { isActive, type OpenJob, openJob, whileActive } from '../open-job.ts'
 import { afterResult, type FollowingSteps } from '../output/after-result.ts'
 import { type ChunkOutput, encodeChunk } from '../output/chunk-output.ts'
 import { hasNextResult, headResult, writeResult } from '../output/chunk-result.ts'
+import { chunkTable } from '../output/chunk-table.ts'
 import { failJob } from '../output/end-job.ts'
-import { outputTable } from '../output/output-table.ts'
 import { type ResultLines, resultLines } from '../output/result-lines.ts'
-import { listPlan, type PlanPart, readPart } from '../plan-parts.ts'
+import { listPlan, type PlanPart, readPart, rowInFile } from '../plan-parts.ts'
 import type { Row } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
@@ -202,13 +202,12 @@ async function encodeResults(
   spec: JobSpec,
   { part, planned, text, results, signal }: ChunkSource & { readonly text: ChunkText; readonly results: ResultLines },
 ): Promise<ChunkOutput> {
-  const table = outputTable(spec, part.next)
-  const isFirst = planned.chunk === 0
-  if (table.include.length === 0) return encodeChunk(results, table, { source: undefined, isFirst })
+  const table = await chunkTable(tools, spec, { part, planned })
+  if (table.include.length === 0) return encodeChunk(results, table, undefined)
   // A text that is not held has been read to its end.
   const { pieces } = text.content ? text : await readChunkText(tools, spec, { part, planned, signal })
   const { format, dialect, columns = [], maxRowBytes } = text.reading
-  return encodeChunk(results, table, { source: { format, dialect, pieces, columns, maxRowBytes }, isFirst })
+  return encodeChunk(results, table, { format, dialect, pieces, columns, maxRowBytes })
 }
 
 interface ScoredText extends ChunkTask {
@@ -219,16 +218,17 @@ interface ScoredText extends ChunkTask {
 
 /** Scores a chunk from text to text. @returns undefined when the service takes no such rows */
 async function scoreText(
-  { scorer, store }: ScoreTools,
+  tools: ScoreTools,
   spec: JobSpec,
   { part, planned, text, signal, isTimeUp, span }: ScoredText,
 ): Promise<ResultLines | 'time is up' | undefined> {
+  const { scorer, store } = tools
   const { folder, service, maxRetries, modelDigest } = spec
-  const { form } = outputTable(spec, part.next)
-  const { rowCount, firstRow, chunk } = planned
-  const { content, reading } = text
+  const { rowCount, chunk } = planned
+  const { content, reading, firstLine } = text
   if (!content) return undefined
-  const rows = { content, reading, rowCount, firstRow, form }
+  const { form } = await chunkTable(tools, spec, { part, planned })
+  const rows = { content, reading, rowCount, firstRow: rowInFile(planned), firstLine, form }
   const pieces = await scorer.scoreText(service, rows, {
     ...{ maxRetries, modelDigest, signal, isTimeUp, span },
     nameRequest: (from, to) => nameRequest({ folder, chunk, from, to }),
@@ -261,9 +261,12 @@ async function scoreEach(tools: ScoreTools, spec: JobSpec, task: ScoredText): Pr
       namedByIndexes({ maxRetries, modelDigest, signal, isTimeUp, span, isOneByOne, nameRequest: name }, indexes),
     )
   const isScored = isIsolated
-    ? await scoreInIsolation(tools, { attempts, range, score, isTimeUp })
+    ? await scoreInIsolation(tools, { attempts, range, lineOf: row => rows[row]?.line, score, isTimeUp })
     : await scorePendingRows(attempts, range, score)
-  if (isScored) return resultLines(attempts.results(range), planned.firstRow, outputTable(spec, part.next).form)
+  if (isScored) {
+    const { form } = await chunkTable(tools, spec, { part, planned })
+    return resultLines(attempts.results(range), rowInFile(planned), form)
+  }
   if (!isIsolated) await attempts.storeResults(range)
   return undefined
 }

@@ -55,7 +55,7 @@ export class ScoringRun {
 
   constructor(rows: readonly Row[], options: ScoringRunOptions) {
     this.#form = chooseRowForm(options.report)
-    this.results = rows.map(row => ('json' in row ? undefined : row))
+    this.results = rows.map(row => ('json' in row ? undefined : { code: row.code, message: row.message }))
     this.#rows = rows.flatMap((row, index) =>
       'json' in row ? [{ index, json: row.json, isEncrypted: row.isEncrypted === true }] : [],
     )

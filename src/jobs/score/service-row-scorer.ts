@@ -3,6 +3,7 @@ import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import type { TensorInfo } from '../../models/session/model-session.ts'
+import { atLine } from '../at-line.ts'
 import { modelChanged } from '../failure.ts'
 import { readRows } from '../formats/read-rows.ts'
 import { mayShareRequest, tensorInputs } from '../formats/row-form.ts'
@@ -20,7 +21,7 @@ import { PieceSize } from './piece-size.ts'
 import { RequestSize } from './request-size.ts'
 import { ScoringRun } from './scoring-run.ts'
 import type { TextPiece } from './text-cutter.ts'
-import { TextRun } from './text-run.ts'
+import { pieceLine, TextRun } from './text-run.ts'
 
 interface ServiceRowScorerOptions {
   /** @throws ScoringError SERVICE_UNKNOWN */
@@ -77,7 +78,8 @@ export class ServiceRowScorer implements RowScorer {
       const size = this.#sizes.get(name) ?? new RequestSize(service.definition.limits.maxRows)
       this.#sizes.set(name, size)
       const create = (signal: AbortSignal) => new ScoringRun(rows, { ...options, signal, service, report, size })
-      return (await this.#workTogether(options, create)).results
+      const { results } = await this.#workTogether(options, create)
+      return results.map((result, index) => result && atLine(result, rows[index]?.line))
     })
   }
 
@@ -101,7 +103,8 @@ export class ServiceRowScorer implements RowScorer {
     const rows: Row[] = []
     for (const piece of failed) {
       const content = [text.content.subarray(piece.start, piece.end)]
-      rows.push(...(await readRows(content, piece, { ...text.reading, inputs })))
+      const { rowCount } = piece
+      rows.push(...(await readRows(content, { rowCount, line: pieceLine(text, piece) }, { ...text.reading, inputs })))
     }
     const indexes = failed.flatMap(({ from, rowCount }) => Array.from({ length: rowCount }, (_, row) => from + row))
     const results = await this.score(name, rows, namedByIndexes(options, indexes))

@@ -5,6 +5,8 @@ export interface TextPiece {
   /** In bytes. */
   readonly start: number
   readonly end: number
+  /** Line ends before `start`. */
+  readonly startLine: number
   /** Index of its first row. */
   readonly from: number
   readonly rowCount: number
@@ -20,6 +22,7 @@ export class TextCutter {
   readonly #text: Uint8Array
   #from = 0
   #end = 0
+  #endLine = 0
 
   constructor(text: Uint8Array, rowCount: number, form: TextForm) {
     this.#form = form
@@ -43,19 +46,24 @@ export class TextCutter {
     // The rest of a JSON array begins with a comma.
     if (isRest && (this.#form.format !== 'json' || from === 0)) {
       this.#from = this.#rowCount
-      return { start: this.#end, end: this.#byteCount, from, rowCount: left }
+      return { start: this.#end, end: this.#byteCount, startLine: this.#endLine, from, rowCount: left }
     }
     let start = -1
+    let startLine = 0
     let count = 0
     while (count < Math.min(maxRows, left)) {
       this.#findNext()
-      if (start < 0) start = this.#scanner.start
+      if (start < 0) {
+        start = this.#scanner.start
+        startLine = this.#scanner.startLine
+      }
       count++
       this.#end = this.#scanner.end
+      this.#endLine = this.#scanner.endLine
       if (this.#end - start >= maxBytes) break
     }
     this.#from = from + count
-    return { start, end: this.#end, from, rowCount: count }
+    return { start, end: this.#end, startLine, from, rowCount: count }
   }
 
   #findNext(): void {

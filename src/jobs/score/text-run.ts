@@ -10,6 +10,11 @@ import { TextCutter, type TextPiece } from './text-cutter.ts'
 const maxPieceBytes = 512 * 1024
 const nothing = new Uint8Array()
 
+/** @returns the line of the file in which a piece of a text begins; undefined: it is not known */
+export function pieceLine({ firstLine }: TextOfRows, { startLine }: TextPiece): number | undefined {
+  return firstLine === undefined ? undefined : firstLine + startLine
+}
+
 interface TextRunOptions extends Pick<ScoreOptions, 'signal' | 'isTimeUp' | 'span' | 'nameRequest'> {
   readonly service: ScoringService
   readonly size: PieceSize
@@ -63,10 +68,12 @@ export class TextRun {
     this.scored.push({ from, rowCount, outcome: readRowLines(answer) })
   }
 
-  #request({ start, end, from, rowCount }: TextPiece): InferenceRequest {
+  #request(piece: TextPiece): InferenceRequest {
     const { content, firstRow, reading, form } = this.#text
+    const { start, end, from, rowCount } = piece
     const text = content.subarray(start, end)
-    const details = { rows: { ...reading, text, rowCount, firstRow: firstRow + from, form } }
+    const firstLine = pieceLine(this.#text, piece)
+    const details = { rows: { ...reading, text, rowCount, firstRow: firstRow + from, firstLine, form } }
     const id = this.#options.nameRequest?.(from, from + rowCount)
     return { codec: 'rows', body: nothing, contentType: undefined, id, details }
   }

@@ -3,6 +3,7 @@ import { Accelerator } from './accelerator.ts'
 import { Auth } from './auth.ts'
 import { Batching } from './batching.ts'
 import { Deployment } from './deployment.ts'
+import { Jobs } from './job-watch.ts'
 import { Limits } from './limits.ts'
 import { ModelFile, modelName, relativePath } from './model-file.ts'
 import { Stage } from './stage.ts'
@@ -59,6 +60,7 @@ export const ServiceDefinition = z.strictObject({
     .describe(
       'nan: null, and the words NaN, Infinity and -Infinity, are values of floating-point inputs, null being NaN; error: they are refused',
     ),
+  jobs: Jobs.prefault({}).describe('blobs that become batch jobs by themselves'),
   auth: Auth.prefault({}),
   accelerator: Accelerator.prefault({}),
   batching: Batching.prefault({}),

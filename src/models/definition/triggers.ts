@@ -146,8 +146,9 @@ export function refuseElsewhere({ http }: Triggers): string | undefined {
 }
 
 /** @returns a line for each trigger besides HTTP of a service that is not in a folder of the app */
-export function unservedElsewhere({ blob, queue, serviceBus }: Triggers): string[] {
-  return Object.entries({ blob, queue, serviceBus })
+export function unservedElsewhere({ blob, queue, serviceBus }: Triggers, watch?: string): string[] {
+  const kinds = Object.entries({ blob, queue, serviceBus })
     .filter(([, trigger]) => trigger !== undefined)
     .map(([kind]) => `the trigger "${kind}" does not run: ${elsewhere}`)
+  return watch === undefined ? kinds : [...kinds, `the blobs of "jobs.watch" do not become jobs: ${elsewhere}`]
 }

@@ -141,7 +141,8 @@ async function pour(request: WireRequest, onPiece: (piece: Uint8Array) => void):
   for await (const piece of iterateStream(request.body ?? null)) onPiece(piece)
 }
 
-async function* iterateStream(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
+/** Yields the body as it comes. Who stops early leaves the connection open, so that the client can read the answer. */
+export async function* iterateStream(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
   if (!body) return
   const reader = body.getReader()
   let isEnded = false
@@ -176,7 +177,8 @@ export function stalled({ everyMs, bytes }: LeastPace): ScoringError {
   )
 }
 
-function asBodyFailure(failure: unknown, maxBodyBytes: number): ScoringError {
+/** @param maxBodyBytes  the limit that a body exceeded if it was too large for the host */
+export function asBodyFailure(failure: unknown, maxBodyBytes: number): ScoringError {
   if (failure instanceof ScoringError) return failure
   if (failure instanceof BodyTooLarge) return bodyTooLarge(maxBodyBytes)
   return new ScoringError('BODY_ABORTED', 'The request body ended before it was complete.', { cause: failure })

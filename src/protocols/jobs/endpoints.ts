@@ -5,6 +5,7 @@ import { StorageError } from '../../jobs/blob-store.ts'
 import type { JobView } from '../../jobs/output/job-view.ts'
 import type { JobService } from '../../jobs/requests/job-service.ts'
 import { hasEnded } from '../../jobs/state.ts'
+import type { TraceContext } from '../../telemetry/trace-context.ts'
 import type { Span } from '../../telemetry/tracing.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { allow, answerFailure, refuseTrailingSlash } from '../azureml/endpoints.ts'
@@ -12,8 +13,6 @@ import { encodeEmpty } from '../azureml/respond.ts'
 import { authorize } from '../http/authorize.ts'
 import { compressAnswer } from '../http/content-encoding.ts'
 import { corsHeaders } from '../http/cors.ts'
-import { decodeJsonBody } from '../http/json-body.ts'
-import { readBody } from '../http/read-body.ts'
 import { readRequestIds } from '../http/request-ids.ts'
 import { endRequestSpan, readRequestTrace, startRequestSpan } from '../http/request-span.ts'
 import { unstored, type WireRequest, type WireResponse } from '../http/wire.ts'
@@ -25,18 +24,23 @@ export interface JobsSource {
   /** @throws ScoringError SERVICE_UNKNOWN */
   find(): Promise<ScoringService>
   /** @returns undefined when the app has no storage, and so no jobs */
-  jobs(): Promise<JobService | undefined>
+  jobs(): Promise<JobRoutes | undefined>
 }
 
-/** Inline rows are for small jobs; larger inputs are blobs. */
-const maxSubmissionBytes = 2 ** 20
+/** What is loaded with the first job. */
+export interface JobRoutes {
+  readonly service: JobService
+  /** @throws ScoringError */
+  submitJob(service: ScoringService, request: WireRequest, trace: TraceContext | undefined): Promise<JobView>
+}
+
 /** Interval at which clients should poll the status of a job. */
 const retryAfterSeconds = 5
 
 type Headers = Record<string, string>
 type Handler = (jobs: JobService, service: ScoringService, answer: Answering) => Promise<WireResponse>
 
-interface Answering {
+interface Answering extends Pick<JobRoutes, 'submitJob'> {
   readonly headers: Headers
   /** undefined: the request is not traced. */
   readonly span: Span | undefined
@@ -47,21 +51,9 @@ export function answerJobs(request: WireRequest, source: JobsSource): Promise<Wi
   const list: Handler = async (jobs, { name }, { headers }) => {
     return answerJson(200, headers, await jobs.list(name, readJobQuery(request.query)))
   }
-  const submit: Handler = async (jobs, service, { headers, span }) => {
-    const { name } = service
-    const contentType = request.headers.get('content-type') ?? undefined
-    const account = service.openAccount()
-    try {
-      const body = await readBody(request, maxSubmissionBytes, account)
-      const reading = { hasExactIntegers: true, takesNonFinite: true } // for inline rows
-      const { parameters } = decodeJsonBody(body, contentType, reading)
-      const idempotencyKey = request.headers.get('idempotency-key') ?? undefined
-      const trace = span?.context ?? readRequestTrace(request)
-      const job = await jobs.submit(name, parameters, { idempotencyKey, trace })
-      return answerJob(headers, name, job)
-    } finally {
-      account.held.release()
-    }
+  const submit: Handler = async (_, service, { headers, span, submitJob }) => {
+    const trace = span?.context ?? readRequestTrace(request)
+    return answerJob(headers, service.name, await submitJob(service, request, trace))
   }
   return answer(request, source, { GET: list, HEAD: list, POST: submit })
 }
@@ -141,7 +133,7 @@ interface Handling {
   readonly service: ScoringService
   readonly source: JobsSource
   readonly handlers: Readonly<Record<string, Handler>>
-  readonly answering: Answering
+  readonly answering: Omit<Answering, 'submitJob'>
   readonly fault: ScoringError | undefined
 }
 
@@ -161,7 +153,8 @@ async function handle(
   await authorize(service, request) // before the body is read
   const jobs = await source.jobs()
   if (!jobs) throw new ScoringError('JOBS_UNAVAILABLE', 'Batch jobs need storage: AzureWebJobsStorage is not set.')
-  const response = await (handlers[request.method] as Handler)(jobs, service, answering)
+  const { submitJob } = jobs
+  const response = await (handlers[request.method] as Handler)(jobs.service, service, { ...answering, submitJob })
   return compressAnswer(response, request.headers.get('accept-encoding'))
 }
 

@@ -31,7 +31,12 @@ const schemas = {
         },
         input: objectSchema(
           {
-            blob: { ...text, description: '"<container>/<path>" in the storage account of the app' },
+            blob: {
+              ...text,
+              description:
+                '"<container>/<path>" in the storage account of the app; several with *, ? and **, or all below "<container>/<folder>/"',
+            },
+            blobs: { type: 'array', items: text, minItems: 1, maxItems: 10_000, description: 'several, in this order' },
             url: { ...text, format: 'uri', description: 'a blob elsewhere, on a host that the operator allows' },
             rows: { type: 'array', items: {}, description: 'the rows themselves, for small jobs' },
             format: { enum: ['jsonl', 'csv', 'json', 'parquet'], description: 'default: by the file extension' },
@@ -52,11 +57,23 @@ const schemas = {
             ...inputTableMembers,
           },
           [],
-          'one of "blob", "url" and "rows"',
+          'one of "blob", "blobs", "url" and "rows"',
         ),
         output: objectSchema(
           {
-            blob: { ...text, description: '"<container>/<path>"; default: jobs/<service>/<jobId>/predictions.jsonl' },
+            blob: {
+              ...text,
+              description:
+                '"<container>/<path>" with {jobId}, {service}, {date} and {name}; default: jobs/<service>/<jobId>/predictions.jsonl',
+            },
+            overwrite: {
+              type: 'boolean',
+              description: 'whether a blob of this name is replaced at the end of the job',
+            },
+            action: {
+              enum: ['append_row', 'summary_only'],
+              description: 'append_row (default): a line for each row; summary_only: only the counts of the status',
+            },
             format: { enum: ['jsonl', 'csv', 'parquet'], description: 'default: by the file extension, else jsonl' },
             ...outputTableMembers,
           },
@@ -105,6 +122,8 @@ const schemas = {
           chunks: count,
           chunksDone: count,
           percent: { type: 'number', minimum: 0, maximum: 100 },
+          files: { ...count, description: 'only if the input has several' },
+          filesDone: count,
         },
         ['rows', 'succeeded', 'failed', 'chunks', 'chunksDone', 'percent'],
       ),
@@ -158,6 +177,29 @@ const underWay = job('The job is accepted or in progress.', {
 })
 const query = (name: string, schema: JsonSchema) => ({ name, in: 'query', required: false, schema })
 
+const file = { type: 'string', contentMediaType: 'application/octet-stream' }
+const form = objectSchema(
+  { file, job: { ...text, description: 'a submission in JSON, without the source of the rows' } },
+  ['file'],
+  'members of the submission may also be fields of their own',
+)
+/** A submission that names its input, or the file itself. */
+const submissionContent = {
+  ...json(ref('BatchJobSubmission')),
+  'multipart/form-data': { schema: form },
+  ...Object.fromEntries(
+    ['text/csv', 'application/jsonl', 'application/vnd.apache.parquet'].map(type => [type, { schema: file }]),
+  ),
+}
+const fileParameters = [
+  query('jobId', {
+    ...text,
+    description: 'with a file: as in BatchJobSubmission, as is each of its members by its path',
+  }),
+  query('output', { ...text, description: 'with a file: blob for the predictions' }),
+  query('format', { enum: ['jsonl', 'csv', 'json', 'parquet'], description: 'of the file; default: by Content-Type' }),
+]
+
 /** @returns undefined for a raw-HTTP service, which has no batch jobs */
 export function jobsDocument(
   service: ScoringService,
@@ -184,8 +226,9 @@ export function jobsDocument(
   const jobId = { name: 'jobId', in: 'path', required: true, schema: text }
   const key = { name: 'Idempotency-Key', in: 'header', required: false, schema: text }
   const submitted = { 200: job('The job has already ended.'), 202: underWay }
-  const file = { schema: text }
-  const lines = { description: 'One line per row, in order.', content: { 'application/jsonl': file, 'text/csv': file } }
+  const asText = { schema: text }
+  const content = { 'application/jsonl': asText, 'text/csv': asText }
+  const lines = { description: 'One line per row, in order.', content }
   const list = { description: 'The jobs of the service.', content: json(ref('BatchJobList')) }
   return {
     schemas,
@@ -194,12 +237,12 @@ export function jobsDocument(
         post: {
           ...operation(
             'SubmitBatchJob',
-            'Score all rows of a blob, one line of output per row.',
+            'Score all rows of a blob, or of the file that is the body; one line of output per row.',
             submitted,
             submitFailures,
           ),
-          parameters: [key],
-          requestBody: { required: true, content: json(ref('BatchJobSubmission')) },
+          parameters: [key, ...fileParameters],
+          requestBody: { required: true, content: submissionContent },
         },
         get: {
           ...operation('ListBatchJobs', 'Jobs of the service, newest first.', { 200: list }, [

@@ -19,6 +19,7 @@ function setUp() {
     },
     read: async () => ({
       content: Buffer.from(String(version)),
+      bytes: 1,
       etag: `"${version}"`,
       uri: 'https://mine.blob.core.windows.net/requests/a',
       contentType: undefined,

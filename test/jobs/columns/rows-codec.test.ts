@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import { describe, it } from 'vitest'
+import { atLine } from '../../../src/jobs/at-line.ts'
 import { readRowLines } from '../../../src/jobs/columns/row-lines.ts'
 import { rowsCodec } from '../../../src/jobs/columns/rows-codec.ts'
 import { readRows } from '../../../src/jobs/formats/read-rows.ts'
 import { tensorRowForm } from '../../../src/jobs/formats/row-form.ts'
 import type { LineForm } from '../../../src/jobs/line-form.ts'
 import { encodeLines } from '../../../src/jobs/output/result-lines.ts'
-import type { RowReading, RowResult } from '../../../src/jobs/row-scorer.ts'
+import type { Row, RowReading, RowResult } from '../../../src/jobs/row-scorer.ts'
 import type { Feeds, TensorInfo } from '../../../src/models/session/model-session.ts'
 import { azuremlCodec } from '../../../src/protocols/azureml/codec.ts'
 import type { EncodedBytes } from '../../../src/scheduling/inference-result.ts'
@@ -51,12 +52,13 @@ interface Text {
 }
 
 const firstRow = 98
+const firstLine = 107
 
 function inColumns(echo: EchoService, { text, rowCount, reading, form }: Text): { lines: string; failed: number } {
   const { script, service } = parts(echo)
   const request = {
     ...{ codec: 'rows', body: new Uint8Array(), contentType: undefined },
-    details: { rows: { ...reading, text, rowCount, firstRow, form } },
+    details: { rows: { ...reading, text, rowCount, firstRow, firstLine, form } },
   }
   const decoded = codec.decodeRows(request, script, service)
   const result = decoded.isAnswered ? undefined : echo.answer(decoded.feeds)
@@ -69,8 +71,8 @@ function inColumns(echo: EchoService, { text, rowCount, reading, form }: Text): 
 async function oneByOne(echo: EchoService, { text, rowCount, reading, form }: Text): Promise<string> {
   const { script, service } = parts(echo)
   const rowForm = tensorRowForm(echo.inputs, true)
-  const rows = await readRows([text], { rowCount }, { ...reading, inputs: echo.inputs })
-  const results = rows.map((row): RowResult => {
+  const rows = await readRows([text], { rowCount, line: firstLine }, { ...reading, inputs: echo.inputs })
+  const score = (row: Row): RowResult => {
     if ('code' in row) return row
     const body = Buffer.from(rowForm.encodeBody([row.json]))
     try {
@@ -86,7 +88,8 @@ async function oneByOne(echo: EchoService, { text, rowCount, reading, form }: Te
       const { code, message } = failure as { code: string; message: string }
       return { code, message }
     }
-  })
+  }
+  const results = rows.map(row => atLine(score(row), row.line))
   return encodeLines(form, firstRow, results)
 }
 

@@ -11,8 +11,8 @@ import { type Bytes, plan, read, readerOf, rowsOf, type Tried } from '../inputs.
 const input = (name: string, dtype: Dtype, shape: DeclaredShape): TensorInfo => ({ name, dtype, shape })
 const lines = (content: Bytes, tried: Partial<Tried> = {}) => read(content, { format: 'jsonl', ...tried })
 const table = (content: Bytes, ...inputs: TensorInfo[]) => read(content, { format: 'csv', inputs })
-const first = async (content: Bytes, tried: Tried) =>
-  (await rowsOf(content, tried, (await plan(content, tried)).chunks))[0]
+const first = async (content: Bytes, tried: Tried, row = 0) =>
+  (await rowsOf(content, tried, (await plan(content, tried)).chunks))[row]
 
 describe('readRows of JSON', () => {
   it('keeps the text of a row, so that 2^60 and 1.0 do not change', async () => {
@@ -41,7 +41,13 @@ describe('readRows of JSON', () => {
   it('says where a row is not JSON, without quoting its values', async () => {
     assert.deepEqual(await first('{"secret": 1, }', { format: 'jsonl' }), {
       code: 'ROW_NOT_JSON',
-      message: 'the row is not JSON: unexpected character at line 1, column 15',
+      message: 'the row is not JSON: unexpected character at column 15',
+      line: 1,
+    })
+    assert.deepEqual(await first('\n[0,\n{"secret":\n1, }]', { format: 'json', miniBatchSize: 1 }, 1), {
+      code: 'ROW_NOT_JSON',
+      message: 'the row is not JSON: unexpected character in line 2 of the row, at column 4',
+      line: 3,
     })
   })
 
@@ -121,8 +127,12 @@ describe('readRows of missing values', () => {
     ] as const) {
       const one = { format: 'csv', inputs: [input('x', dtype, ['n', 2])] } as const
       const why = `it must be ${kind}; only floating-point values can be missing`
-      assert.deepEqual(await first('age,b\n,1\n', one), { code, message: `column "age" is empty; ${why}` })
-      assert.deepEqual(await first('age,b\nNA,1\n', one), { code, message: `column "age" has a missing value; ${why}` })
+      assert.deepEqual(await first('age,b\n,1\n', one), { code, message: `column "age" is empty; ${why}`, line: 2 })
+      assert.deepEqual(await first('age,b\nNA,1\n', one), {
+        code,
+        message: `column "age" has a missing value; ${why}`,
+        line: 2,
+      })
     }
     assert.deepEqual(await table('a,b\n,NA\n', input('x', 'string', ['n', 2])), ['["","NA"]'])
   })
@@ -338,7 +348,7 @@ describe('readRows of CSV by inputs', () => {
       })
       assert.deepEqual(
         row,
-        { code: 'ROW_NOT_A_NUMBER', message: 'column "age" has another value; it must be a number (float32)' },
+        { code: 'ROW_NOT_A_NUMBER', message: 'column "age" has another value; it must be a number (float32)', line: 2 },
         JSON.stringify(cell),
       )
     }

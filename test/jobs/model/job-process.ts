@@ -91,8 +91,8 @@ export class JobProcess {
       remove: reference => on('remove', reference, () => store.remove(reference)),
       stageBlock: (reference, id, content) =>
         on('stageBlock', reference, () => store.stageBlock(reference, id, content)),
-      commitBlocks: (reference, ids, metadata) =>
-        on('commitBlocks', reference, () => store.commitBlocks(reference, ids, metadata)),
+      commitBlocks: (reference, ids, metadata, replacedEtag) =>
+        on('commitBlocks', reference, () => store.commitBlocks(reference, ids, metadata, replacedEtag)),
       async *read(reference, etag, range) {
         const pieces = await call('read', nameOf(reference), async () => {
           const all: Uint8Array[] = []

@@ -20,6 +20,9 @@ export const job = { service: 'service', jobId: 'job' }
 export const folder = jobFolder(job.service, job.jobId)
 export const inputBlob = 'input/rows'
 export const outputBlob = 'output/predictions'
+/** Names of several files, and of their outputs. */
+export const inputName = (file: number) => (file === 0 ? inputBlob : `${inputBlob}-${file}`)
+export const outputName = (file: number) => (file === 0 ? outputBlob : `${outputBlob}-${file}`)
 
 /** Storage, queues and several processes that take turns, with faults. */
 export class JobWorld {
@@ -41,13 +44,13 @@ export class JobWorld {
   /** Last text of `state.json`. */
   #lastState: string | undefined
 
-  constructor(scenario: Scenario, spec: JobSpec, input: string) {
+  constructor(scenario: Scenario, spec: JobSpec, inputs: readonly string[]) {
     this.scenario = scenario
     this.spec = spec
     this.random = new Random(scenario.seed)
     this.store = new MemoryBlobStore({ now: () => this.now, random: () => 0.99 })
     this.queues = new MemoryQueues({ now: () => this.now, random: this.random.next })
-    this.store.put(parseBlobReference(inputBlob), input)
+    for (const [file, input] of inputs.entries()) this.store.put(parseBlobReference(inputName(file)), input)
     this.host = new JobHost(this)
     this.fates = new Fates(scenario, this.random)
     this.processes = Array.from({ length: scenario.processCount }, () => new JobProcess(this))

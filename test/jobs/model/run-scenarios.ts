@@ -1,9 +1,10 @@
 import fc from 'fast-check'
-import { parseBlobReference } from '../../../src/jobs/layout.ts'
+import { encodeFiles, type InputFile } from '../../../src/jobs/input-files.ts'
+import { fileListBlob, parseBlobReference } from '../../../src/jobs/layout.ts'
 import type { JobSpec } from '../../../src/jobs/spec.ts'
 import { checkEnd } from './check-end.ts'
-import { folder, inputBlob, JobWorld, job, outputBlob } from './job-world.ts'
-import { type Scenario, scenarios } from './scenario.ts'
+import { folder, inputBlob, inputName, JobWorld, job, outputBlob, outputName } from './job-world.ts'
+import { filesOf, type RowKind, type Scenario, scenarios } from './scenario.ts'
 
 /** @returns how often each label was seen; throws with the seed and the smallest failing scenario */
 export async function runScenarios(count: number, seed?: number): Promise<Record<string, number>> {
@@ -16,36 +17,53 @@ export async function runScenarios(count: number, seed?: number): Promise<Record
 }
 
 async function runScenario(scenario: Scenario): Promise<string[]> {
-  const input = inputOf(scenario)
-  const world = new JobWorld(scenario, specOf(scenario, input), input)
-  const head = await world.store.head(parseBlobReference(inputBlob))
-  Object.assign(world.spec.input, { etag: head?.etag })
+  const inputs = inputsOf(scenario)
+  const world = new JobWorld(scenario, specOf(scenario, inputs), inputs)
+  const files: InputFile[] = []
+  for (const at of inputs.keys()) {
+    const head = (await world.store.head(parseBlobReference(inputName(at))))!
+    files.push({ blob: inputName(at), etag: head.etag, bytes: head.bytes, output: outputName(at) })
+  }
+  if (scenario.files) world.store.put(fileListBlob(folder, 'f11e5'), encodeFiles(files))
+  else Object.assign(world.spec.input, { etag: files[0]?.etag })
   await world.run()
   return checkEnd(world)
 }
 
-function inputOf({ rows, inputFormat }: Scenario): string {
-  if (inputFormat === 'csv') {
-    const lines = rows.map((kind, id) => (kind === 'broken' ? `${id}\n` : `${id},${kind}\n`))
-    return `id,kind\n${lines.join('')}`
-  }
-  return rows.map((kind, id) => (kind === 'broken' ? '{oops\n' : `${JSON.stringify({ id, kind })}\n`)).join('')
+function inputsOf(scenario: Scenario): string[] {
+  let first = 0
+  return filesOf(scenario).map(rows => {
+    const lines = rows.map((kind, at) => lineOf(scenario, kind, first + at)).join('')
+    first += rows.length
+    return scenario.inputFormat === 'csv' ? `id,kind\n${lines}` : lines
+  })
 }
 
-function specOf({ inputFormat, outputFormat, miniBatchSize, errorThreshold }: Scenario, input: string): JobSpec {
+function lineOf({ inputFormat }: Scenario, kind: RowKind, id: number): string {
+  if (inputFormat === 'csv') return kind === 'broken' ? `${id}\n` : `${id},${kind}\n`
+  return kind === 'broken' ? '{oops\n' : `${JSON.stringify({ id, kind })}\n`
+}
+
+function specOf(
+  { inputFormat, outputFormat, miniBatchSize, errorThreshold, files }: Scenario,
+  inputs: readonly string[],
+): JobSpec {
+  const { container, path } = fileListBlob(folder, 'f11e5')
+  const place = files ? { files: `${container}/${path}`, name: 'input/rows*' } : { blob: inputBlob }
   return {
     ...job,
     folder,
     fingerprint: 'f00d',
     modelDigest: 'digest',
     input: {
-      place: { blob: inputBlob },
+      place,
       etag: '',
-      bytes: Buffer.byteLength(input),
+      bytes: Buffer.byteLength(inputs.join('')),
+      ...(files && { fileCount: files.count }),
       format: inputFormat,
       isGzip: false,
     },
-    output: { blob: outputBlob, format: outputFormat },
+    output: { blob: outputBlob, format: outputFormat, ...(files?.isPerFile && { isPerFile: true }) },
     miniBatchSize,
     errorThreshold,
     maxRetries: 3,

@@ -11,6 +11,8 @@ export interface Scenario {
   readonly rows: readonly RowKind[]
   readonly inputFormat: 'jsonl' | 'csv'
   readonly outputFormat: JobSpec['output']['format']
+  /** Several files that share the rows; undefined: one input. */
+  readonly files: { readonly count: number; readonly isPerFile: boolean } | undefined
   readonly miniBatchSize: number
   readonly errorThreshold: number
   readonly window: number
@@ -59,6 +61,7 @@ export const scenarios: fc.Arbitrary<Scenario> = fc
     ),
     inputFormat: fc.constantFrom('jsonl' as const, 'csv' as const),
     outputFormat: fc.constantFrom('jsonl' as const, 'csv' as const),
+    files: fc.option(fc.record({ count: fc.integer({ min: 1, max: 4 }), isPerFile: fc.boolean() }), { freq: 2 }),
     miniBatchSize: fc.integer({ min: 1, max: 4 }),
     errorThreshold: fc.constantFrom(-1, -1, -1, 0, 1, 2),
     window: fc.integer({ min: 1, max: 3 }),
@@ -80,4 +83,27 @@ export const scenarios: fc.Arbitrary<Scenario> = fc
     intruder: rarely(fc.record({ at: turn, leavesAt: fc.option(turn, { nil: undefined }) })),
     dropBlocksAt: rarely(turn),
   })
-  .map(({ wider, ...scenario }) => ({ ...scenario, chunksPerPart: scenario.window + wider }))
+  .map(({ wider, files, ...scenario }) => ({
+    ...scenario,
+    files: files ?? undefined,
+    chunksPerPart: scenario.window + wider,
+  }))
+
+/** The rows of each file. Some have none. */
+export function filesOf({ rows, files }: Scenario): RowKind[][] {
+  const count = files?.count ?? 1
+  return Array.from({ length: count }, (_, file) =>
+    rows.filter((_, index) => Math.floor((index * count) / rows.length) === file),
+  )
+}
+
+/** Where a row is scored: its chunk, and its place in it. */
+export function placeOf(scenario: Scenario, index: number): { readonly chunk: number; readonly row: number } {
+  let [chunk, row] = [0, index]
+  for (const { length } of filesOf(scenario)) {
+    if (row < length) break
+    row -= length
+    chunk += Math.ceil(length / scenario.miniBatchSize)
+  }
+  return { chunk: chunk + Math.floor(row / scenario.miniBatchSize), row: row % scenario.miniBatchSize }
+}

@@ -18,6 +18,7 @@ const predictions: PredictionPart[] = [
 const good = (label: string, p: string): RowResult => ({ prediction: `{"label": ${label}, "p": ${p}, "text": ""}` })
 const bad: RowResult = { code: 'ROW_RAGGED', message: 'the row has 2 cells' }
 const chunks = [[good('9007199254740993', '[0.1, NaN]'), bad], [bad], [good('-1', '[]'), good('7', '[Infinity, null]')]]
+const blob = 'output/predictions'
 
 describe('encodeChunk', () => {
   it('writes a Parquet file for each chunk, whose row groups are joined by a footer', async () => {
@@ -33,7 +34,7 @@ describe('encodeChunk', () => {
       const text = results.map((_, index) => `é${row + index}\n`).join('')
       const source = { format: 'csv', pieces: [Buffer.from(text)], columns: ['id'], maxRowBytes: 100 } as const
       const lines = resultLines(results, row, table.form)
-      const { file, start, end, failed } = await encodeChunk(lines, table, { source, isFirst: at === 0 })
+      const { file, start, end, failed } = await encodeChunk(lines, { ...table, blob, isFirst: at === 0 }, source)
       assert.equal(failed, results.filter(result => 'code' in result).length)
       const alone = await parquetReadObjects({ file: Uint8Array.from(file).buffer })
       assert.deepEqual(
@@ -72,7 +73,7 @@ describe('encodeChunk', () => {
     )
     const members = await Promise.all(
       ['1', '2'].map((prediction, row) =>
-        encodeChunk(resultLines([{ prediction }], row, table.form), table, { source: undefined, isFirst: row === 0 }),
+        encodeChunk(resultLines([{ prediction }], row, table.form), { ...table, blob, isFirst: row === 0 }, undefined),
       ),
     )
     const text = gunzipSync(Buffer.concat(members.map(({ file }) => file))).toString()

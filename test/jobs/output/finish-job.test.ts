@@ -251,3 +251,70 @@ describe('finishJob', () => {
     assert.equal(bench.output, undefined)
   })
 })
+
+describe('finishJob, with "overwrite": true', () => {
+  const overwrite = { output: { overwrite: true } }
+
+  it('replaces the output when all rows are scored, and not before', async () => {
+    const bench = await scoredBench(7, undefined, overwrite)
+    bench.store.put(outputReference, 'yesterday')
+    await bench.steps.chunk({ ...job, chunk: 0 }, 1)
+    assert.equal(bench.output, 'yesterday')
+    // The blocks that were staged before are gone with that write: the results are staged again.
+    await bench.deliverAll()
+    assert.deepEqual([bench.output, bench.state.status], [lines(7), 'Completed'])
+  })
+
+  it('replaces what was there before the job', async () => {
+    const bench = new JobBench()
+    bench.store.put(outputReference, 'yesterday')
+    await bench.runJob(rows(3), overwrite)
+    assert.deepEqual([bench.output, bench.state.status], [lines(3), 'Completed'])
+  })
+
+  it('replaces nothing that was written after the job had ended, wherever another process has stopped', async () => {
+    for (let stopAt = 0; ; stopAt++) {
+      const bench = await scoredBench(3, undefined, overwrite)
+      const { promise: goOn, resolve } = Promise.withResolvers<void>()
+      let count = 0
+      let hasStopped = false
+      // The first process stops before its operation `stopAt`, until the second has ended the job and its owner has a new output.
+      bench.store.hooks.before = async () => {
+        if (hasStopped || count++ < stopAt) return
+        hasStopped = true
+        await goOn
+      }
+      const first = bench.steps.finish(job)
+      while (!hasStopped && bench.state.status !== 'Completed') await new Promise(setImmediate)
+      if (!hasStopped) break
+      await bench.restarted().finish(job)
+      assert.equal(bench.state.status, 'Completed', `stopped before operation ${stopAt}`)
+      bench.store.put(outputReference, 'tomorrow')
+      resolve()
+      await first
+      assert.equal(bench.output, 'tomorrow', `stopped before operation ${stopAt}`)
+    }
+  })
+
+  it('replaces what another job has written meanwhile: the last commit wins', async () => {
+    const bench = await scoredBench(3, undefined, overwrite)
+    let writes = 0
+    bench.store.hooks.before = ({ name }) => {
+      if (name === 'commitBlocks' && writes++ < 3) bench.store.put(outputReference, `another job's, ${writes}`)
+    }
+    await bench.steps.finish(job)
+    await bench.deliverAll()
+    assert.deepEqual([bench.output, bench.state.status], [lines(3), 'Completed'])
+  })
+})
+
+describe('finishJob, with "action": "summary_only"', () => {
+  it('counts the rows, and writes no output', async () => {
+    const bench = new JobBench()
+    await bench.runJob(`${rows(5)}"fails"\n`, { output: { action: 'summary_only' } })
+    const { status, progress } = bench.state
+    assert.deepEqual([status, progress?.rows, progress?.succeeded, progress?.failed], ['Completed', 6, 5, 1])
+    assert.equal(bench.output, undefined)
+    assert.equal(bench.store.hooks.counts.get('stageBlock'), undefined)
+  })
+})

@@ -148,6 +148,12 @@ describe('decodeLines', () => {
     )
   })
 
+  it('reads predictions and names of files that have line separators of Unicode', () => {
+    const form: LineForm = { format: 'jsonl', file: 'input/a, "b"\u2028.csv' }
+    const results = [{ prediction: '"\u2028"' }, { code: 'ROW_RAGGED', message: '\u2029' }]
+    assert.deepEqual(decodeLines(form, encodeLines(form, 0, results)), results)
+  })
+
   it.each(['jsonl', 'csv'] as const)('gives results back of which %s has the same lines', format => {
     fc.assert(
       fc.property(fc.array(result), results => {

@@ -15,9 +15,9 @@ describe('planChunks', () => {
     assert.deepEqual(
       chunks.map(({ next: _, ...chunk }) => chunk),
       [
-        { chunk: 0, firstRow: 0, rowCount: 2, start: 0, end: 3 },
-        { chunk: 1, firstRow: 2, rowCount: 2, start: 4, end: 7 },
-        { chunk: 2, firstRow: 4, rowCount: 1, start: 8, end: 9 },
+        { chunk: 0, firstRow: 0, rowCount: 2, start: 0, end: 3, line: 1 },
+        { chunk: 1, firstRow: 2, rowCount: 2, start: 4, end: 7, line: 3 },
+        { chunk: 2, firstRow: 4, rowCount: 1, start: 8, end: 9, line: 5 },
       ],
     )
   })

@@ -16,8 +16,8 @@ describe('splitInput', () => {
     const part = (number: number) =>
       JSON.parse(bench.store.text(planPartBlob(folder, number)) ?? '') as { chunks: object[] }
     assert.deepEqual(part(0).chunks, [
-      { chunk: 0, firstRow: 0, rowCount: 2, start: 0, end: 3 },
-      { chunk: 1, firstRow: 2, rowCount: 2, start: 4, end: 7 },
+      { chunk: 0, firstRow: 0, rowCount: 2, start: 0, end: 3, line: 1 },
+      { chunk: 1, firstRow: 2, rowCount: 2, start: 4, end: 7, line: 3 },
     ])
     const head = await bench.store.head(planPartBlob(folder, 1))
     assert.deepEqual(head?.metadata, { chunks: '1', rows: '1', offset: '9', last: 'true' })

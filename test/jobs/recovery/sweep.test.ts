@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { activeBlob, jobFolder, stateBlob } from '../../../src/jobs/layout.ts'
+import { activeBlob, jobFolder, stateBlob, uploadBlob } from '../../../src/jobs/layout.ts'
 import { changeState } from '../../../src/jobs/records.ts'
 import { folder, JobBench, job } from '../job-bench.ts'
 
@@ -146,5 +146,24 @@ describe('sweepJobs', () => {
     await steps.sweep()
     assert.deepEqual(bench.messages('split'), [job])
     assert.match(bench.log.join('\n'), /broken: the sweep failed/)
+  })
+
+  it('removes the file of a submission that died before its job existed, after ten minutes', async () => {
+    const bench = new JobBench()
+    bench.store.put(uploadBlob('u-1'), '1\n')
+    const entry = activeBlob(jobFolder('iris', 'never'))
+    await bench.store.create(entry, '', { service: 'iris', upload: 'jobs/_uploads/u-1' })
+    await bench.clock.advance(599_000)
+    await bench.steps.sweep()
+    assert.deepEqual(
+      bench.store.names().filter(name => name.includes('_uploads/')),
+      ['jobs/_uploads/u-1'],
+    )
+    await bench.clock.advance(1000)
+    await bench.steps.sweep()
+    assert.deepEqual(
+      bench.store.names().filter(name => /_uploads|_active/.test(name)),
+      [],
+    )
   })
 })

@@ -70,6 +70,7 @@ function openJobService({
     eventQueues: ['job-events'],
     eventHosts: ['hooks.example'],
     maxInputBytes: 1000,
+    maxUploadBytes: 100,
     maxActiveJobs,
     newId: () => `id-${++ids}`,
     log: line => lines.push(line),
@@ -503,6 +504,254 @@ describe('JobService.submitMessage', () => {
     await refused(jobs.submitMessage(json, 'm-1'), 'SERVICE_UNAVAILABLE', /./)
     await jobs.submitMessage(json, 'm-1', true)
     assert.equal((await jobs.status('diabetes', 'by-queue')).error?.code, 'SERVICE_UNAVAILABLE')
+  })
+})
+
+describe('JobService.submit, names of outputs', () => {
+  const outputOf = async (submission: object, file?: { name?: string }) => {
+    const { jobs, put, store } = openJobService()
+    await put('input/may/patients.v2.csv', 'age\n1\n')
+    const staged = file && {
+      ...(await jobs.stageFile([Buffer.from('age\n1\n')])),
+      ...file,
+      usualFormat: 'csv' as const,
+    }
+    await jobs.submit('diabetes', { jobId: 'one', ...submission }, { file: staged })
+    return (await readSpec(store, folderOf('one')))?.output
+  }
+  const input = { blob: 'input/may/patients.v2.csv' }
+
+  it.each([
+    ['output/{service}/{date}/{jobId}.csv', 'output/diabetes/2026-11-21/one.csv'],
+    ['output/{name}-{name}.jsonl', 'output/patients.v2-patients.v2.jsonl'],
+  ])('fills in %s', async (blob, expected) => {
+    assert.equal((await outputOf({ input, output: { blob } }))?.blob, expected)
+  })
+
+  it('takes the name of a file that was sent, without its folders', async () => {
+    const output = { blob: 'output/{name}.csv' }
+    assert.equal((await outputOf({ output }, { name: 'C:\\a b\\x.csv.gz' }))?.blob, 'output/x.csv')
+    await refused(
+      outputOf({ output: { blob: 'output/{name}' } }, { name: '...csv' }),
+      'JOB_INVALID',
+      /no name of a blob/,
+    )
+  })
+
+  it.each([
+    [
+      { input, output: { blob: 'output/{day}.csv' } },
+      /\{day\} stands for nothing: there are \{jobId\}, \{service\}, \{date\}, \{name\}/,
+    ],
+    [
+      { input: { rows: [] }, output: { blob: 'output/{name}.csv' } },
+      /\{name\} stands for nothing: the input has no name/,
+    ],
+    [{ input, output: { blob: '{jobId}/x.csv' } }, /a container is 3 to 63/],
+    [{ input, output: { action: 'summary_only', format: 'csv' } }, /output\.format: there is no output/],
+    [{ input, output: { action: 'none' } }, /output\.action: .*"append_row"\|"summary_only"/],
+  ] as const)('refuses %j', async (submission, message) => {
+    await refused(outputOf(submission), 'JOB_INVALID', message)
+  })
+
+  it('recognises the submission on another day', async () => {
+    const { jobs, put } = openJobService()
+    await put('input/patients.csv', 'age\n1\n')
+    const submission = { ...csv, jobId: 'one', output: { blob: 'output/{date}.csv' } }
+    const { createdAt, output } = await jobs.submit('diabetes', submission)
+    assert.deepEqual(await jobs.submit('diabetes', submission).then(job => [job.createdAt, job.output]), [
+      createdAt,
+      output,
+    ])
+  })
+
+  it('accepts a blob that is there for overwriting, and none for a summary', async () => {
+    const { jobs, put } = openJobService()
+    await put('input/patients.csv', 'age\n1\n')
+    await put('output/p.csv', 'yesterday')
+    const { output } = await jobs.submit('diabetes', { ...csv, output: { blob: 'output/p.csv', overwrite: true } })
+    assert.deepEqual(output, { blob: 'output/p.csv', format: 'csv' })
+    const summary = await jobs.submit('diabetes', { ...csv, jobId: 'sum', output: { action: 'summary_only' } })
+    assert.equal(summary.output, undefined)
+    await refused(
+      jobs.submit('diabetes', { ...csv, output: { blob: 'output/p.csv' } }),
+      'JOB_OUTPUT_EXISTS',
+      /"overwrite": true/,
+    )
+  })
+})
+
+describe('JobService.submit, with several files', () => {
+  const contents: Record<string, string> = {
+    'input/11/b.csv': 'x\n1\n',
+    'input/11/a.csv': 'x\n2\n3\n',
+    'input/11/x/a.csv': '',
+    'input/11/_SUCCESS': '',
+    'input/12/c.csv.gz': 'gz',
+    'input/12/d.csv': 'x\n',
+    'input/13/e.jsonl': '1\n',
+  }
+  const open = async () => {
+    const service = openJobService()
+    for (const [blob, content] of Object.entries(contents)) await service.put(blob, content)
+    const submit = (input: object, output: object = {}) =>
+      service.jobs.submit('diabetes', { jobId: 'one', input, output })
+    const readFiles = async () => {
+      const { place, bytes, fileCount } = (await readSpec(service.store, folderOf('one')))!.input
+      const { files } = JSON.parse(service.store.text(parseBlobReference((place as { files: string }).files))!)
+      return { bytes, fileCount, files: files as { blob: string; output?: string }[] }
+    }
+    return { ...service, submit, readFiles }
+  }
+
+  it('pins those that match, in order of their names', async () => {
+    const { submit, readFiles, store } = await open()
+    await submit({ blob: 'input/11/**/*.csv' })
+    const { files, ...counts } = await readFiles()
+    assert.deepEqual(counts, { bytes: 10, fileCount: 3 })
+    const names = ['input/11/a.csv', 'input/11/b.csv', 'input/11/x/a.csv']
+    const pinned = await Promise.all(
+      names.map(async blob => {
+        const { etag, bytes } = (await store.head(parseBlobReference(blob)))!
+        return { blob, etag, bytes }
+      }),
+    )
+    assert.deepEqual(files, pinned)
+  })
+
+  it('gives each file an output of its own if that is named by it', async () => {
+    const { submit, readFiles } = await open()
+    const view = await submit({ blob: 'input/11/', format: 'csv' }, { blob: 'output/{date}/{name}.jsonl' })
+    assert.deepEqual(view.output, { blob: 'output/2026-11-21/{name}.jsonl', format: 'jsonl' })
+    assert.deepEqual(
+      (await readFiles()).files.map(({ output }) => output),
+      ['a', 'b', 'x/a'].map(name => `output/2026-11-21/${name}.jsonl`),
+    )
+  })
+
+  it('keeps the order of a list, and names its outputs below the folder that all are in', async () => {
+    const { submit, readFiles } = await open()
+    await submit({ blobs: ['input/11/x/a.csv', 'input/11/b.csv'] }, { blob: 'output/{name}.csv' })
+    assert.deepEqual(
+      (await readFiles()).files.map(({ blob, output }) => [blob, output]),
+      [
+        ['input/11/x/a.csv', 'output/x/a.csv'],
+        ['input/11/b.csv', 'output/b.csv'],
+      ],
+    )
+  })
+
+  it.each([
+    [{ blob: 'input/11/*.parquet' }, {}, 'JOB_INPUT_MISSING', /no blob matches "input\/11\/\*\.parquet"/],
+    [{ blobs: ['input/11/a.csv', 'input/none.csv'] }, {}, 'JOB_INPUT_MISSING', /"input\/none\.csv"/],
+    [{ blob: 'input/11/' }, {}, 'JOB_INVALID', /input\.format: is missing/],
+    [
+      { blob: 'input/12/*', format: 'csv' },
+      {},
+      'JOB_INVALID',
+      /c\.csv\.gz" is gzipped, and "input\/12\/d\.csv" is not/,
+    ],
+    [{ blob: 'input/*/[a-z].*', format: 'csv' }, {}, 'JOB_INPUT_MISSING', /no blob matches/],
+    [{ blob: 'input/**', format: 'csv' }, {}, 'JOB_INVALID', /"input\/13\/e\.jsonl" is jsonl, and the job reads csv/],
+    [{ blob: 'input/11/*.csv' }, { blob: 'input/11/out.csv' }, 'JOB_INVALID', /is among the inputs/],
+    // Outputs that only their own names show to be inputs, of this job or of the next one.
+    [
+      { blob: 'input/11/a*.csv' },
+      { blob: 'input/11/{name}.csv', overwrite: true },
+      'JOB_INVALID',
+      /"input\/11\/a\.csv" for "input\/11\/a\.csv" is among the inputs/,
+    ],
+    [
+      { blobs: ['input/11/b.csv', 'input/11/a.csv'] },
+      { blob: 'input/11/{name}.csv', overwrite: true },
+      'JOB_INVALID',
+      /"input\/11\/b\.csv" for "input\/11\/b\.csv" is among the inputs/,
+    ],
+    [
+      { blob: 'input/11/', format: 'parquet', isGzip: true },
+      {},
+      'JOB_INVALID',
+      /gzipped Parquet file cannot be read in ranges/,
+    ],
+    [{ blobs: ['input/11/a.csv', 'input/11/a.csv'] }, {}, 'JOB_INVALID', /must not name a blob twice/],
+    [{ blob: 'in*/a.csv' }, {}, 'JOB_INVALID', /a container is 3 to 63/],
+    [{ blob: 'jobs/**/*.csv' }, {}, 'JOB_INPUT_NOT_ALLOWED', /internal files of jobs/],
+  ] as const)('refuses %j', async (input, output, code, message) => {
+    const { submit } = await open()
+    await refused(submit(input, output), code, message)
+  })
+
+  it('refuses two files with one output, and an output that is there', async () => {
+    const { submit, put } = await open()
+    await put('input/11/a.csv.gz', 'gz')
+    const output = { blob: 'output/{name}.csv' }
+    const both = { blobs: ['input/11/a.csv', 'input/11/a.csv.gz'], isGzip: false }
+    await refused(
+      submit(both, output),
+      'JOB_INVALID',
+      /a\.csv" and "input\/11\/a\.csv\.gz" would both be written to "output\/a\.csv"/,
+    )
+    await put('output/b.csv', 'yesterday')
+    await refused(submit({ blob: 'input/11/*.csv' }, output), 'JOB_OUTPUT_EXISTS', /"output\/b\.csv"/)
+    await submit({ blob: 'input/11/*.csv' }, { ...output, overwrite: true })
+  })
+
+  it('is the same job while the files are the same', async () => {
+    const { submit, put } = await open()
+    const submitAgain = () => submit({ blob: 'input/11/*.csv' })
+    const { createdAt } = await submitAgain()
+    assert.equal((await submitAgain()).createdAt, createdAt)
+    await put('input/11/new.csv', 'x\n')
+    await refused(submitAgain(), 'JOB_INPUT_CHANGED', /input\/11\/\*\.csv, which has changed/)
+  })
+})
+
+describe('JobService.stageFile', () => {
+  const piecesOf = (...texts: string[]) => texts.map(text => Buffer.from(text))
+  const uploads = (store: MemoryBlobStore) => store.names().filter(name => name.includes('_uploads/'))
+
+  it('makes one job of several submissions with the same id and content, and keeps one file', async () => {
+    const { jobs, store } = openJobService()
+    const files = await Promise.all(
+      [['1,2\n3,4\n'], ['1,', '2\n3', ',4\n']].map(each => jobs.stageFile(piecesOf(...each))),
+    )
+    assert.deepEqual(uploads(store), []) // blocks that are not committed are no blobs
+    const views = await Promise.all(
+      files.map(file => jobs.submit('diabetes', { jobId: 'one' }, { file: { ...file, usualFormat: 'csv' } })),
+    )
+    assert.deepEqual(views[0], views[1])
+    const spec = (await readSpec(store, folderOf('one')))!
+    assert.deepEqual(uploads(store), [(spec.input.place as { blob: string }).blob])
+    assert.equal(store.text(parseBlobReference(uploads(store)[0] as string)), '1,2\n3,4\n')
+  })
+
+  it('refuses another file under the same id, which then is not kept', async () => {
+    const { jobs, store } = openJobService()
+    const submit = async (text: string) => {
+      const file = await jobs.stageFile(piecesOf(text))
+      return jobs.submit('diabetes', { jobId: 'one' }, { file: { ...file, usualFormat: 'csv' } })
+    }
+    await submit('1,2\n')
+    await refused(submit('1,3\n'), 'JOB_ID_TAKEN', /other content/)
+    assert.equal(uploads(store).length, 1)
+  })
+
+  it('refuses a file that is too large without reading all of it', async () => {
+    const { jobs } = openJobService()
+    let count = 0
+    const endless = (function* () {
+      for (;;) {
+        count++
+        yield Buffer.alloc(30)
+      }
+    })()
+    await refused(
+      jobs.stageFile(endless),
+      'JOB_INPUT_TOO_LARGE',
+      /more than 100 bytes \(SCORING_JOB_MAX_UPLOAD_BYTES\)/,
+    )
+    assert.equal(count, 4)
+    assert.throws(() => jobs.stageFile([], 101), /SCORING_JOB_MAX_UPLOAD_BYTES/)
   })
 })
 

@@ -37,7 +37,7 @@ async function planChunk(count: number): Promise<JobBench> {
 const expectedLines = (count: number, culpritRows: ReadonlySet<string>) =>
   Array.from({ length: count }, (_, row) =>
     culpritRows.has(String(row))
-      ? `{"index": ${row}, "error": {"code": "ROW_ENDED_PROCESS", "message": "The process that scored this row ended, 3 times."}}\n`
+      ? `{"index": ${row}, "error": {"code": "ROW_ENDED_PROCESS", "message": "line ${row + 1}: The process that scored this row ended, 3 times."}}\n`
       : `{"index": ${row}, "prediction": ${row}}\n`,
   ).join('')
 

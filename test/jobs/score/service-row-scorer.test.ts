@@ -157,6 +157,14 @@ describe('ServiceRowScorer', () => {
     assert.deepEqual(results, [{ prediction: '1' }, unread, { prediction: '2' }])
   })
 
+  it('tells the line of a row that fails, if it is known', async () => {
+    const rows = [{ json: '[1, 2]', line: 6 }, { json: '[1]', line: 7 }, { json: '[1]' }]
+    const refused = await refusalOf(made, 'odd', { data: [[1]] })
+    const results = await scorerOf(made).score('odd', rows, options)
+    assert.ok(results[0] && 'prediction' in results[0])
+    assert.deepEqual(results.slice(1), [{ ...refused, message: `line 7: ${refused.message}` }, refused])
+  })
+
   it('accepts rows that name several inputs', async () => {
     const rows = rowsOf([{ a: 1, b: [2, 3] }, { b: [5, 6.5], a: 4 }, { a: 7 }, [1, 2], { b: [1, 2], a: 4, note: 'x' }])
     const scorer = scorerOf(made)
@@ -197,8 +205,9 @@ describe('ServiceRowScorer', () => {
     ]
     for (const [catalogue, service, rows] of tables) {
       const scorer = scorerOf(catalogue)
-      const text = textOf(rows)
-      const results = (await scorer.score(service, rowsOf(rows), options)).filter(each => each !== undefined)
+      const text = { ...textOf(rows), firstLine: 20 }
+      const ofFile = rowsOf(rows).map((row, at) => ({ ...row, line: 20 + at }))
+      const results = (await scorer.score(service, ofFile, options)).filter(each => each !== undefined)
       const lines = linesOf(text, await scorer.scoreText(service, text, options))
       assert.equal(lines?.lines, encodeLines({ format: 'jsonl' }, 7, results), service)
       assert.equal(lines?.failed, results.filter(each => 'code' in each).length, service)

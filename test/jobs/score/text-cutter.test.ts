@@ -8,7 +8,7 @@ const rowsOf = {
   jsonl: fc.constantFrom('[1, 2]', '{"a": "]"}', '5'),
   json: fc.constantFrom('[1, 2]', '{"a": ",]"}', '5'),
 }
-const separators = { csv: ['\n', '\r\n', '\n\r\n'], jsonl: ['\n', '\n \n'], json: [',', ' , '] }
+const separators = { csv: ['\n', '\r\n', '\n\r\n'], jsonl: ['\n', '\n \n'], json: [',', ' , ', '\n,\n\n'] }
 
 describe('TextCutter', () => {
   it.each(['csv', 'jsonl', 'json'] as const)('divides %s between its rows, so that none is lost', format => {
@@ -32,6 +32,7 @@ describe('TextCutter', () => {
             pieces.reduce((sum, { rowCount }) => sum + rowCount, 0),
           )
           assert.ok(piece.rowCount >= 1 && piece.rowCount <= maxRows)
+          assert.equal(piece.startLine, text.toString('utf8', 0, piece.start).split('\n').length - 1)
           const content = text.toString('utf8', piece.start, piece.end)
           assert.equal(
             content.trim(),

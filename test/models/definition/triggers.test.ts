@@ -2,13 +2,43 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it, test } from 'vitest'
 import { type BlobPath, blobPathRule, canMatch, parseBlobPath } from '../../../src/models/definition/blob-path.ts'
+import { watchedPath } from '../../../src/models/definition/job-watch.ts'
 import { parseDefinition } from '../../../src/models/definition/parse-definition.ts'
 import { planTriggers } from '../../../src/models/definition/plan-triggers.ts'
 import { describeTriggers, refuseElsewhere, unservedElsewhere } from '../../../src/models/definition/triggers.ts'
 
-const parse = (triggers: object) => parseDefinition('iris/service.json', JSON.stringify({ triggers })).triggers
+const parseAll = (definition: object) => parseDefinition('iris/service.json', JSON.stringify(definition))
+const parse = (triggers: object) => parseAll({ triggers }).triggers
 const declare = (services: Record<string, object>) =>
-  planTriggers(Object.entries(services).map(([service, triggers]) => ({ service, triggers: parse(triggers) })))
+  planTriggers(
+    Object.entries(services).map(([service, triggers]) => ({
+      service,
+      triggers: parse(triggers),
+      jobs: parseAll({}).jobs,
+    })),
+  )
+
+describe('jobs in service.json', () => {
+  it.each([
+    [{ watch: 'inbox' }, /jobs\.watch: must be a container/],
+    [{ watch: 'jobs/*.csv' }, /container "jobs", which belongs to the app/],
+    [{ watch: 'inbox/{name}.csv' }, /no braces/],
+    [{ watch: 'inbox/../x' }, /no "\." or "\.\." as a folder/],
+    [{ watch: 'inbox/*.csv', output: 'inbox/out/{name}.csv' }, /jobs\.output: is in the container of "watch"/],
+    [{ output: 'output/{name}.csv' }, /"watch", which is missing/],
+  ])('refuse %j', (jobs, message) => assert.throws(() => parseAll({ jobs }), message))
+
+  it('are watched by a trigger for all that begins like them', () => {
+    assert.equal(watchedPath('inbox/2026/a*-?/**/*.csv'), 'inbox/2026/a{name}')
+    const { jobs, triggers } = parseAll({ jobs: { watch: 'inbox/*.csv' } })
+    const { watches } = planTriggers([{ service: 'iris', triggers, jobs }])
+    assert.deepEqual(watches, [{ service: 'iris', watch: 'inbox/*.csv', source: 'polling' }])
+    assert.match(
+      unservedElsewhere(triggers, jobs.watch).join(),
+      /"jobs\.watch" do not become jobs: keep this service in/,
+    )
+  })
+})
 
 describe('triggers in service.json', () => {
   test.each<[triggers: object, message: RegExp]>([
@@ -131,6 +161,30 @@ describe('planTriggers', () => {
         reason:
           'its answers to "raw/again/{name}" would come back to it through "decode" and "score" without end; choose another output',
       },
+    ])
+  })
+
+  it('refuses to watch a folder whose blobs come from it, through other services', () => {
+    const { triggers } = parseAll({})
+    const declared = (service: string, watch: string, output?: string) => {
+      return { service, triggers, jobs: parseAll({ jobs: { watch, output } }).jobs }
+    }
+    const { watches, refused } = planTriggers([
+      declared('ping', 'ping/*.csv', 'pong/{jobId}.csv'),
+      { ...declared('decode', 'raw/*'), triggers: parse({ blob: { input: 'pong/{name}', output: 'rows/{name}' } }) },
+      declared('pong', 'pong/may/*.csv', 'ping/{jobId}.csv'),
+      declared('again', 'rows/*', 'ping/{name}'),
+      declared('also', 'ping/*.csv', 'others/{name}'),
+    ])
+    assert.deepEqual(
+      watches.map(({ service }) => service),
+      ['ping', 'decode', 'also'],
+    )
+    const through = (output: string, services: string) =>
+      `its answers to "${output}" would come back to it through ${services} without end; choose another output`
+    assert.deepEqual(refused, [
+      { service: 'pong', kind: 'jobs.watch', reason: through('ping/{jobId}.csv', '"ping"') },
+      { service: 'again', kind: 'jobs.watch', reason: through('ping/{name}', '"ping" and "decode"') },
     ])
   })
 
