@@ -336,6 +336,7 @@ describe('scoring-functions/client, in a folder', () => {
     const file = join(root, 'by-cli.jsonl')
     assert.deepEqual(await read('jobs', 'download', 'cli-churn', 'by-cli', '--out', file), { jobId: 'by-cli', file })
     assert.equal(await readFile(file, 'utf8'), results.stdout)
+    assert.equal((await scoring('jobs', 'watch', 'cli-churn', 'key-only')).code, 0)
     assert.deepEqual((await read('jobs', 'list', 'cli-churn')).length, 2)
 
     const table = [

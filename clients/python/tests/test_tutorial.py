@@ -206,10 +206,10 @@ class Tutorial(unittest.TestCase):
         )
         midnight = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0)
         of_today = BatchJob.list(service, status="Completed,Failed", since=midnight - timedelta(days=1))
-        self.assertEqual([each["jobId"] for each in of_today], [packed.job_id, failed.job_id, "small"])
+        self.assertEqual([each["jobId"] for each in of_today], [packed.job_id, failed.job_id, "sent", "small"])
         self.assertEqual(list(BatchJob.list(service, since=midnight + timedelta(days=2))), [])
         large = BatchJob.submit(service, {"input": {"rows": DIABETES["data"] * 2000}, "miniBatchSize": 10})
-        for each in (large, job, failed, packed, packed, BatchJob(service, "never")):
+        for each in (large, job, sent, failed, packed, packed, BatchJob(service, "never")):
             each.delete()  # the large one runs, and is cancelled first
         self.assertEqual(list(BatchJob.list(service)), [])
 
