@@ -78,7 +78,7 @@ export class Services {
   async putDeployment(name: string, deployment: string, given: NewDeployment): Promise<void> {
     const models = await this.#place(name, given.models)
     if (Object.keys(models).length === 0) throw new WorkspaceError('models: a deployment has a model')
-    const newest = (await this.#models.list({ name, isLatest: true }))[0]?.version
+    const newest = (await this.#newest(name))?.version
     await this.#edit(name, definition => addDeployment(definition, deployment, { ...given, placed: models, newest }))
   }
 
@@ -136,7 +136,7 @@ export class Services {
     const found = await this.#files.readText(`${name}/service.json`)
     if (!found) return undefined
     const definition = readDefinition(name, found.text) ?? ServiceDefinition.parse({})
-    const models = definition.models ? describeModels(definition.models) : await this.#newest(name)
+    const models = definition.models ? describeModels(definition.models) : await this.#describeNewest(name)
     return {
       name,
       auth: definition.auth.mode,
@@ -151,8 +151,13 @@ export class Services {
     }
   }
 
-  async #newest(name: string): Promise<ServiceRecord['models']> {
-    const newest = (await this.#models.list({ name, isLatest: true }))[0]
+  /** What a service serves that names no model; the copies for its deployments are not that. */
+  async #newest(name: string): Promise<{ readonly version: number } | undefined> {
+    return (await this.#models.list({ name })).findLast(model => !isCopy(model))
+  }
+
+  async #describeNewest(name: string): Promise<ServiceRecord['models']> {
+    const newest = await this.#newest(name)
     return newest ? [{ name, version: String(newest.version) }] : []
   }
 }

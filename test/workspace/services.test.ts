@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'vitest'
 import { FolderRepositoryFiles } from '../../src/adapters/local/folder-repository-files.ts'
+import type { Model } from '../../src/client/model.ts'
 import { ModelRegistry } from '../../src/models/repository/model-registry.ts'
 import { RegistryWorkspace } from '../../src/workspace/registry-workspace.ts'
 import { Services } from '../../src/workspace/services.ts'
@@ -28,6 +29,23 @@ describe('Services', () => {
     ])
     files.readText = async () => Promise.reject(new Error('the storage does not answer'))
     await assert.rejects(services.list(), { message: 'the storage does not answer' })
+  })
+
+  it('go on with their own newest version when they get a deployment, not with the copy of its model', async test => {
+    const root = await mkdtemp(join(tmpdir(), 'services-'))
+    test.onTestFinished(() => rm(root, { recursive: true, maxRetries: 9 }))
+    const files = new FolderRepositoryFiles(root)
+    const models = new ModelRegistry({ files, now: () => new Date() })
+    for (const path of ['plain/service.json', 'plain/1/model.onnx', 'other/1/model.onnx'])
+      await files.create(path, () => [Buffer.from(path.endsWith('.json') ? '{"auth": {"mode": "none"}}' : 'x')])
+    const services = new Services(files, models, noKeys)
+    const record = await models.get('other', 1)
+    await services.putDeployment('plain', 'green', {
+      models: [{ record: record!, name: 'other', version: 1, id: 'other:1' } as Model],
+    })
+    const written = JSON.parse((await files.readText('plain/service.json'))?.text ?? '')
+    assert.deepEqual(written.deployments.blue, { weight: 100, version: 1 })
+    assert.equal(written.deployments.green.models.other.path, '2/other/1/model.onnx')
   })
 })
 

@@ -78,7 +78,8 @@ def put_deployment(
     if not models:
         raise WorkspaceException("models: a deployment has a model")
     placed = place_models(workspace, service, models)
-    newest = workspace.model_registry.get(service)
+    own_models = [record for record in workspace.model_registry.list(service) if COPIES not in record.properties]
+    newest = own_models[-1] if own_models else None
 
     def add(definition: dict[str, Any]) -> dict[str, Any]:
         before = definition.get("deployments")

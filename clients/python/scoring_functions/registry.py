@@ -16,9 +16,9 @@ from .errors import WorkspaceException
 from .files import RESERVATION, Content, RepositoryFiles
 
 RECORD = "version.json"
-_MODEL_NAME = re.compile(r"^[A-Za-z0-9][-\w.]{0,254}$", re.ASCII)
-_SERVICE_NAME = re.compile(r"^[a-z]([-a-z0-9]{1,30}[a-z0-9])$")
-_VERSION = re.compile(r"^(0|[1-9]\d{0,14})$")
+_MODEL_NAME = re.compile(r"^[A-Za-z0-9][-\w.]{0,254}\Z", re.ASCII)
+_SERVICE_NAME = re.compile(r"^[a-z]([-a-z0-9]{1,30}[a-z0-9])\Z")
+_VERSION = re.compile(r"^(0|[1-9]\d{0,14})\Z")
 _NOT_IN_PATHS = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f-\x9f]')
 _MAX_CONFLICTS = 100
 #: Property of a version that was made for a service: the models that it holds, e.g. ``sklearn-iris:2``.
