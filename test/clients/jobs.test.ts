@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { BlobServiceClient } from '@azure/storage-blob'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { startStorage } from '../support/azurite-storage.ts'
+import { lineError } from '../support/line-error.ts'
 import { pythonWith } from '../support/python.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 import { run, works } from './tools.ts'
@@ -63,7 +64,7 @@ describe('POST /jobs, queue scoring-jobs: a batch job with the predictions of HT
       rows.map(async (each, index) => {
         const response = await app.score('iris', JSON.stringify({ data: [each] }))
         const answer = await response.json()
-        return response.ok ? { index, prediction: answer } : { index, error: answer }
+        return response.ok ? { index, prediction: answer } : { index, error: lineError(answer as never, index + 1) }
       }),
     )
     assert.deepEqual(lines, expected)

@@ -10,6 +10,7 @@ import {
   runEncryptedApp,
   encryptedService as service,
 } from '../support/encrypted-app.ts'
+import { lineError } from '../support/line-error.ts'
 
 const { rows, scores: expected } = JSON.parse(
   await readFile('test/fixtures/encrypted/held-out-digits.json', 'utf8'),
@@ -43,10 +44,10 @@ describe('POST /jobs: rows with encrypted features', () => {
   })
   const fastBody = (index: number) => ({ data: Buffer.from(fast.encrypt(row(index))).toString('base64') })
   /** What the same body gets over HTTP, as a line of the output has it. */
-  const overHttp = async (body: unknown) => {
+  const overHttp = async (body: unknown, line: number) => {
     const response = await running.app.score(service, JSON.stringify(body))
     const text = await response.text()
-    return response.ok ? { prediction: JSON.parse(text) } : { error: JSON.parse(text) }
+    return response.ok ? { prediction: JSON.parse(text) } : { error: lineError(JSON.parse(text), line) }
   }
   /** Names of the blobs of all jobs that have the text in them, also unpacked. */
   const blobsOfJobsWith = async (text: string) => {
@@ -77,7 +78,7 @@ describe('POST /jobs: rows with encrypted features', () => {
     const last = replies.pop()
     for (const [at, { index, ...reply }] of replies.entries()) {
       assert.equal(index, at + 1)
-      assert.deepEqual(reply, await overHttp(bodies[at]))
+      assert.deepEqual(reply, await overHttp(bodies[at], at + 2))
     }
     assert.equal(last.error.code, 'ROW_IS_A_BODY')
     const scores = (replies[0].prediction as string[]).map(text => original.decrypt(Buffer.from(text, 'base64')))

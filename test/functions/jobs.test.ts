@@ -5,6 +5,7 @@ import { BlobServiceClient } from '@azure/storage-blob'
 import { QueueServiceClient } from '@azure/storage-queue'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { startStorage } from '../support/azurite-storage.ts'
+import { lineError } from '../support/line-error.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 
 interface Job {
@@ -68,13 +69,13 @@ describe('POST /jobs: batch jobs', () => {
   }
   const rowsOf = async (service: string): Promise<unknown[]> =>
     JSON.parse(await readFile(`models/${service}/sample.json`, 'utf8')).data
-  /** A line of the output, by what HTTP gives for the row alone. */
+  /** A line of the output, by what HTTP gives for the row alone; each row is a line of its file. */
   const lineFor = async (service: string, index: number, row: unknown) => {
     const response = await app.score(service, JSON.stringify({ data: [row] }))
     const text = await response.text()
     return response.ok
       ? `{"index": ${index}, "prediction": ${text.slice(1, -1)}}`
-      : `{"index": ${index}, "error": ${text}}`
+      : JSON.stringify({ index, error: lineError(JSON.parse(text), index + 1) })
   }
 
   it('score a CSV from a submission over HTTP, with the predictions of HTTP scoring', async () => {
