@@ -19,8 +19,8 @@ const { progress } = await job.wait()
 console.log(`${progress.succeeded} rows scored, ${progress.failed} failed`)
 
 let sum = 0
-for await (const { index, prediction, error } of job.results<number>()) {
-  if (error) console.log(`row ${index}: ${error.message} (${error.code})`)
+for await (const { prediction, error } of job.results<number>()) {
+  if (error) console.log(`${error.message} (${error.code})`)
   else sum += prediction
 }
 console.log(`mean ${(sum / progress.succeeded).toFixed(1)}`)

@@ -30,6 +30,7 @@ const leftAtDefault: Readonly<Record<string, string>> = {
   SCORING_JOB_INPUT_HOSTS: 'none: jobs read from the storage account only',
   SCORING_JOB_MAX_ACTIVE: 'the default',
   SCORING_JOB_MAX_INPUT_BYTES: 'the default',
+  SCORING_JOB_MAX_UPLOAD_BYTES: 'the default',
   SCORING_JOB_RETENTION_DAYS: 'the default',
   SCORING_JOB_STALL_MS: 'for tests',
   SCORING_JOB_SWEEP: 'for tests',
