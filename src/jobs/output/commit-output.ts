@@ -108,7 +108,7 @@ async function commitOne(tools: JobTools, spec: JobSpec, output: Output): Promis
 async function stageEnds(tools: JobTools, spec: JobSpec, { blob, results }: Output): Promise<string[]> {
   const isEmpty = results.length === 0
   if (!isEmpty && spec.output.format !== 'parquet') return []
-  const part = await readPart(tools.store, spec.folder, 0)
+  const part = await tools.cache.part(spec, 0, () => readPart(tools.store, spec.folder, 0))
   const table = outputTable(spec, part?.next, 'files' in spec.input.place ? '' : undefined)
   const content = isEmpty
     ? await encodeEmpty(table)

@@ -71,8 +71,10 @@ function groupResults(results: readonly ListedResult[], { joinedBytes, maxBlocks
   return groups
 }
 
+/** The chunks of an output follow each other; those of a file need not begin with the first of the job. */
 function inGroup(results: readonly ListedResult[], { from, to }: ResultGroup): ListedResult[] {
-  return results.filter(({ chunk }) => chunk >= from && chunk < to)
+  const first = results[0]?.chunk ?? 0
+  return results.slice(from - first, to - first)
 }
 
 async function readResults(
