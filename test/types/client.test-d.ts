@@ -1,6 +1,13 @@
 /** What the compiler tells callers of `scoring-functions/client`. A `@ts-expect-error` line that compiles is an error itself. */
-import { type EncryptedClientOptions, EncryptedLinearClient, RequestError } from 'scoring-functions/client'
+import {
+  type EncryptedClientOptions,
+  EncryptedLinearClient,
+  type JobDescription,
+  RequestError,
+} from 'scoring-functions/client'
 import { describe, expectTypeOf, it } from 'vitest'
+
+import type { JobView } from '../../src/jobs/output/job-view.ts'
 
 declare const client: EncryptedLinearClient
 
@@ -43,5 +50,15 @@ describe('RequestError', () => {
     expectTypeOf<RequestError['status']>().toEqualTypeOf<number | undefined>()
     expectTypeOf<NonNullable<RequestError['code']>>().toExtend<string>()
     expectTypeOf(new RequestError('late')).toExtend<Error>()
+  })
+})
+
+describe('JobDescription', () => {
+  it('has all that a service tells of a job, and nothing else', () => {
+    expectTypeOf<JobView>().toExtend<JobDescription>()
+    expectTypeOf<keyof JobDescription>().toEqualTypeOf<keyof JobView>()
+    expectTypeOf<keyof JobDescription['progress']>().toEqualTypeOf<keyof JobView['progress']>()
+    type Output<Job extends { readonly output?: object }> = keyof NonNullable<Job['output']>
+    expectTypeOf<Output<JobDescription>>().toEqualTypeOf<Output<JobView>>()
   })
 })

@@ -29,11 +29,7 @@ export interface JobView {
   /** Whether the event of its end was sent; absent when none is asked for, or the job has not ended. */
   readonly event?: EventDelivery
   /** Absent when the submission was invalid. */
-  readonly output?: {
-    /** `<container>/<path>`; exists once the status is Completed. */
-    readonly blob: string
-    readonly format: string
-    readonly isGzip?: boolean
+  readonly output?: Omit<JobSpec['output'], 'action' | 'overwrite' | 'isPerFile'> & {
     /** Name prefix of the results of a failed or cancelled job: one blob for each scored chunk, sorted by rows. */
     readonly partial?: string
   }
