@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { describe, it } from 'vitest'
 import { noOpenssl } from '../host/certificates.ts'
 import { startStorage } from '../support/azurite-storage.ts'
-import { startKeyVaultDouble } from '../support/key-vault-double.ts'
+import { makeBlobProject } from '../support/blob-project.ts'
 import { pythonWith } from '../support/python.ts'
 import { copyOfApp, runProject } from '../support/running-app.ts'
 import { skipFor } from '../support/skip-for.ts'
@@ -55,16 +55,7 @@ describe('clients/python: the front for Python', () => {
     async test => {
       const found = await pythonWith(requirements)
       if ('missing' in found) return test.skip(found.missing)
-      const root = await copyOfApp(test)
-      const vault = await startKeyVaultDouble(test)
-      const settings = {
-        AzureWebJobsStorage: await startStorage(test),
-        SCORING_MODELS: 'blob:models',
-        SCORING_POLL_MS: '200',
-        SCORING_MODEL_CACHE: join(root, '.local/models'),
-        ...vault.environment,
-      }
-      await writeFile(join(root, 'local.settings.json'), JSON.stringify({ Values: settings }))
+      const { root, vault, settings } = await makeBlobProject(test)
       const app = await runProject(test, root, settings)
       const environment = {
         SCORING_TEST_PROJECT: root,

@@ -4,9 +4,8 @@ import { join } from 'node:path'
 import { describe, it } from 'vitest'
 import { FlexWebservice, InferenceConfig, Model, Webservice, Workspace } from '../../src/client/index.ts'
 import { noOpenssl } from '../host/certificates.ts'
-import { startStorage } from '../support/azurite-storage.ts'
+import { makeBlobProject } from '../support/blob-project.ts'
 import type { Cleaner } from '../support/cleaner.ts'
-import { startKeyVaultDouble } from '../support/key-vault-double.ts'
 import { copyOfApp, type RunningApp, runProject } from '../support/running-app.ts'
 import { skipFor } from '../support/skip-for.ts'
 
@@ -132,16 +131,7 @@ describe('the tutorial of Azure Machine Learning, in TypeScript', () => {
   })
 
   it('works in Blob storage, with keys in a vault', skipFor(noOpenssl), async test => {
-    const root = await copyOfApp(test)
-    const vault = await startKeyVaultDouble(test)
-    const settings = {
-      AzureWebJobsStorage: await startStorage(test),
-      SCORING_MODELS: 'blob:models',
-      SCORING_POLL_MS: '200',
-      SCORING_MODEL_CACHE: join(root, '.local/models'),
-      ...vault.environment,
-    }
-    await writeFile(join(root, 'local.settings.json'), JSON.stringify({ Values: settings }))
+    const { root, settings } = await makeBlobProject(test)
     // Before there is an app: one that starts finds the service and its keys.
     const early = await Workspace.fromFolder(root)
     assert.match(early.name, /^http:.*\/models$/)

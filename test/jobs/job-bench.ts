@@ -182,6 +182,17 @@ export class JobBench {
     }
   }
 
+  /** Scores all rows; the message `finish` is on its way then. */
+  async scoreAll(): Promise<void> {
+    await this.queues.send('split', job)
+    while (this.messages('finish').length === 0) {
+      const [split, chunk] = [this.take('split'), this.take('chunk')]
+      if (split) await this.steps.split(split)
+      if (chunk) await this.steps.chunk(chunk, 1)
+      if (!split && !chunk) await this.clock.advance(1000)
+    }
+  }
+
   async runJob(input: string | Uint8Array, change?: JobChange): Promise<void> {
     await this.createJob(input, change)
     await this.queues.send('split', job)

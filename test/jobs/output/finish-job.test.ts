@@ -27,13 +27,7 @@ async function scoredBench(
 ): Promise<JobBench> {
   const bench = new JobBench(limits)
   await bench.createJob(rows(count), change)
-  await bench.queues.send('split', job)
-  while (bench.messages('finish').length === 0) {
-    const [split, chunk] = [bench.take('split'), bench.take('chunk')]
-    if (split) await bench.steps.split(split)
-    if (chunk) await bench.steps.chunk(chunk, 1)
-    if (!split && !chunk) await bench.clock.advance(1000)
-  }
+  await bench.scoreAll()
   return bench
 }
 
