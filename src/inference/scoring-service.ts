@@ -22,7 +22,7 @@ import type { EncryptedRequests } from './encrypted-requests.ts'
 import { asSource, type EngineSource } from './engine.ts'
 import type { Mirror } from './mirror.ts'
 import type { ScoringServiceOptions } from './service-options.ts'
-import { traceResult, withTraceContext } from './trace-call.ts'
+import { traceSubmission } from './trace-call.ts'
 import { readWholeResult } from './whole-result.ts'
 
 /** `idle`: it loads with the next request. */
@@ -204,12 +204,8 @@ export class ScoringService {
         throw new ScoringError(refusal.code, refusal.message, refusal)
       }
       const request = await call.read(report)
-      const { span } = call
-      if (!span?.isRecorded) return await this.#submit(request, call, deadline)
-      const acceptedAt = performance.now()
-      const result = await this.#submit(withTraceContext(request, span.context), call, deadline)
-      traceResult(span, result, { service: this.name, acceptedAt, ...report })
-      return result
+      const submit = (traced: InferenceRequest) => this.#submit(traced, call, deadline)
+      return await traceSubmission(request, call.span, { service: this.name, ...report }, submit)
     } finally {
       this.#calls--
     }
@@ -248,11 +244,8 @@ export class ScoringService {
   async inferInBackground(request: InferenceRequest, isAbandoned: () => boolean, span?: Span): Promise<WholeResult> {
     if (this.status === 'idle') await this.load().catch(() => {}) // `#ready` says why
     const { scheduler, report } = this.#ready()
-    if (!span?.isRecorded) return readWholeResult(await scheduler.submitInBackground(request, isAbandoned))
-    const acceptedAt = performance.now()
-    const result = await scheduler.submitInBackground(withTraceContext(request, span.context), isAbandoned)
-    traceResult(span, result, { service: this.name, acceptedAt, ...report })
-    return readWholeResult(result)
+    const submit = (traced: InferenceRequest) => scheduler.submitInBackground(traced, isAbandoned)
+    return readWholeResult(await traceSubmission(request, span, { service: this.name, ...report }, submit))
   }
 
   /**
