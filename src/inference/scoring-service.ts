@@ -277,9 +277,15 @@ export class ScoringService {
   /** @throws ScoringError SERVICE_LOADING, also when it begins to load now; SERVICE_UNAVAILABLE */
   requireReady(): LoadReport {
     return this.#ready().report
+    if (this.authorizer?.isReady !== false) return
+    throw new ScoringError('KEYS_UNAVAILABLE', 'The keys of this service are temporarily unavailable; try again later.')
   }
 
-  /** As `requireReady`, but takes a service for ready that loads with the next request. */
+  /**
+   * As `requireReady`, but takes a service for ready that loads with the next request.
+   *
+   * @throws ScoringError as `requireReady`; KEYS_UNAVAILABLE when no caller can be authorized
+   */
   requireAvailable(): void {
     if (this.status !== 'idle') this.requireReady()
   }
@@ -298,16 +304,6 @@ export class ScoringService {
       'SERVICE_UNAVAILABLE',
       `service "${this.name}" could not be loaded. Check the logs for more info.`,
     )
-  }
-
-  /** @throws ScoringError KEYS_UNAVAILABLE when no caller can be authorized */
-  requireKeys(): void {
-    if (this.authorizer?.isReady === false) {
-      throw new ScoringError(
-        'KEYS_UNAVAILABLE',
-        'The keys of this service are temporarily unavailable; try again later.',
-      )
-    }
   }
 
   /** Opens the account of a request whose body is to be read; it has to be released. */
