@@ -19,6 +19,7 @@ import type { SchedulerActivity, ServiceScheduler } from '../workers/pool/servic
 import type { Call } from './call.ts'
 import type { Deployments } from './deployments.ts'
 import type { EncryptedRequests } from './encrypted-requests.ts'
+import { LoadWaiters } from './load-waiters.ts'
 import { asSource, type EngineSource } from './engine.ts'
 import type { Mirror } from './mirror.ts'
 import type { ScoringServiceOptions } from './service-options.ts'
@@ -27,12 +28,6 @@ import { readWholeResult } from './whole-result.ts'
 
 /** `idle`: it loads with the next request. */
 export type ServiceStatus = 'loading' | 'ready' | 'failed' | 'idle'
-
-/** Clients and proxies give up after 30 s as a rule; before that they get a 503 that says when to try again. */
-export const maxWaitForLoadMs = 25_000
-
-/** How often a service that is drained looks whether it still has requests. */
-const drainPollMs = 20
 
 /** A service as callers meet it: who may call it, whether it can score, and the one path that every score takes. */
 export class ScoringService {
@@ -58,7 +53,7 @@ export class ScoringService {
   readonly #decompressionLimits = new DecompressionLimits()
   readonly #engine: EngineSource
   readonly #onUse: ((service: ScoringService) => void) | undefined
-  #waitingForLoad = 0
+  readonly #loadWaiters = new LoadWaiters()
   #loadedAt = 0
   /** Calls that came and have no result yet: their bodies may still be read. */
   #calls = 0
@@ -257,13 +252,10 @@ export class ScoringService {
   async waitUntilLoaded(deadline: CallDeadline | undefined): Promise<LoadReport> {
     const { timeoutMs, maxQueued } = this.definition.limits
     const isLoading = this.status === 'loading' || this.status === 'idle'
-    if (isLoading && this.#waitingForLoad < maxQueued) {
-      this.#waitingForLoad++
+    if (isLoading && this.#loadWaiters.count < maxQueued) {
       this.hurry()
-      const maxMs = Math.min(maxWaitForLoadMs, timeoutMs, deadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
-      const load = this.load()
-      await (this.#isDebugged ? load.catch(() => {}) : settledWithin(load, maxMs))
-      this.#waitingForLoad--
+      const maxMs = Math.min(timeoutMs, deadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
+      await this.#loadWaiters.wait(this.load(), this.isDebugged ? undefined : maxMs)
       if (this.report) this.#markLoaded()
     }
     return this.requireReady()
@@ -331,20 +323,11 @@ export class ScoringService {
 
   /** Whether every request that has come is answered. */
   get isQuiet(): boolean {
-    return this.#engine.isIdle && this.#calls === 0 && this.#waitingForLoad === 0
+    return this.#engine.isIdle && this.#calls === 0 && this.#loadWaiters.count === 0
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true
     await this.#engine.stop()
   }
-}
-
-/** Whether it went well or not. */
-async function settledWithin(work: Promise<unknown>, longestMs: number): Promise<void> {
-  const { promise: over, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, longestMs)
-  timer.unref()
-  await Promise.race([over, work.catch(() => {})])
-  clearTimeout(timer)
 }
