@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Authorizer } from '../auth/authorizer.ts'
 import { ScoringError } from '../errors.ts'
 import type { ServiceDefinition } from '../models/definition/definition.ts'
@@ -19,8 +18,8 @@ import type { SchedulerActivity, ServiceScheduler } from '../workers/pool/servic
 import type { Call } from './call.ts'
 import type { Deployments } from './deployments.ts'
 import type { EncryptedRequests } from './encrypted-requests.ts'
-import { LoadWaiters } from './load-waiters.ts'
 import { asSource, type EngineSource } from './engine.ts'
+import { LoadWaiters } from './load-waiters.ts'
 import type { Mirror } from './mirror.ts'
 import type { ScoringServiceOptions } from './service-options.ts'
 import { traceSubmission } from './trace-call.ts'
@@ -269,8 +268,6 @@ export class ScoringService {
   /** @throws ScoringError SERVICE_LOADING, also when it begins to load now; SERVICE_UNAVAILABLE */
   requireReady(): LoadReport {
     return this.#ready().report
-    if (this.authorizer?.isReady !== false) return
-    throw new ScoringError('KEYS_UNAVAILABLE', 'The keys of this service are temporarily unavailable; try again later.')
   }
 
   /**
@@ -280,6 +277,8 @@ export class ScoringService {
    */
   requireAvailable(): void {
     if (this.status !== 'idle') this.requireReady()
+    if (this.authorizer?.isReady !== false) return
+    throw new ScoringError('KEYS_UNAVAILABLE', 'The keys of this service are temporarily unavailable; try again later.')
   }
 
   #ready(): { scheduler: ServiceScheduler; report: LoadReport } {
@@ -303,21 +302,8 @@ export class ScoringService {
     return { held: this.bytes.open(), decompression: this.#decompressionLimits }
   }
 
-  /**
-   * Ends its workers as soon as every request that has come is answered; for a service that gets no new ones.
-   *
-   * @param maxMs  after which its workers end all the same, unless they are debugged, and what is not answered by then gets
-   *   SERVICE_STOPPING
-   */
-  async drain(maxMs: number): Promise<void> {
-    const endsAt = performance.now() + maxMs
-    // At least once: who has just looked the service up calls it within this turn of the event loop.
-    do await delay(drainPollMs, undefined, { ref: false })
-    while (!this.isQuiet && (performance.now() < endsAt || this.#isDebugged))
-    await this.stop()
-  }
-
-  get #isDebugged(): boolean {
+  /** Whether a debugger may have stopped its workers, so that no time limit holds. */
+  get isDebugged(): boolean {
     return this.scheduler?.isDebugged === true
   }
 

@@ -1,3 +1,4 @@
+import { drainService } from '../../inference/drain-service.ts'
 import { describeLoad } from '../../inference/load-report-line.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { FileChange } from '../repository/store-changes.ts'
@@ -211,7 +212,7 @@ export class ServiceSwaps {
 
   #drain(service: ScoringService): void {
     this.#beside.add(service)
-    void this.#settle(service, service.drain(maxReadMs + service.definition.limits.timeoutMs))
+    void this.#settle(service, drainService(service, maxReadMs + service.definition.limits.timeoutMs))
   }
 
   #end(service: ScoringService): Promise<void> {
