@@ -3,6 +3,7 @@ import { type ErrorCode, statusOf } from '../../errors.ts'
 import { deploymentHeader } from '../../inference/deployments.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
+import { jsonContent, ref } from './schema-parts.ts'
 import { listScoreFailures } from './score-failures.ts'
 
 const json = 'application/json'
@@ -150,4 +151,10 @@ export function byStatus(codes: readonly ErrorCode[]): [number, string][] {
   return [...groups]
     .sort(([one], [other]) => one - other)
     .map(([status, group]) => [status, `${STATUS_CODES[status]}: ${group.join(', ')}`])
+}
+
+/** The failures of an operation as OpenAPI 3 has them. @param schema  name of the schema of their bodies */
+export function describeFailures(codes: readonly ErrorCode[], schema: string): object {
+  const content = jsonContent(ref(schema))
+  return Object.fromEntries(byStatus(codes).map(([status, description]) => [status, { description, content }]))
 }
