@@ -1,7 +1,8 @@
 /** What the app says of a service, and how that compares with what a workspace has. */
-import { encodeAuthorization, type Fetch, unreachable } from './caller.ts'
+import { encodeAuthorization, type Fetch } from './caller.ts'
 import type { Credential } from './credential.ts'
 import { decodeJson } from './json.ts'
+import { unreachable } from './read-failure.ts'
 import type { ServiceRecord } from './service-record.ts'
 
 /** As Azure ML calls them; `Unknown`: the app does not tell, e.g. because it does not run. */
