@@ -4,7 +4,6 @@ import type { ServiceDefinition } from '../models/definition/definition.ts'
 import type { OwnDocuments } from '../models/definition/own-documents.ts'
 import type { OpenedFiles } from '../models/repository/opened-files.ts'
 import type { ServiceSpec } from '../models/repository/service-spec.ts'
-import { explainOlderVersion } from '../models/repository/versions.ts'
 import type { LoadReport } from '../models/session/load-report.ts'
 import { ByteBudget, type HeldBytes } from '../scheduling/byte-budget.ts'
 import { DecompressionLimits } from '../scheduling/concurrency-limit.ts'
@@ -143,18 +142,6 @@ export class ScoringService {
   /** Its deployments, or the service itself, which has none. */
   get parts(): readonly ScoringService[] {
     return this.deployments?.all.map(({ service }) => service) ?? [this]
-  }
-
-  /** What documents describe: the deployment with the greatest weight, which may have its own script, or the service itself. */
-  get described(): ServiceDefinition {
-    const { definition, deployments } = this
-    return deployments ? { ...deployments.primary.service.definition, deployments: definition.deployments } : definition
-  }
-
-  /** Notes for the owner about what is served, once it has loaded. */
-  get notes(): readonly string[] {
-    const older = this.spec && explainOlderVersion(this.spec)
-    return [...(older === undefined ? [] : [older]), ...(this.report?.notes ?? [])]
   }
 
   /** Whether the app had a caller within the last second, for whom jobs make room. */

@@ -1,3 +1,4 @@
+import { listNotes } from '../../inference/describe-service.ts'
 import { drainService } from '../../inference/drain-service.ts'
 import { describeLoad } from '../../inference/load-report-line.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
@@ -166,8 +167,8 @@ export class ServiceSwaps {
     if (failure !== undefined) return true
     this.#options.onChanged?.(name, 'switched')
     log(`[${name}] ${describeChange(files, previous)}: ${describeReady(candidate, previous, now() - startedAt)}`)
-    const known = new Set(previous?.notes)
-    for (const note of candidate.notes) if (!known.has(note)) log(`[${name}] ${note}`)
+    const known = new Set(previous && listNotes(previous))
+    for (const note of listNotes(candidate)) if (!known.has(note)) log(`[${name}] ${note}`)
     return true
   }
 

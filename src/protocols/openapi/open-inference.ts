@@ -3,6 +3,7 @@
  * has them, because tools for Azure ML read the others.
  */
 import type { ErrorCode } from '../../errors.ts'
+import { chooseDescribed } from '../../inference/describe-service.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { type LoadReport, takesTensors } from '../../models/session/load-report.ts'
 import type { JsonSchema } from './dialect.ts'
@@ -82,7 +83,7 @@ const ready = {
 
 function describeInfer(service: ScoringService, report: LoadReport): object {
   const name = 'Inference-Header-Content-Length'
-  const failures = [...listScoreFailures(service.described, report), ...listAuthFailures(service)]
+  const failures = [...listScoreFailures(chooseDescribed(service), report), ...listAuthFailures(service)]
   return {
     operationId: 'Infer',
     description: 'Score tensors, by the Open Inference Protocol V2 with binary tensors as an option.',

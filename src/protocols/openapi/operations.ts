@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { type ErrorCode, statusOf } from '../../errors.ts'
 import { deploymentHeader } from '../../inference/deployments.ts'
+import { chooseDescribed } from '../../inference/describe-service.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import { jsonContent, ref } from './schema-parts.ts'
@@ -86,7 +87,7 @@ function describeScore(prefix: string, service: ScoringService, report: LoadRepo
       schema: 'ServiceOutput',
     },
     failures: byStatus([
-      ...listScoreFailures(service.described, report),
+      ...listScoreFailures(chooseDescribed(service), report),
       ...serviceFailures,
       ...listAuthFailures(service),
       'REQUEST_ID_TOO_LONG',
