@@ -10,10 +10,11 @@ import { DecompressionLimits } from '../scheduling/concurrency-limit.ts'
 import type { InferenceRequest } from '../scheduling/inference-request.ts'
 import type { InferenceResult, WholeResult } from '../scheduling/inference-result.ts'
 import { type CallDeadline, stopping } from '../scheduling/request-queue.ts'
-import type { ColdStart, PhaseTimes } from '../telemetry/cold-start.ts'
+import type { PhaseTimes } from '../telemetry/cold-start.ts'
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
 import type { Span, Tracing } from '../telemetry/tracing.ts'
 import type { SchedulerActivity, ServiceScheduler } from '../workers/pool/service-scheduler.ts'
+import { AwaitedAnswer } from './awaited-answer.ts'
 import type { Call } from './call.ts'
 import type { Deployments } from './deployments.ts'
 import type { EncryptedRequests } from './encrypted-requests.ts'
@@ -43,7 +44,7 @@ export class ScoringService {
   readonly documents: OwnDocuments
   readonly metrics: ServiceMetrics | undefined
   readonly tracing: Tracing | undefined
-  readonly #coldStart: ColdStart | undefined
+  readonly #firstAnswer: AwaitedAnswer
   readonly hasServerTiming: boolean
   /** Bytes that its requests hold. */
   readonly bytes: ByteBudget
@@ -52,7 +53,6 @@ export class ScoringService {
   readonly #engine: EngineSource
   readonly #onUse: ((service: ScoringService) => void) | undefined
   readonly #loadWaiters = new LoadWaiters()
-  #loadedAt = 0
   /** Calls that came and have no result yet: their bodies may still be read. */
   #calls = 0
   #isStopped = false
@@ -69,27 +69,22 @@ export class ScoringService {
     this.documents = options.documents ?? {}
     this.metrics = options.metrics
     this.tracing = options.tracing
-    this.#coldStart = options.coldStart
+    this.#firstAnswer = new AwaitedAnswer(options.name, options.coldStart)
     this.hasServerTiming = options.hasServerTiming ?? false
     this.bytes = options.bytes ?? new ByteBudget(Number.POSITIVE_INFINITY)
     this.encrypted = options.encrypted
     this.#engine = asSource(options.engine)
     // Others load with a request, which marks it.
-    if (this.#coldStart && !options.onUse)
+    if (options.coldStart && !options.onUse)
       this.load().then(
-        () => this.#markLoaded(),
+        () => this.#firstAnswer.markLoaded(),
         () => {}, // `failure` tells
       )
   }
 
-  #markLoaded(): void {
-    this.#loadedAt ||= performance.now()
-  }
-
   /** @returns the phases of the start of this process, if a request that came at `requestedAt` got its first answer */
   answered(requestedAt: number): PhaseTimes | undefined {
-    if (!this.#coldStart?.isAwaited) return undefined
-    return this.#coldStart.answered({ service: this.name, loadedAt: this.#loadedAt, requestedAt })
+    return this.#firstAnswer.answered(requestedAt)
   }
 
   get status(): ServiceStatus {
@@ -242,7 +237,7 @@ export class ScoringService {
       this.hurry()
       const maxMs = Math.min(timeoutMs, deadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
       await this.#loadWaiters.wait(this.load(), this.isDebugged ? undefined : maxMs)
-      if (this.report) this.#markLoaded()
+      if (this.report) this.#firstAnswer.markLoaded()
     }
     return this.requireReady()
   }
@@ -278,10 +273,8 @@ export class ScoringService {
       if (this.status === 'idle') this.load().catch(() => {}) // `failure` tells
       throw new ScoringError('SERVICE_LOADING', `service "${this.name}" is still loading; try again in a moment`)
     }
-    throw new ScoringError(
-      'SERVICE_UNAVAILABLE',
-      `service "${this.name}" could not be loaded. Check the logs for more info.`,
-    )
+    const why = `service "${this.name}" could not be loaded. Check the logs for more info.`
+    throw new ScoringError('SERVICE_UNAVAILABLE', why)
   }
 
   /** Opens the account of a request whose body is to be read; it has to be released. */
