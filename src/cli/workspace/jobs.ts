@@ -24,6 +24,8 @@ export interface SubmitOptions extends WorkspaceOptions {
   readonly delimiter?: string
   readonly quote?: string
   readonly na?: string
+  readonly decimal?: '.' | ','
+  readonly thousands?: ',' | '.' | ' ' | "'" | '_'
   readonly include?: string
   readonly outputColumns?: string
   readonly header?: boolean
@@ -43,6 +45,8 @@ export async function submitJob(name: string, file: string | undefined, options:
     delimiter,
     quote,
     na,
+    decimal,
+    thousands,
     include,
     outputColumns,
     header,
@@ -59,6 +63,8 @@ export async function submitJob(name: string, file: string | undefined, options:
     ...(delimiter !== undefined && { delimiter: delimiter === '\\t' ? '\t' : delimiter }),
     ...(quote !== undefined && { quote }),
     ...(na !== undefined && { na: na.split(',') }),
+    ...(decimal !== undefined && { decimal }),
+    ...(thousands !== undefined && { thousands }),
   }
   const output = {
     ...(blob !== undefined && { blob }),
