@@ -180,7 +180,11 @@ export class Webservice {
     await waitForDeployment(this, this.#notes, options)
   }
 
-  /** The primary and the secondary key; either is accepted. @throws Error when the workspace cannot show them */
+  /**
+   * The primary and the secondary key; either is accepted.
+   *
+   * @throws WorkspaceError when the workspace cannot show them, or has no such service and no keys of it
+   */
   getKeys({ signal }: { readonly signal?: AbortSignal } = {}): Promise<ServiceKeys> {
     return this.#store('getKeys').getKeys(this.name, signal)
   }
@@ -191,6 +195,7 @@ export class Webservice {
    * @param key  `primary` or `secondary`, in any case
    * @param value  the new key; default: a random one
    * @returns the new key
+   * @throws WorkspaceError when the workspace has no such service, which gets no keys then, or the key is none
    */
   async regenKey(
     key: KeyType | Capitalize<KeyType>,

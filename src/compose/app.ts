@@ -150,8 +150,13 @@ function makeParts(settings: Settings, processorCount: number) {
   }
 }
 
-function readKeyStorage({ encryptedKeys, storage, azureClientId, isDevelopment }: Settings): KeyStorage {
-  return { container: encryptedKeys, storage: { ...storage, defaultClientId: azureClientId, isDevelopment } }
+function readKeyStorage(settings: Settings): KeyStorage {
+  const { encryptedKeys, storage, azureClientId, isDevelopment, trustedProxies } = settings
+  return {
+    container: encryptedKeys,
+    storage: { ...storage, defaultClientId: azureClientId, isDevelopment },
+    trustedProxies,
+  }
 }
 
 /** Opens what holds the services, and reads them. */

@@ -31,6 +31,8 @@ export interface SubmitOptions extends WorkspaceOptions {
   readonly delimiter?: string
   readonly quote?: string
   readonly na?: string
+  readonly decimal?: '.' | ','
+  readonly thousands?: ',' | '.' | ' ' | "'" | '_'
   readonly include?: string
   readonly outputColumns?: string
   readonly header?: boolean
@@ -83,13 +85,15 @@ function readOutput({ output: blob, format, include, outputColumns, overwrite, s
 }
 
 /** How the input is to be read. */
-function readForm({ columns, header, delimiter, quote, na }: SubmitOptions): InputForm {
+function readForm({ columns, header, delimiter, quote, na, decimal, thousands }: SubmitOptions): InputForm {
   return {
     ...(columns !== undefined && { columns: columns.split(',') }),
     ...(header === false && { header }),
     ...(delimiter !== undefined && { delimiter: delimiter === '\\t' ? '\t' : delimiter }),
     ...(quote !== undefined && { quote }),
     ...(na !== undefined && { na: na.split(',') }),
+    ...(decimal !== undefined && { decimal }),
+    ...(thousands !== undefined && { thousands }),
   }
 }
 

@@ -205,8 +205,8 @@ function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
   input: JobSubmission['input'],
   format: Format,
 ): Format & Pick<RowSource, 'header' | 'columns' | 'dialect'> {
-  const { header, columns, delimiter, quote, na } = input
-  for (const member of ['header', 'delimiter', 'quote', 'na'] as const) {
+  const { header, columns, delimiter, quote, na, decimal, thousands } = input
+  for (const member of ['header', 'delimiter', 'quote', 'na', 'decimal', 'thousands'] as const) {
     if (input[member] !== undefined && format.format !== 'csv')
       throw invalidJob(`input.${member}: applies to CSV only; the input is ${format.format}`)
   }
@@ -214,7 +214,17 @@ function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
     throw invalidJob(
       `input.quote: is ${JSON.stringify(quote)}, which separates the columns; set another "delimiter" or "quote"`,
     )
-  const dialect = { ...(delimiter && { delimiter }), ...(quote !== undefined && { quote }), ...(na && { na }) }
+  if (thousands !== undefined && thousands === (decimal ?? '.'))
+    throw invalidJob(
+      `input.thousands: is ${JSON.stringify(thousands)}, which stands before the decimals; set another "decimal" or "thousands"`,
+    )
+  const dialect = {
+    ...(delimiter && { delimiter }),
+    ...(quote !== undefined && { quote }),
+    ...(na && { na }),
+    ...(decimal && { decimal }),
+    ...(thousands && { thousands }),
+  }
   return {
     ...format,
     ...(header === undefined ? {} : { header }),

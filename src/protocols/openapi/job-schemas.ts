@@ -21,6 +21,14 @@ const inputTableMembers: Readonly<Record<string, JsonSchema>> = {
     ...{ type: 'array', items: { ...text, minLength: 1, maxLength: 100 }, minItems: 1, maxItems: 100 },
     description: 'texts of missing values in a CSV, besides those of pandas',
   },
+  decimal: {
+    ...{ type: 'string', enum: ['.', ','] },
+    description: 'what stands before the decimals of numbers in a CSV; default: a point',
+  },
+  thousands: {
+    ...{ type: 'string', enum: [',', '.', ' ', "'", '_'] },
+    description: 'what stands between the thousands of numbers in a CSV; default: nothing',
+  },
 }
 
 /** Members of the `output` of a submission that say what is written. */
