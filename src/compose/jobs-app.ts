@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Storage } from '../adapters/azure/open-storage.ts'
 import { planParquetInProcess } from '../adapters/child-process/plan-parquet-in-process.ts'
+import { countBuffersWithHeap } from '../adapters/local/external-memory.ts'
 import { FolderServiceFiles } from '../adapters/local/folder-service-files.ts'
 import { httpsEvents } from '../adapters/local/https-events.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
@@ -60,7 +61,7 @@ export async function createJobs(parts: JobsParts, { blobs, queues }: Storage): 
     clock: systemClock,
     limits: limitsFor(settings.jobs),
     lock: new ScoringLock(),
-    memory: new SharedMemory(),
+    memory: new SharedMemory(countBuffersWithHeap),
     cache: new JobCache(),
     texts: new ChunkTexts(systemClock),
     tracing,

@@ -9,7 +9,8 @@ import { reportDeaths } from './recovery/report-deaths.ts'
 import { sweepJobs } from './recovery/sweep.ts'
 import { Retention } from './removal/retention.ts'
 import { RunOn, type RunOnTools, type StepRunner } from './run-on.ts'
-import { type ChunkMessage, type ScoreTools, scoreChunk } from './score/score-chunk.ts'
+import { type ChunkMessage, scoreChunk } from './score/score-chunk.ts'
+import type { ScoreTools } from './score/score-rows.ts'
 import { type StepDelivery, traceStep } from './trace-step.ts'
 
 /** The steps of jobs, one for each queue. Each may run twice, late, and in any order. */

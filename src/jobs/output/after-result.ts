@@ -1,5 +1,5 @@
 import { JobFailure } from '../failure.ts'
-import { partNumber } from '../limits.ts'
+import { type JobLimits, partNumber } from '../limits.ts'
 import { type JobStep, jobMessage } from '../message-queues.ts'
 import type { OpenJob } from '../open-job.ts'
 import type { PlanPart } from '../plan-parts.ts'
@@ -34,8 +34,7 @@ export async function afterResult(
 ): Promise<FollowingSteps> {
   const { limits } = tools
   if (failed > 0 && (await failAboveThreshold(tools, job))) return {}
-  const later = chunk + limits.window
-  const next = goesOn && isPlannable(later, part) ? later : undefined
+  const next = goesOn ? laterChunk(chunk, part, limits) : undefined
   // The process that commits or finds the next result lists the part after this one, and so sees it.
   if (next !== undefined && partNumber(next, limits) === part.part) return { chunk: next }
   const finish = await closePartAndJob(tools, job.spec, part)
@@ -56,9 +55,14 @@ async function closePartAndJob(
   return (await totalsWhenAllDone(store, folder)) && { queue: 'finish', message: jobMessage(folder) }
 }
 
-/** A chunk may lie in a part that is not planned yet. The process that scores it finds out. */
-function isPlannable(chunk: number, { isLast, next }: PlanPart): boolean {
-  return !isLast || chunk < next.chunk
+/**
+ * The chunk that is a window later. It may lie in a part that is not planned yet; the process that scores it finds out.
+ *
+ * @returns undefined when the plan has no such chunk
+ */
+export function laterChunk(chunk: number, { isLast, next }: PlanPart, { window }: JobLimits): number | undefined {
+  const later = chunk + window
+  return !isLast || later < next.chunk ? later : undefined
 }
 
 /** Chunks in progress may still add failed rows beyond the threshold. @returns whether the job was failed */
