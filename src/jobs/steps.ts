@@ -9,6 +9,7 @@ import { reportDeaths } from './recovery/report-deaths.ts'
 import { sweepJobs } from './recovery/sweep.ts'
 import { Retention } from './removal/retention.ts'
 import { RunOn, type RunOnTools, type StepRunner } from './run-on.ts'
+import { AheadScorer } from './score/score-ahead.ts'
 import { type ChunkMessage, scoreChunk } from './score/score-chunk.ts'
 import type { ScoreTools } from './score/score-rows.ts'
 import { type StepDelivery, traceStep } from './trace-step.ts'
@@ -47,7 +48,7 @@ export function createJobSteps(tools: StepTools): JobSteps {
       step,
       traceStep(tools, step, delivery, async span => {
         const { queue, message } = step
-        if (queue === 'split') return splitInput(tools, message)
+        if (queue === 'split') return splitInput(tools, message, spec => new AheadScorer(tools, spec, span))
         if (queue === 'chunk' && hasChunk(message)) {
           const budgetMs = delivery ? chunkBudgetMs : ownChunkBudgetMs
           return scoreChunk(tools, { message, deliveryCount: delivery?.count ?? 1, budgetMs, span })

@@ -1,4 +1,3 @@
-import { spanAttribute } from '../../telemetry/metric-names.ts'
 import type { Span } from '../../telemetry/tracing.ts'
 import type { BlobHead } from '../blob-store.ts'
 import { asJobFailure, JobStopped } from '../failure.ts'
@@ -12,8 +11,9 @@ import { failJob } from '../output/end-job.ts'
 import { listPlan, type PlannedChunk, type PlanPart, readPart } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
-import { ChunkSpan } from './chunk-span.ts'
+import { traceRows } from './chunk-span.ts'
 import { RowInProgress } from './isolation.ts'
+import { takeResult } from './score-ahead.ts'
 import { type ScoreTools, scoreRows } from './score-rows.ts'
 
 export type ChunkMessage = JobMessage & { readonly chunk: number }
@@ -162,9 +162,13 @@ async function scorePlanned(
       await waitForPlan(tools, message)
       return undefined
     }
-    const isContinued = message.isContinued === true
+    const ahead = await takeResult(tools, job.spec, planned)
+    if (ahead && ahead !== 'time is up') return { run, part, planned, results: ahead }
+    const isContinued = message.isContinued === true || ahead === 'time is up'
     const task = { part, planned, isIsolated, isContinued, budgetMs, signal }
-    const results = await traceRows(tools, run, span => scoreRows(tools, job.spec, { ...task, span }))
+    const results = await traceRows(tools, { chunk, span: run.span }, span =>
+      scoreRows(tools, job.spec, { ...task, span }),
+    )
     if (results) return { run, part, planned, results }
     // A new message, because nothing has failed.
     await tools.queues.send('chunk', { ...message, isRevival: isIsolated, isContinued: true })
@@ -189,24 +193,6 @@ async function commitScored(
   } catch (failure) {
     await endOrRetry(tools, job, { message, failure })
     return {}
-  }
-}
-
-/** Scores rows within a span, if the step has one. */
-async function traceRows(
-  { tracing }: ScoreTools,
-  { message, span: step }: ChunkRun,
-  score: (span: Span | undefined) => Promise<ChunkOutput | undefined>,
-): Promise<ChunkOutput | undefined> {
-  const span = ChunkSpan.start(tracing, step, message.chunk)
-  try {
-    const results = await score(span)
-    if (results) span?.set({ [spanAttribute.rows]: results.rowCount, [spanAttribute.failedRows]: results.failed })
-    span?.end()
-    return results
-  } catch (failure) {
-    span?.end((failure as { code?: string }).code ?? (failure as Error).name)
-    throw failure
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Span } from '../../telemetry/tracing.ts'
 import { modelChanged } from '../failure.ts'
+import type { KeptChunks } from '../kept-chunks.ts'
 import { whileActive } from '../open-job.ts'
 import { type ChunkOutput, encodeChunk } from '../output/chunk-output.ts'
 import { chunkTable } from '../output/chunk-table.ts'
@@ -18,6 +19,8 @@ import { namedByIndexes } from './service-row-scorer.ts'
 export interface ScoreTools extends TextTools {
   /** One for the process. */
   readonly lock: ScoringLock
+  /** Results of chunks that were scored ahead. One for the process. */
+  readonly results: KeptChunks<Promise<ChunkOutput | undefined>>
 }
 
 export interface ChunkTask extends ChunkSource {

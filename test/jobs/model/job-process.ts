@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { ScoringError } from '../../../src/errors.ts'
 import type { BlobReference, BlobStore, ListedBlob } from '../../../src/jobs/blob-store.ts'
-import { ChunkTexts } from '../../../src/jobs/chunk-texts.ts'
 import { JobCache } from '../../../src/jobs/job-cache.ts'
 import { jobQueues } from '../../../src/jobs/job-queues.ts'
+import { KeptChunks } from '../../../src/jobs/kept-chunks.ts'
 import { jobLimits } from '../../../src/jobs/limits.ts'
 import type { MessageQueues } from '../../../src/jobs/message-queues.ts'
 import { planParquet } from '../../../src/jobs/plan/plan-parquet.ts'
@@ -60,7 +60,8 @@ export class JobProcess {
       lock: new ScoringLock(),
       memory: new SharedMemory(),
       cache: new JobCache(),
-      texts: new ChunkTexts(clock),
+      texts: new KeptChunks(clock, 2 ** 20),
+      results: new KeptChunks(clock, 2 ** 20),
       stopping: new AbortController().signal,
       background: new Set(),
       log: () => {},
