@@ -11,6 +11,7 @@ import { KeptChunks } from '../jobs/kept-chunks.ts'
 import { limitsFor } from '../jobs/limits.ts'
 import { JobService } from '../jobs/requests/job-service.ts'
 import { ModelDigests } from '../jobs/score/model-digest.ts'
+import { PartsInProgress } from '../jobs/score/parts-in-progress.ts'
 import { ScoringLock } from '../jobs/score/scoring-lock.ts'
 import { ServiceRowScorer } from '../jobs/score/service-row-scorer.ts'
 import { SharedMemory } from '../jobs/score/shared-memory.ts'
@@ -62,6 +63,7 @@ export async function createJobs(parts: JobsParts, { blobs, queues }: Storage): 
     clock: systemClock,
     limits,
     lock: new ScoringLock(),
+    parts: new PartsInProgress(),
     memory: new SharedMemory(countBuffersWithHeap),
     cache: new JobCache(),
     texts: new KeptChunks(systemClock, limits.keptTextBytes),

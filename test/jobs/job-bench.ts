@@ -8,6 +8,7 @@ import type { JobMessage } from '../../src/jobs/message-queues.ts'
 import { planParquet } from '../../src/jobs/plan/plan-parquet.ts'
 import { firstState } from '../../src/jobs/records.ts'
 import type { RowResult } from '../../src/jobs/row-scorer.ts'
+import { PartsInProgress } from '../../src/jobs/score/parts-in-progress.ts'
 import { ScoringLock } from '../../src/jobs/score/scoring-lock.ts'
 import { SharedMemory } from '../../src/jobs/score/shared-memory.ts'
 import type { JobSpec } from '../../src/jobs/spec.ts'
@@ -83,6 +84,7 @@ export class JobBench {
       clock: this.clock,
       limits,
       lock: new ScoringLock(),
+      parts: new PartsInProgress(),
       memory: new SharedMemory(),
       cache: new JobCache(),
       texts: new KeptChunks(this.clock, 2 ** 20),
@@ -99,6 +101,7 @@ export class JobBench {
     return createJobSteps({
       ...this.tools,
       lock: new ScoringLock(),
+      parts: new PartsInProgress(),
       memory: new SharedMemory(),
       cache: new JobCache(),
       texts: new KeptChunks(this.clock, 2 ** 20),

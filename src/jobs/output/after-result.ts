@@ -16,6 +16,8 @@ interface CommittedResult {
   readonly part: PlanPart
   /** Whether this process goes on with the next chunk of the window. */
   readonly goesOn: boolean
+  /** Whether this process has to list the part, once it is the last one of the window in it; absent: yes. */
+  readonly lists?: boolean
 }
 
 /** What follows from a result. */
@@ -30,14 +32,14 @@ export interface FollowingSteps {
 export async function afterResult(
   tools: JobTools,
   job: OpenJob,
-  { chunk, failed, part, goesOn }: CommittedResult,
+  { chunk, failed, part, goesOn, lists = true }: CommittedResult,
 ): Promise<FollowingSteps> {
   const { limits } = tools
   if (failed > 0 && (await failAboveThreshold(tools, job))) return {}
   const next = goesOn ? laterChunk(chunk, part, limits) : undefined
   // The process that commits or finds the next result lists the part after this one, and so sees it.
   if (next !== undefined && partNumber(next, limits) === part.part) return { chunk: next }
-  const finish = await closePartAndJob(tools, job.spec, part)
+  const finish = lists ? await closePartAndJob(tools, job.spec, part) : undefined
   return { ...(next !== undefined && { chunk: next }), ...(finish && { finish }) }
 }
 
@@ -46,7 +48,7 @@ export async function afterResult(
  *
  * @returns the step that finishes the job, if all results exist
  */
-async function closePartAndJob(
+export async function closePartAndJob(
   { store }: JobTools,
   { folder }: JobSpec,
   { part, chunks }: PlanPart,

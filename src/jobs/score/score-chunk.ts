@@ -1,22 +1,19 @@
 import type { Span } from '../../telemetry/tracing.ts'
 import type { BlobHead } from '../blob-store.ts'
-import { asJobFailure, JobStopped } from '../failure.ts'
-import { partNumber } from '../limits.ts'
-import { type JobMessage, type JobStep, jobMessage, messageJobFolder } from '../message-queues.ts'
+import { type JobStep, jobMessage, messageJobFolder } from '../message-queues.ts'
 import { isActive, type OpenJob, openJob } from '../open-job.ts'
-import { afterResult, type FollowingSteps, laterChunk } from '../output/after-result.ts'
-import type { ChunkOutput } from '../output/chunk-output.ts'
-import { hasNextResult, headResult, writeResult } from '../output/chunk-result.ts'
-import { failJob } from '../output/end-job.ts'
-import { listPlan, type PlannedChunk, type PlanPart, readPart } from '../plan-parts.ts'
-import type { JobSpec } from '../spec.ts'
-import type { JobTools } from '../tools.ts'
-import { traceRows } from './chunk-span.ts'
-import { RowInProgress } from './isolation.ts'
-import { takeResult } from './score-ahead.ts'
-import { type ScoreTools, scoreRows } from './score-rows.ts'
-
-export type ChunkMessage = JobMessage & { readonly chunk: number }
+import { afterResult, laterChunk } from '../output/after-result.ts'
+import { headResult } from '../output/chunk-result.ts'
+import {
+  type ChunkMessage,
+  type ChunkRun,
+  commitScored,
+  findPart,
+  type ScoredChunk,
+  type Scoring,
+  startScoring,
+} from './chunk-run.ts'
+import type { ScoreTools } from './score-rows.ts'
 
 export interface ChunkDelivery {
   readonly message: ChunkMessage
@@ -57,6 +54,9 @@ interface Walk {
   /** As `clock.monotonicMs()`. */
   readonly turnEndsAt: number
 }
+
+/** As the first time that a message is delivered. */
+const fresh = { isRedelivered: false, isIsolated: false }
 
 /** @throws failures after which a retry may succeed; the redelivered message then gives the chunk that failed one of its own */
 async function walk(tools: ScoreTools, job: OpenJob, { first, turnEndsAt }: Walk): Promise<readonly JobStep[]> {
@@ -113,115 +113,4 @@ async function resumeAfter(
   }
   await queues.send('chunk', { ...jobMessage(folder), chunk, isRevival: true })
   return steps
-}
-
-interface ChunkRun extends Pick<ChunkDelivery, 'message' | 'budgetMs' | 'span'> {
-  /** The previous receiver of the message may have died. */
-  readonly isRedelivered: boolean
-  /** A row of the chunk may have ended a process. */
-  readonly isIsolated: boolean
-}
-
-const fresh = { isRedelivered: false, isIsolated: false }
-
-/** A chunk whose rows have results that are not written yet. */
-interface ScoredChunk {
-  readonly run: ChunkRun
-  readonly part: PlanPart
-  readonly planned: PlannedChunk
-  readonly results: ChunkOutput
-}
-
-/** A chunk whose rows are being scored. */
-interface Scoring {
-  /** Undefined when another message takes over, or the job has ended. Rejects with failures after which a retry may succeed. */
-  readonly result: Promise<ScoredChunk | undefined>
-  /** Gives the results up, which nobody needs. */
-  abandon(): void
-}
-
-function startScoring(tools: ScoreTools, job: OpenJob, run: ChunkRun): Scoring {
-  const abandoned = new AbortController()
-  const result = scorePlanned(tools, job, run, abandoned.signal)
-  result.catch(() => {}) // while the result before it is written, nobody waits for it
-  return { result, abandon: () => abandoned.abort() }
-}
-
-async function scorePlanned(
-  tools: ScoreTools,
-  job: OpenJob,
-  run: ChunkRun,
-  signal: AbortSignal,
-): Promise<ScoredChunk | undefined> {
-  const { message, isIsolated, budgetMs } = run
-  const { chunk } = message
-  const part = await findPart(tools, job.spec, chunk)
-  const planned = part?.chunks.find(each => each.chunk === chunk)
-  try {
-    if (!part || !planned) {
-      await waitForPlan(tools, message)
-      return undefined
-    }
-    const ahead = await takeResult(tools, job.spec, planned)
-    if (ahead && ahead !== 'time is up') return { run, part, planned, results: ahead }
-    const isContinued = message.isContinued === true || ahead === 'time is up'
-    const task = { part, planned, isIsolated, isContinued, budgetMs, signal }
-    const results = await traceRows(tools, { chunk, span: run.span }, span =>
-      scoreRows(tools, job.spec, { ...task, span }),
-    )
-    if (results) return { run, part, planned, results }
-    // A new message, because nothing has failed.
-    await tools.queues.send('chunk', { ...message, isRevival: isIsolated, isContinued: true })
-  } catch (failure) {
-    if (!signal.aborted) await endOrRetry(tools, job, { message, failure })
-  }
-  return undefined
-}
-
-/** @returns what follows. @throws failures after which a retry may succeed */
-async function commitScored(
-  tools: ScoreTools,
-  job: OpenJob,
-  { run: { message, isRedelivered }, part, planned, results }: ScoredChunk,
-): Promise<FollowingSteps> {
-  const { chunk } = message
-  try {
-    const isFirstWriter = await writeResult(tools, job.spec, planned, results)
-    // The previous receiver may have died between its result and the next chunk.
-    const goesOn = isFirstWriter || (isRedelivered && !(await hasNextResult(tools, job.spec.folder, chunk)))
-    return await afterResult(tools, job, { chunk, failed: results.failed, part, goesOn })
-  } catch (failure) {
-    await endOrRetry(tools, job, { message, failure })
-    return {}
-  }
-}
-
-function findPart({ store, cache, limits }: JobTools, spec: JobSpec, chunk: number): Promise<PlanPart | undefined> {
-  const number = partNumber(chunk, limits)
-  return cache.part(spec, number, () => readPart(store, spec.folder, number))
-}
-
-/** The first chunks are enqueued before the plan is complete. Either the plan will reach this one, or it does not exist. */
-async function waitForPlan({ store, queues }: JobTools, message: ChunkMessage): Promise<void> {
-  const { chunk } = message
-  const plan = await listPlan(store, messageJobFolder(message))
-  const planned = plan.reduce((sum, { chunkCount }) => sum + chunkCount, 0)
-  if (plan.at(-1)?.isLast && chunk >= planned) return
-  await queues.send('chunk', message, 1 + (chunk % 2)) // spread over two seconds
-}
-
-async function endOrRetry(
-  tools: JobTools,
-  job: OpenJob,
-  { message, failure }: { readonly message: ChunkMessage; readonly failure: unknown },
-): Promise<void> {
-  if (failure instanceof JobStopped) return
-  if (failure instanceof RowInProgress) {
-    // A new message, because nothing has failed. Throwing would bring this one closer to the poison queue.
-    const delaySeconds = Math.ceil(tools.limits.rowGraceMs / 2000)
-    return tools.queues.send('chunk', { ...message, isRevival: true }, delaySeconds)
-  }
-  const fatal = asJobFailure(failure, job.spec)
-  if (!fatal) throw failure
-  await failJob(tools, job, fatal)
 }

@@ -11,6 +11,7 @@ import type { JobSpec } from '../spec.ts'
 import { AttemptLog } from './attempt-log.ts'
 import { type ChunkSource, type ChunkText, readChunkRows, readChunkText, type TextTools } from './chunk-rows.ts'
 import { scoreInIsolation, scorePendingRows } from './isolation.ts'
+import type { PartsInProgress } from './parts-in-progress.ts'
 import { nameRequest } from './request-name.ts'
 import { joinPieces, pieceResults } from './scored-pieces.ts'
 import type { ScoringLock } from './scoring-lock.ts'
@@ -19,6 +20,8 @@ import { namedByIndexes } from './service-row-scorer.ts'
 export interface ScoreTools extends TextTools {
   /** One for the process. */
   readonly lock: ScoringLock
+  /** One for the process. */
+  readonly parts: PartsInProgress
   /** Results of chunks that were scored ahead. One for the process. */
   readonly results: KeptChunks<Promise<ChunkOutput | undefined>>
 }

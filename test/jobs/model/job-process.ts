@@ -8,6 +8,7 @@ import { jobLimits } from '../../../src/jobs/limits.ts'
 import type { MessageQueues } from '../../../src/jobs/message-queues.ts'
 import { planParquet } from '../../../src/jobs/plan/plan-parquet.ts'
 import type { Row, RowResult, RowScorer } from '../../../src/jobs/row-scorer.ts'
+import { PartsInProgress } from '../../../src/jobs/score/parts-in-progress.ts'
 import { ScoringLock } from '../../../src/jobs/score/scoring-lock.ts'
 import { SharedMemory } from '../../../src/jobs/score/shared-memory.ts'
 import { createJobSteps, type JobSteps, type StepTools } from '../../../src/jobs/steps.ts'
@@ -58,6 +59,7 @@ export class JobProcess {
       clock,
       limits,
       lock: new ScoringLock(),
+      parts: new PartsInProgress(),
       memory: new SharedMemory(),
       cache: new JobCache(),
       texts: new KeptChunks(clock, 2 ** 20),
