@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import {
   AnonymousCredential,
   BlobClient,
@@ -18,6 +17,7 @@ import {
   type ReadableReference,
   StorageError,
 } from '../../jobs/blob-store.ts'
+import { md5 } from './md5.ts'
 import { headBlob, isAbsent, lowerCased, type ReadableBlob, readBlob, readWholeBlob } from './read-blob.ts'
 import { silence } from './silence.ts'
 import { clientOptions, type NamedCall, type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
@@ -134,7 +134,7 @@ export class AzureBlobStore implements BlobStore {
 
   async stageBlock(reference: BlobReference, blockId: string, content: Uint8Array): Promise<void> {
     const bytes = asBuffer(content)
-    const transactionalContentMD5 = createHash('md5').update(bytes).digest()
+    const transactionalContentMD5 = await md5(bytes)
     const stage = (blob: BlockBlobClient, abortSignal: AbortSignal) =>
       blob.stageBlock(blockId, bytes, bytes.length, { abortSignal, transactionalContentMD5 })
     await this.#inContainer(reference, { what: `stage a block of the blob ${blobName(reference)}` }, stage)
