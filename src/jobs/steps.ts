@@ -9,7 +9,10 @@ import { reportDeaths } from './recovery/report-deaths.ts'
 import { sweepJobs } from './recovery/sweep.ts'
 import { Retention } from './removal/retention.ts'
 import { RunOn, type RunOnTools, type StepRunner } from './run-on.ts'
-import { type ChunkMessage, type ScoreTools, scoreChunk } from './score/score-chunk.ts'
+import type { ChunkMessage } from './score/chunk-run.ts'
+import { AheadScorer } from './score/score-ahead.ts'
+import { scoreChunk } from './score/score-chunk.ts'
+import type { ScoreTools } from './score/score-rows.ts'
 import { type StepDelivery, traceStep } from './trace-step.ts'
 
 /** The steps of jobs, one for each queue. Each may run twice, late, and in any order. */
@@ -79,7 +82,7 @@ export function createJobSteps(tools: StepTools): JobSteps {
 function performStep(tools: StepTools, step: JobStep, delivery: StepDelivery | undefined): Promise<readonly JobStep[]> {
   const performed = traceStep(tools, step, delivery, async span => {
     const { queue, message } = step
-    if (queue === 'split') return splitInput(tools, message)
+    if (queue === 'split') return splitInput(tools, message, spec => new AheadScorer(tools, spec, span))
     if (queue === 'chunk' && hasChunk(message)) {
       const budgetMs = delivery ? tools.limits.chunkBudgetMs : tools.limits.ownChunkBudgetMs
       return scoreChunk(tools, { message, deliveryCount: delivery?.count ?? 1, budgetMs, span })
