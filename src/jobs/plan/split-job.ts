@@ -1,6 +1,7 @@
+import { enterActive } from '../active-jobs.ts'
 import { textKey } from '../chunk-texts.ts'
 import { asJobFailure } from '../failure.ts'
-import { activeBlob, chunkInputBlob, type JobFolder } from '../layout.ts'
+import { chunkInputBlob, type JobFolder } from '../layout.ts'
 import { type JobMessage, type JobStep, jobMessage, messageJobFolder } from '../message-queues.ts'
 import { isActive, type OpenJob, openJob } from '../open-job.ts'
 import { totalsWhenAllDone } from '../output/done-parts.ts'
@@ -33,7 +34,7 @@ export async function splitInput(tools: PlanTools, message: JobMessage): Promise
   const state = await changeState(store, folder, { from: ['NotStarted'], to: 'Running', startedAt })
   if (state?.status !== 'Running') return []
   // Without this entry the sweeper would not see the job.
-  await store.create(activeBlob(folder), '', { service: job.spec.service })
+  await enterActive(store, job.spec)
   const steps: JobStep[] = []
   try {
     const isComplete = await continuePlan(tools, { spec: job.spec, state }, steps)

@@ -49,7 +49,7 @@ function openJobService({
   const runner = new RunOn({
     queues,
     clock: new VirtualClock(),
-    limits: { runOnMs: 0, safetyNetMs: 30_000 },
+    limits: { runOnMs: 0, safetyNetMs: 30_000, slotWaitMs: 10_000 },
     stopping: new AbortController().signal,
     background: new Set(),
     log: line => lines.push(line),
@@ -82,7 +82,10 @@ function openJobService({
     return messages
   }
   const put = (blob: string, content: string) => store.create(parseBlobReference(blob), content)
-  return { jobs, store, queues, sent, put, lines }
+  const pass = (ms: number) => {
+    now += ms
+  }
+  return { jobs, store, queues, sent, put, lines, pass }
 }
 
 const refused = async (promise: Promise<unknown>, code: ErrorCode, message: RegExp) =>
@@ -406,7 +409,7 @@ describe('JobService.submitMessage', () => {
   })
 
   it('postpones a message while there are too many active jobs, and creates one job for it', async () => {
-    const { jobs, store, queues } = openJobService({ maxActiveJobs: 1 })
+    const { jobs, store, queues, pass } = openJobService({ maxActiveJobs: 1 })
     await jobs.submit('diabetes', { jobId: 'long', input: { rows: [] } })
     const text = '{"service": "diabetes", "input": {"rows": [[9007199254740993, 1.50]]}}'
     await jobs.submitMessage(Buffer.from(text).toString('base64'), 'm-1')
@@ -424,6 +427,7 @@ describe('JobService.submitMessage', () => {
     }
     assert.equal((await jobs.list('diabetes', { limit: 10 })).jobs.length, 1)
     await store.remove(activeBlob(folderOf('long')))
+    pass(1000)
     for (const id of ['m-30', 'm-31']) await jobs.submitMessage(waiting.text, id) // delivered twice
     assert.deepEqual(queues.peek('scoring-jobs'), [])
     const { status } = await jobs.status('diabetes', 'message-m-1')
@@ -431,6 +435,18 @@ describe('JobService.submitMessage', () => {
     const { place } = (await readSpec(store, folderOf('message-m-1')))!.input
     assert.ok('blob' in place)
     assert.equal(store.text(parseBlobReference(place.blob)), '[9007199254740993, 1.5]\n')
+  })
+
+  it('lets messages have a quarter of the active jobs, so that callers find room', async () => {
+    const { jobs, queues } = openJobService({ maxActiveJobs: 8 })
+    for (let message = 0; message < 4; message++)
+      await jobs.submitMessage('{"service": "diabetes", "input": {"rows": [[1]]}}', `m-${message}`)
+    assert.equal((await jobs.list('diabetes', { limit: 10 })).jobs.length, 2)
+    assert.equal(queues.peek('scoring-jobs').length, 2)
+    await jobs.submitMessage('{"service": "iris", "input": {"rows": [[1]]}}', 'm-iris')
+    assert.equal((await jobs.status('iris', 'message-m-iris')).status, 'NotStarted')
+    for (let caller = 0; caller < 6; caller++) await jobs.submit('diabetes', { input: { rows: [[1]] } })
+    await refused(jobs.submit('diabetes', { input: { rows: [[1]] } }), 'TOO_MANY_JOBS', /^8 jobs .* the limit is 8/)
   })
 
   it('fails a message that has waited for a week', async () => {
