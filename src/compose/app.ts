@@ -96,7 +96,15 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const stopping = new AbortController()
   const background = new Set<Promise<void>>()
   const { tracing } = parts
-  const jobs = openJobs({ settings, catalogue, tracing, lostRequests, stopping: stopping.signal, background })
+  const jobs = openJobs({
+    settings,
+    catalogue,
+    metrics: scoringMetrics,
+    tracing,
+    lostRequests,
+    stopping: stopping.signal,
+    background,
+  })
   // Otherwise nothing else may make this process open them before the sweeper does.
   if (lostRequests.some(name => name.startsWith(jobRowsPrefix))) void jobs?.().catch(() => {})
   const stop = async () => {

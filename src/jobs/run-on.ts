@@ -20,7 +20,7 @@ export interface RunOnTools {
  * Whether steps wait for those of other jobs in this process before they are left to their queue. `fair`: those of other services
  * only; beside one of their own service they are left to the queue at once.
  */
-export type Patience = 'none' | 'fair' | 'full'
+export type SlotWait = 'none' | 'fair' | 'full'
 
 /** Starts steps without waiting for messages. A message remains the safety net: this process may end at any instruction. */
 export interface StepRunner {
@@ -28,9 +28,9 @@ export interface StepRunner {
    * Runs steps and those that follow from them. What there is no time for is enqueued, and so is a step that fails. The caller's
    * own message is the safety net.
    *
-   * @param patience  default: none
+   * @param slotWait  default: none
    */
-  run(steps: readonly JobStep[], patience?: Patience): Promise<void>
+  run(steps: readonly JobStep[], slotWait?: SlotWait): Promise<void>
 
   /**
    * For callers without a message, whose answer must not wait. Enqueues the step: with a delay if this process can begin it soon.
@@ -61,8 +61,8 @@ export class RunOn implements StepRunner {
     this.#interactiveSlots = new RunSlots({ ...tools, count: maxInteractive, maxWaiting: maxWaitingInteractive })
   }
 
-  run(steps: readonly JobStep[], patience: Patience = 'none'): Promise<void> {
-    return this.#runIn(this.#slots, steps, patience)
+  run(steps: readonly JobStep[], slotWait: SlotWait = 'none'): Promise<void> {
+    return this.#runIn(this.#slots, steps, slotWait)
   }
 
   async prepare(step: JobStep): Promise<() => void> {
@@ -82,10 +82,10 @@ export class RunOn implements StepRunner {
     }
   }
 
-  async #runIn(slots: RunSlots, steps: readonly JobStep[], patience: Patience): Promise<void> {
+  async #runIn(slots: RunSlots, steps: readonly JobStep[], slotWait: SlotWait): Promise<void> {
     const long = steps.find(step => !isShort(step))
     const service = long?.message.service ?? ''
-    const hasSlot = long !== undefined && (await this.#takeSlot(slots, service, patience))
+    const hasSlot = long !== undefined && (await this.#takeSlot(slots, service, slotWait))
     try {
       await this.#runOn(steps, hasSlot)
     } finally {
@@ -93,9 +93,9 @@ export class RunOn implements StepRunner {
     }
   }
 
-  async #takeSlot(slots: RunSlots, service: string, patience: Patience): Promise<boolean> {
-    if (patience === 'none') return slots.take(service)
-    if (patience === 'fair' && slots.taken(service) > 0) return false
+  async #takeSlot(slots: RunSlots, service: string, slotWait: SlotWait): Promise<boolean> {
+    if (slotWait === 'none') return slots.take(service)
+    if (slotWait === 'fair' && slots.taken(service) > 0) return false
     return slots.wait(service, this.#tools.limits.slotWaitMs)
   }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { EventOutcome } from '../telemetry/service-metrics.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
 import type { BlobStore } from './blob-store.ts'
 import type { ChunkTexts } from './chunk-texts.ts'
@@ -14,6 +15,8 @@ export interface JobTools {
   readonly queues: MessageQueues
   readonly scorer: RowScorer
   readonly events: EventSender
+  /** Counts an attempt to send the event of a job. @param service  that of the job */
+  readonly countEvent: (service: string, outcome: EventOutcome) => void
   readonly clock: Clock
   readonly limits: JobLimits
   /** One for the process. */

@@ -28,6 +28,9 @@ export type Protocol = 'azureml' | 'open-inference' | 'open-inference-grpc' | 't
 /** How the answer to a copy of a request compares with the one that was sent. */
 export type MirrorOutcome = 'same' | 'close' | 'different' | 'failed' | 'dropped'
 
+/** What became of an attempt to send the event of a job; `given_up`: it failed, and was the last. */
+export type EventOutcome = 'delivered' | 'failed' | 'given_up'
+
 /** The metrics of services; each service adds its own series. */
 export class ScoringMetrics {
   readonly #services = new Map<string, ServiceMetrics>()
@@ -48,6 +51,7 @@ export class ScoringMetrics {
   readonly retries = new CounterFamily(metric.retries)
   readonly messagesRefused = new CounterFamily(metric.messagesRefused)
   readonly mirrored = new CounterFamily(metric.mirrored)
+  readonly jobEvents = new CounterFamily(metric.jobEvents)
   readonly changes = new CounterFamily(metric.changes)
   readonly unloads = new CounterFamily(metric.unloads)
   readonly publicKeyLookups = new CounterFamily(metric.publicKeyLookups)
@@ -77,6 +81,11 @@ export class ScoringMetrics {
   /** Counts a service that was unloaded because others were used later. */
   unloaded(service: string, reason: 'count' | 'bytes' | 'memory'): void {
     this.#count(this.unloads, service, reason)
+  }
+
+  /** Counts an attempt to send the event of a job. */
+  eventAttempted(service: string, outcome: EventOutcome): void {
+    this.#count(this.jobEvents, service, outcome)
   }
 
   #count(family: CounterFamily, service: string, reason: string): void {

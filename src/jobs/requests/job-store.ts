@@ -8,7 +8,7 @@ import { jobMessage, type MessageQueues } from '../message-queues.ts'
 import { type JobView, readJobView } from '../output/job-view.ts'
 import { ensureState } from '../records.ts'
 import type { RowScorer } from '../row-scorer.ts'
-import type { Patience, StepRunner } from '../run-on.ts'
+import type { SlotWait, StepRunner } from '../run-on.ts'
 import { inputName, type JobSpec } from '../spec.ts'
 import { findJob, isDeleted, isRefused, readJob, readRecord, type StoredJob } from '../stored-job.ts'
 import { ActiveLimit, type JobOrigin } from './active-limit.ts'
@@ -33,7 +33,7 @@ export interface JobStoreOptions {
  * Messages of all services come in one queue, so one invocation is enough for a service: the others see to the messages behind it. Those
  * of a watched folder are of no use to others, so the folder waits as a whole.
  */
-const patienceFor: Readonly<Record<Exclude<JobOrigin, 'http'>, Patience>> = { message: 'fair', watch: 'full' }
+const slotWaitFor: Readonly<Record<Exclude<JobOrigin, 'http'>, SlotWait>> = { message: 'fair', watch: 'full' }
 
 /** Creates jobs. A submission that was interrupted at any point is completed by the next one with the same id. */
 export class JobStore {
@@ -127,7 +127,7 @@ export class JobStore {
     await enterActive(store, job)
     const split = { queue: 'split', message: jobMessage(job.folder) } as const
     if (origin !== 'http') {
-      await runner.run([split], patienceFor[origin])
+      await runner.run([split], slotWaitFor[origin])
       return readJobView(store, job)
     }
     const begin = await runner.prepare(split)

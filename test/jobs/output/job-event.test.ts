@@ -73,6 +73,7 @@ describe('onCompleted', () => {
     assert.equal(received.length, 1)
     const { event } = await viewOf(bench)
     assert.deepEqual([event?.attempts, event?.lastError, typeof event?.deliveredAt], [3, undefined, 'string'])
+    assert.deepEqual(bench.counted, ['iris failed', 'iris failed', 'iris delivered'])
   })
 
   it('is given up after ten attempts, which the log and the status say', async () => {
@@ -84,6 +85,7 @@ describe('onCompleted', () => {
     }
     const { event } = await viewOf(bench)
     assert.deepEqual([event?.attempts, event?.isGivenUp], [10, true])
+    assert.deepEqual(bench.counted, [...Array(9).fill('iris failed'), 'iris given_up'])
     assert.deepEqual(eventNames(bench), [])
     assert.match(
       bench.log.join('\n'),
