@@ -23,10 +23,10 @@ import { endedView } from './job-view.ts'
 const maxAttempts = 10
 const longestPauseMs = 3_600_000
 
-/** Records that the event of a job that has ended is to be sent. It may be repeated. */
+/** Records that the event of a job that has ended is to be sent. It may be repeated. The deletion of a job does it before all else. */
 export async function announceEnd({ store }: Pick<JobTools, 'store'>, job: OpenJob): Promise<void> {
   const { folder, onCompleted: target } = job.spec
-  if (!target) return
+  if (!target || !(await readJob(store, folder))) return
   const unsent: JobEvent = { target, event: describeEnd(job), delivery: { attempts: 0 } }
   await store.create(eventBlob(folder), JSON.stringify(unsent))
   const delivery = await readDelivery(store, folder)

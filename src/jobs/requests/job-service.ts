@@ -5,6 +5,7 @@ import { readTraceContext, type TraceContext } from '../../telemetry/trace-conte
 import { jobFolder, messageFolder, parseBlobReference, uploadBlob } from '../layout.ts'
 import { jobMessage } from '../message-queues.ts'
 import { type JobView, readJobView } from '../output/job-view.ts'
+import { isOwnOutput } from '../output/output-blocks.ts'
 import { changeState, ensureState } from '../records.ts'
 import { deleteJob, isOfFirstVersion } from '../removal/delete-job.ts'
 import { jobIdPattern } from '../spec.ts'
@@ -141,8 +142,9 @@ export class JobService {
    */
   async output(service: string, jobId: string): Promise<JobOutput> {
     const { store } = this.#options
-    const job = await this.status(service, jobId)
-    if (job.status !== 'Completed') throw notCompleted(job)
+    const stored = await this.#find(service, jobId)
+    const job = await readJobView(store, stored)
+    if (isRefused(stored) || job.status !== 'Completed') throw notCompleted(job)
     if (!job.output) throw new ScoringError('JOB_OUTPUT_MISSING', 'The job has no output ("action": "summary_only").')
     if (job.progress.files !== undefined && job.output.blob.includes('{name}')) {
       const why = `each file of the input has an output of its own, ${job.output.blob}; read these blobs`
@@ -151,6 +153,10 @@ export class JobService {
     const blob = parseBlobReference(job.output.blob)
     const head = await store.head(blob)
     if (!head) throw new ScoringError('JOB_OUTPUT_MISSING', `The output ${job.output.blob} has been deleted.`)
+    if (!isOwnOutput(stored, head)) {
+      const why = 'has been replaced since, by a later job or another program; read the blob for what it holds now'
+      throw new ScoringError('JOB_OUTPUT_MISSING', `The output ${job.output.blob} ${why}.`)
+    }
     return {
       format: job.output.format,
       isGzip: job.output.isGzip === true,

@@ -88,6 +88,9 @@ describe('deleteJob', () => {
     assert.deepEqual(received, [
       { url: 'https://hooks.example/jobs?sig=SECRET', status: 'Completed', jobId: 'nightly-1', rows: 3 },
     ])
+    await bench.steps.finish(job) // a late duplicate
+    await bench.steps.sweep()
+    assert.equal(received.length, 1)
     assert.deepEqual(inJobs(bench), marks)
   })
 

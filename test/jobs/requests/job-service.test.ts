@@ -564,6 +564,8 @@ describe('JobService.submit, names of outputs', () => {
       /\{name\} stands for nothing: the input has no name/,
     ],
     [{ input, output: { blob: '{jobId}/x.csv' } }, /a container is 3 to 63/],
+    [{ input, output: { blob: 'output/{date.csv' } }, /"output\/\{date\.csv" has a brace without its other half/],
+    [{ input, output: { blob: 'output/{date}}.csv' } }, /has a brace without its other half/],
     [{ input, output: { action: 'summary_only', format: 'csv' } }, /output\.format: there is no output/],
     [{ input, output: { action: 'none' } }, /output\.action: .*"append_row"\|"summary_only"/],
   ] as const)('refuses %j', async (submission, message) => {
