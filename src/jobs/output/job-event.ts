@@ -52,11 +52,18 @@ export async function sweepEvents(tools: JobTools): Promise<void> {
 /**
  * Makes one attempt. It is recorded before the event is sent, so of two processes one sends, and one that dies meanwhile sends it again
  * after a pause: receivers know such an event by its `id`.
+ *
+ * @param options.isFirst  several processes may see that the job has ended; only one of them makes the first attempt
  */
-export async function sendEvent(tools: JobTools, folder: JobFolder): Promise<void> {
+export async function sendEvent(
+  tools: JobTools,
+  folder: JobFolder,
+  { isFirst = false }: { readonly isFirst?: boolean } = {},
+): Promise<void> {
   const { store, log } = tools
   const stored = await readJson<JobEvent>(store, eventBlob(folder))
   if (!stored || isOver(stored.value.delivery)) return forgetEvent(store, folder)
+  if (isFirst && stored.value.delivery.attempts > 0) return
   const attempt: JobEvent = { ...stored.value, delivery: { attempts: stored.value.delivery.attempts + 1 } }
   if (!(await store.replace(eventBlob(folder), JSON.stringify(attempt), stored.etag))) return
   const delivery = await deliver(tools, folder, attempt)

@@ -46,6 +46,8 @@ type RowSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'column
 export interface RequestLimits extends EventLimits {
   /** Containers that jobs may read from and write to. */
   readonly containers: readonly string[]
+  /** What the service makes a job of each. */
+  readonly watch?: string | undefined
   /** Hosts that jobs may read from by URL. */
   readonly inputHosts: readonly string[]
 }
@@ -82,6 +84,10 @@ export function parseJobRequest(
   }
   requireIncludable(output)
   requireOtherFolder(source, output.blob)
+  if (limits.watch !== undefined && createMatcher(limits.watch)(output.blob)) {
+    const why = `is watched ("${limits.watch}" in service.json), and would become a job as well; choose another folder`
+    throw invalidJob(`output.blob: "${output.blob}" ${why}`)
+  }
   if ('blob' in source && source.blob === output.blob) {
     throw invalidJob(`output.blob: "${output.blob}" is the input of the job; choose another name for the output`)
   }

@@ -219,7 +219,8 @@ export class JobService {
     const definition = this.#findService(job.service)?.definition
     const takesEncrypted = definition?.encrypted !== false
     const watched = definition ? watchedContainers(definition.jobs) : []
-    const limits = { ...this.#options, containers: [...this.#options.containers, ...watched] }
+    const containers = [...this.#options.containers, ...watched]
+    const limits = { ...this.#options, containers, watch: definition?.jobs.watch }
     const trace = readTraceContext(submission.traceparent, submission.tracestate)
     return { ...parseJobRequest({ ...job, takesEncrypted }, submission, limits), ...(trace && { trace }) }
   }

@@ -57,6 +57,21 @@ describe('onCompleted', () => {
     )
   })
 
+  it('is sent once when several processes see the end of the job', async () => {
+    const { bench, received } = listening()
+    await bench.createJob('1\n', toUrl)
+    await bench.steps.split(job)
+    await bench.steps.chunk({ ...job, chunk: 0 }, 1)
+    const accept = bench.receive
+    bench.receive = async (url, event) => {
+      await bench.restarted().finish(job) // while it is sent
+      await accept(url, event)
+    }
+    await Promise.all([bench.steps.finish(job), bench.restarted().finish(job)])
+    await bench.steps.finish(job)
+    assert.equal(received.length, 1)
+  })
+
   it('is repeated after pauses that double until it is accepted, and says so in the status', async () => {
     let isUp = false
     const { bench, received } = listening(() => isUp)

@@ -21,12 +21,13 @@ import { MemoryQueues } from '../../support/memory-queues.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
 
 const definition = ServiceDefinition.parse({})
+const watching = ServiceDefinition.parse({ jobs: { watch: 'inbox/*.csv', output: 'results/{name}.csv' } })
 const startedAt = Date.UTC(2026, 10, 21, 7)
 /** Folder of a job of `diabetes`. */
 const folderOf = (jobId: string) => jobFolder('diabetes', jobId)
 const csv = { input: { blob: 'input/patients.csv' } }
 
-/** A JobService over memory, with services `diabetes`, `iris` and `web`, which takes raw requests. */
+/** A JobService over memory, with services `diabetes`, `iris`, `web`, which takes raw requests, and `watcher`. */
 function openJobService({
   maxActiveJobs = 100,
   containers = ['input', 'output'],
@@ -40,10 +41,18 @@ function openJobService({
   const queues = new MemoryQueues()
   const lines: string[] = []
   const services = new Map(
-    ['diabetes', 'iris', 'web'].map(name => {
+    ['diabetes', 'iris', 'web', 'watcher'].map(name => {
       const report = { scriptKind: name === 'web' ? 'rawHttp' : 'typed' } as LoadReport
       const engine = { kind: 'scheduler' as const, scheduler: { report } as never }
-      return [name, new ScoringService({ name, definition, authorizer: undefined, engine })]
+      return [
+        name,
+        new ScoringService({
+          name,
+          definition: name === 'watcher' ? watching : definition,
+          authorizer: undefined,
+          engine,
+        }),
+      ]
     }),
   )
   const runner = new RunOn({
@@ -286,7 +295,7 @@ describe('JobService.submit', () => {
       [
         { ...csv, output: { include: 'some' } },
         'JOB_INVALID',
-        /^output\.include: must be a list of names, each once, or "all"/,
+        /^output\.include: must be a list of 1 to 1000 names, each once, or "all"/,
       ],
       [{ ...csv, output: { include: ['id', 'id'] } }, 'JOB_INVALID', /^output\.include: must not name a column twice/],
       [
@@ -309,6 +318,18 @@ describe('JobService.submit', () => {
     const { jobs } = openJobService({ containers })
     for (const container of containers)
       await refused(jobs.submit('diabetes', { input: { blob: `${container}/a.csv` } }), 'JOB_INPUT_NOT_ALLOWED', /./)
+  })
+
+  it('refuses an output that the service would make a job of', async () => {
+    const { jobs } = openJobService()
+    const submit = (blob: string) => jobs.submit('watcher', { input: { rows: [[1]] }, output: { blob } })
+    await refused(
+      submit('inbox/again.csv'),
+      'JOB_INVALID',
+      /"inbox\/again\.csv" is watched \("inbox\/\*\.csv" in service\.json\)/,
+    )
+    assert.equal((await submit('inbox/done/again.csv')).status, 'NotStarted')
+    assert.equal((await submit('results/again.csv')).status, 'NotStarted')
   })
 
   it('refuses an output that exists', async () => {
