@@ -3,6 +3,7 @@
  * before the job leaves the active ones, so that a death in between delays the event to the next sweep.
  */
 import { type BlobStore, readJson } from '../blob-store.ts'
+import { maxMessageBytes } from '../job-queues.ts'
 import {
   entryBlob,
   entryFolder,
@@ -14,10 +15,11 @@ import {
 } from '../layout.ts'
 import { jobMessage } from '../message-queues.ts'
 import type { OpenJob } from '../open-job.ts'
+import type { JobSpec } from '../spec.ts'
 import { readJob } from '../stored-job.ts'
 import type { JobTools } from '../tools.ts'
 import { type EventDelivery, type JobEvent, readDelivery } from './event-delivery.ts'
-import { endedView } from './job-view.ts'
+import { endedView, type JobView } from './job-view.ts'
 
 /** With the pauses between them, about three hours. */
 const maxAttempts = 10
@@ -106,17 +108,26 @@ function countAttempt({ countEvent }: JobTools, folder: JobFolder, { deliveredAt
   countEvent(service, isGivenUp ? 'given_up' : 'failed')
 }
 
-/** CloudEvents 1.0.2, JSON Event Format. The same job gives the same `id`, however often it is sent. */
+/** The same job gives the same event, however often it is sent. A queue takes 64 KiB, which long lists of columns may exceed. */
 function describeEnd({ spec, state }: OpenJob): string {
+  const view = endedView(spec, state)
+  const event = encodeEvent(spec, view)
+  if (Buffer.byteLength(event) <= maxMessageBytes || !view.output) return event
+  const { include: _, columns: __, ...output } = view.output
+  return encodeEvent(spec, { ...view, output })
+}
+
+/** CloudEvents 1.0.2, JSON Event Format. */
+function encodeEvent({ jobId, service, createdAt }: JobSpec, data: JobView): string {
   return JSON.stringify({
     specversion: '1.0',
-    id: `${spec.jobId}-${spec.createdAt}`,
-    source: `/api/v1/service/${spec.service}/jobs`,
-    type: `ScoringFunctions.BatchJob.${state.status}`,
-    subject: spec.jobId,
-    ...(state.endedAt !== undefined && { time: state.endedAt }),
+    id: `${jobId}-${createdAt}`,
+    source: `/api/v1/service/${service}/jobs`,
+    type: `ScoringFunctions.BatchJob.${data.status}`,
+    subject: jobId,
+    ...(data.endedAt !== undefined && { time: data.endedAt }),
     datacontenttype: 'application/json',
-    data: endedView(spec, state),
+    data,
   })
 }
 

@@ -58,6 +58,15 @@ describe('onCompleted', () => {
     )
   })
 
+  it('fits into a queue whatever columns the output has', async () => {
+    const include = Array.from({ length: 1000 }, (_, at) => `column ${at} ${'x'.repeat(100)}`)
+    const bench = new JobBench()
+    await bench.runJob('', { onCompleted: { queue: 'job-events' }, output: { include } })
+    const [{ text = '' } = {}] = bench.queues.peek('job-events')
+    assert.ok(Buffer.byteLength(text) < 65_536)
+    assert.deepEqual(JSON.parse(text).data.output, { blob: 'output/predictions', format: 'jsonl' })
+  })
+
   it('is sent once when several processes see the end of the job', async () => {
     const { bench, received } = listening()
     const spec = await bench.createJob('1\n', toUrl)
