@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { bufferFlag } from '../../adapters/local/external-memory.ts'
 import { StartupError } from '../../errors.ts'
 
 /** The services of Azurite, in the order of ports and URLs below. */
@@ -15,8 +16,12 @@ const stopTimeoutMs = 5_000
  * Azurite does not notice that its parent was killed: this script, loaded into it, ends it when the IPC channel breaks. The
  * channel is unreferenced, because Azurite ends once its servers are closed.
  */
-const endWithParent =
-  "data:text/javascript,process.on('disconnect',()=>process.kill(process.pid,'SIGTERM'));process.channel.unref()"
+const endWithParent = "process.on('disconnect',()=>process.kill(process.pid,'SIGTERM'));process.channel.unref()"
+/** Azurite reads and writes large blobs as buffers. When it has read its modules, the flag does not slow its start any more. */
+const relaxLater = bufferFlag
+  ? `;setTimeout(()=>process.getBuiltinModule('node:v8').setFlagsFromString('${bufferFlag}'),2000).unref()`
+  : ''
+const preloaded = `data:text/javascript,${endWithParent}${relaxLater}`
 
 /** Whether Azurite is installed: it is a development dependency. */
 export function hasAzurite(): boolean {
@@ -52,7 +57,7 @@ export class AzuriteProcess {
       `${ports[index]}`,
     ])
     const flags = ['--silent', '--disableTelemetry', '--skipApiVersionCheck']
-    const child = spawn(process.execPath, ['--import', endWithParent, script, ...dataArgs, ...listen, ...flags], {
+    const child = spawn(process.execPath, ['--import', preloaded, script, ...dataArgs, ...listen, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: process.platform !== 'win32', // Ctrl-C is for the host: storage stays until the host has stopped
       windowsHide: true,

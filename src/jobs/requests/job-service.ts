@@ -1,7 +1,5 @@
 import { ScoringError } from '../../errors.ts'
-import type { ScoringService } from '../../inference/scoring-service.ts'
-import { watchedContainers } from '../../models/definition/job-watch.ts'
-import { readTraceContext, type TraceContext } from '../../telemetry/trace-context.ts'
+import type { TraceContext } from '../../telemetry/trace-context.ts'
 import { jobFolder, messageFolder, parseBlobReference, uploadBlob } from '../layout.ts'
 import { jobMessage } from '../message-queues.ts'
 import { type JobView, readJobView } from '../output/job-view.ts'
@@ -12,20 +10,20 @@ import { jobIdPattern } from '../spec.ts'
 import { hasEnded } from '../state.ts'
 import { findJob, isRefused, readJob, readRecord, type StoredJob } from '../stored-job.ts'
 import { invalidJob } from './job-invalid.ts'
-import { JobMessages } from './job-messages.ts'
-import { chooseJobId, type JobRequest, parseJobRequest, type RequestLimits } from './job-request.ts'
-import { JobStore, type JobStoreOptions } from './job-store.ts'
+import { chooseJobId, type JobRequest } from './job-request.ts'
+import { JobStore } from './job-store.ts'
 import { type JobPage, type JobQuery, listJobs } from './list-jobs.ts'
+import { readJobRequest } from './read-request.ts'
 import { requireSize, type SentFile, type StagedFile, stageFile } from './staged-file.ts'
-import { type JobSubmission, parseSubmission } from './submission.ts'
+import { parseSubmission } from './submission.ts'
+import { type MessageOptions, MessageSubmitter } from './submit-message.ts'
 import { submissionFor } from './watched-blob.ts'
 
-interface JobServiceOptions extends JobStoreOptions, RequestLimits {
+interface JobServiceOptions extends MessageOptions {
   /** Largest file that comes with a submission. */
   readonly maxUploadBytes: number
   /** e.g. a UUID */
   newId(): string
-  log(line: string): void
 }
 
 export interface SubmitOptions {
@@ -51,17 +49,12 @@ export interface JobOutput {
 export class JobService {
   readonly #options: JobServiceOptions
   readonly #jobs: JobStore
-  readonly #messages: JobMessages
+  readonly #messages: MessageSubmitter
 
   constructor(options: JobServiceOptions) {
     this.#options = options
     this.#jobs = new JobStore(options)
-    this.#messages = new JobMessages({
-      ...options,
-      jobs: this.#jobs,
-      isService: name => this.#findService(name) !== undefined,
-      parse: (job, submission) => this.#parse(job, submission),
-    })
+    this.#messages = new MessageSubmitter(options, this.#jobs)
   }
 
   /**
@@ -110,12 +103,19 @@ export class JobService {
       throw invalidJob(`service: is "${parsed.service}", the path names "${service}"; leave it out`)
     }
     const jobId = chooseJobId(service, parsed.jobId, idempotencyKey) ?? `job-${this.#options.newId()}`
-    return this.#parse({ service, jobId, file }, parsed)
+    return readJobRequest(this.#options, { service, jobId, file }, parsed)
   }
 
-  /** Creates the job of a message on `scoring-jobs`. @param messageId  that of the queue */
+  /**
+   * Creates the job of a message on `scoring-jobs`. An invalid message becomes a failed job that says why. A message whose
+   * service has too many active jobs is put back into the queue.
+   *
+   * @param content  JSON, base64 of JSON, or JSON that the host has parsed
+   * @param messageId  becomes the id of a failed job whose own id is missing or taken
+   * @param isLastTry  temporary failures become a failed job too; otherwise they are thrown, so that the queue retries
+   */
   submitMessage(content: unknown, messageId: string, isLastTry = false): Promise<void> {
-    return this.#messages.submit(content, { messageId, origin: 'message' }, isLastTry)
+    return this.#messages.submit(content, { messageId, origin: 'message', isLastTry })
   }
 
   /**
@@ -212,19 +212,6 @@ export class JobService {
     return undefined
   }
 
-  #parse(
-    job: Pick<JobRequest, 'service' | 'jobId'> & Pick<SubmitOptions, 'file'>,
-    submission: JobSubmission,
-  ): JobRequest {
-    const definition = this.#findService(job.service)?.definition
-    const takesEncrypted = definition?.encrypted !== false
-    const watched = definition ? watchedContainers(definition.jobs) : []
-    const containers = [...this.#options.containers, ...watched]
-    const limits = { ...this.#options, containers, watch: definition?.jobs.watch }
-    const trace = readTraceContext(submission.traceparent, submission.tracestate)
-    return { ...parseJobRequest({ ...job, takesEncrypted }, submission, limits), ...(trace && { trace }) }
-  }
-
   /** @throws ScoringError JOB_UNKNOWN, also for a job of another service */
   async #find(service: string, jobId: string): Promise<StoredJob> {
     const job = await this.#findIfAny(service, jobId)
@@ -237,14 +224,6 @@ export class JobService {
     if (!jobIdPattern.test(jobId)) return undefined
     // A failed job without a service is shown to every caller who knows the id of its message.
     return (await findJob(store, service, jobId)) ?? readJob(store, messageFolder(jobId))
-  }
-
-  #findService(service: string): ScoringService | undefined {
-    try {
-      return this.#options.find(service)
-    } catch {
-      return undefined // there is none, which is said where it matters
-    }
   }
 }
 

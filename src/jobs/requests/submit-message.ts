@@ -1,46 +1,39 @@
-/** Submissions that come as messages, whose senders get no answer: what is wrong with them is told by a failed job. */
 import { ScoringError } from '../../errors.ts'
 import { maxMessageBytes } from '../job-queues.ts'
 import type { JobOrigin } from './active-limit.ts'
 import { invalidJob } from './job-invalid.ts'
-import type { JobRequest } from './job-request.ts'
+import type { RequestLimits } from './job-request.ts'
 import type { JobStore, JobStoreOptions } from './job-store.ts'
 import { encodeWaitingMessage, readMessage, type SubmissionMessage } from './read-message.ts'
+import { findIfAny, readJobRequest } from './read-request.ts'
 import { messageJobId, storeRefusedJob } from './refused-job.ts'
-import { type JobSubmission, parseSubmission } from './submission.ts'
+import { parseSubmission } from './submission.ts'
 
-interface JobMessagesOptions extends Pick<JobStoreOptions, 'store' | 'queues'> {
-  readonly jobs: Pick<JobStore, 'create'>
-  isService(name: string): boolean
-  /** @throws ScoringError JOB_INVALID, JOB_… */
-  parse(job: Pick<JobRequest, 'service' | 'jobId'>, submission: JobSubmission): JobRequest
+export interface MessageOptions extends JobStoreOptions, RequestLimits {
   log(line: string): void
 }
 
 interface Delivery {
   readonly messageId: string
   readonly origin: Exclude<JobOrigin, 'http'>
+  readonly isLastTry?: boolean
 }
 
 /** Azure's default lifetime of a queue message. */
 const longestWaitMs = 7 * 24 * 3_600_000
 
-export class JobMessages {
-  readonly #options: JobMessagesOptions
+/** Creates the jobs of messages on `scoring-jobs`, whose senders see an error only as a failed job. */
+export class MessageSubmitter {
+  readonly #options: MessageOptions
+  readonly #jobs: JobStore
 
-  constructor(options: JobMessagesOptions) {
+  constructor(options: MessageOptions, jobs: JobStore) {
     this.#options = options
+    this.#jobs = jobs
   }
 
-  /**
-   * Creates the job of a message on `scoring-jobs`. An invalid message becomes a failed job that says why. A message whose
-   * service has too many active jobs is put back into the queue.
-   *
-   * @param content  JSON, base64 of JSON, or JSON that the host has parsed
-   * @param delivery  its messageId becomes the id of a failed job whose own id is missing or taken
-   * @param isLastTry  temporary failures become a failed job too; otherwise they are thrown, so that the queue retries
-   */
-  async submit(content: unknown, { messageId, origin }: Delivery, isLastTry = false): Promise<void> {
+  /** As `JobService.submitMessage` says. */
+  async submit(content: unknown, { messageId, origin, isLastTry = false }: Delivery): Promise<void> {
     let message: SubmissionMessage | undefined
     try {
       message = readMessage(content)
@@ -57,7 +50,6 @@ export class JobMessages {
   }
 
   async #createFromMessage({ submission }: SubmissionMessage, { messageId, origin }: Delivery): Promise<void> {
-    const { jobs, parse } = this.#options
     const { service, ...parsed } = parseSubmission(submission)
     if (service === undefined) throw invalidJob('service: is missing; name the service that scores')
     const member = parsed.input.url?.includes('?') ? 'input.url' : 'onCompleted.url'
@@ -67,7 +59,7 @@ export class JobMessages {
     }
     // A message that is delivered twice creates one job.
     const jobId = parsed.jobId ?? messageJobId(messageId)
-    await jobs.create({ ...parse({ service, jobId }, parsed), messageId }, origin)
+    await this.#jobs.create({ ...readJobRequest(this.#options, { service, jobId }, parsed), messageId }, origin)
   }
 
   /**
@@ -93,9 +85,9 @@ export class JobMessages {
   }
 
   async #refuse(submission: unknown, messageId: string, error: ScoringError): Promise<void> {
-    const { store, isService, log } = this.#options
+    const { store, log } = this.#options
     const named = ((submission ?? {}) as { service?: unknown }).service
-    const service = typeof named === 'string' && isService(named) ? named : undefined
+    const service = typeof named === 'string' && findIfAny(this.#options, named) ? named : undefined
     const createdAt = new Date(await store.now()).toISOString()
     const jobId = await storeRefusedJob(store, { submission, messageId, service, error, createdAt })
     if (jobId !== undefined) log(`job ${jobId} (from a queue message) failed: ${error.code}: ${error.message}`)
