@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { bufferFlag } from '../../adapters/local/external-memory.ts'
 import { StartupError } from '../../errors.ts'
 
 /** The services of Azurite, in the order of ports and URLs below. */
@@ -17,11 +16,13 @@ const stopTimeoutMs = 5_000
  * channel is unreferenced, because Azurite ends once its servers are closed.
  */
 const endWithParent = "process.on('disconnect',()=>process.kill(process.pid,'SIGTERM'));process.channel.unref()"
-/** Azurite reads and writes large blobs as buffers. When it has read its modules, the flag does not slow its start any more. */
-const relaxLater = bufferFlag
-  ? `;setTimeout(()=>process.getBuiltinModule('node:v8').setFlagsFromString('${bufferFlag}'),2000).unref()`
-  : ''
-const preloaded = `data:text/javascript,${endWithParent}${relaxLater}`
+/**
+ * Blobs come and go as buffers, for which V8 would mark the whole heap again and again. Set when Azurite has read its modules, the flag
+ * does not slow its start.
+ */
+const countBuffersLater =
+  "if(process.versions.v8.startsWith('13.'))setTimeout(()=>process.getBuiltinModule('node:v8').setFlagsFromString('--external-memory-accounted-in-global-limit'),2000).unref()"
+const preloaded = `data:text/javascript,${endWithParent};${countBuffersLater}`
 
 /** Whether Azurite is installed: it is a development dependency. */
 export function hasAzurite(): boolean {

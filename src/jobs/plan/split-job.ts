@@ -16,10 +16,17 @@ import {
   readPart,
 } from '../plan-parts.ts'
 import { changeState, readState } from '../records.ts'
-import type { AheadScorer } from '../score/score-ahead.ts'
 import type { JobSpec } from '../spec.ts'
 import { untilEnd } from './chunk-builder.ts'
 import { type PlanTools, planInput, planOptions } from './job-input.ts'
+
+/** Scores the first chunks of a job while the others are planned. */
+export interface AheadScoring {
+  /** @param next  the position behind the chunk */
+  offer(chunk: { readonly planned: PlannedChunk; readonly next: PlanCursor }): void
+  /** Begins no further chunk. */
+  stop(): void
+}
 
 /**
  * Plans the chunks of a job from the end of the existing plan on. Concurrent planners write the same bytes.
@@ -31,7 +38,7 @@ import { type PlanTools, planInput, planOptions } from './job-input.ts'
 export async function splitInput(
   tools: PlanTools,
   message: JobMessage,
-  scoreAhead: (spec: JobSpec) => AheadScorer,
+  scoreAhead: (spec: JobSpec) => AheadScoring,
 ): Promise<readonly JobStep[]> {
   const { store } = tools
   const folder = messageJobFolder(message)
@@ -63,7 +70,7 @@ export async function splitInput(
 
 interface Planning {
   readonly spec: JobSpec
-  readonly ahead: AheadScorer | undefined
+  readonly ahead: AheadScoring | undefined
   /** Gets the steps that follow at once. */
   readonly steps: JobStep[]
 }
@@ -102,7 +109,11 @@ async function requireSamePart(store: PlanTools['store'], folder: JobFolder, { p
 }
 
 /** Yields the rest of the plan. Its parts depend on the input only, not on where a run begins. */
-async function* partsToPlan(tools: PlanTools, spec: JobSpec, ahead: AheadScorer | undefined): AsyncGenerator<PlanPart> {
+async function* partsToPlan(
+  tools: PlanTools,
+  spec: JobSpec,
+  ahead: AheadScoring | undefined,
+): AsyncGenerator<PlanPart> {
   const { store, limits } = tools
   const { folder } = spec
   const lastPart = (await listPlan(store, folder)).at(-1)

@@ -6,7 +6,7 @@ interface PartInProgress {
 }
 
 /**
- * The parts whose chunks this process scores. Whoever commits a result has to list the part after it, because it may be the last one.
+ * The parts whose chunks this process scores. The process that commits a result has to list the part after it, because it may be the last one.
  * A listing costs more than a result, so of the chunks that a process scores at a time only the last one to leave lists their part.
  */
 export class PartsInProgress {
