@@ -28,9 +28,6 @@ export type Protocol = 'azureml' | 'open-inference' | 'open-inference-grpc' | 't
 /** How the answer to a copy of a request compares with the one that was sent. */
 export type MirrorOutcome = 'same' | 'close' | 'different' | 'failed' | 'dropped'
 
-/** What became of an attempt to send the event of a job; `given_up`: it failed, and was the last. */
-export type EventOutcome = 'delivered' | 'failed' | 'given_up'
-
 /** The metrics of services; each service adds its own series. */
 export class ScoringMetrics {
   readonly #services = new Map<string, ServiceMetrics>()
@@ -83,8 +80,7 @@ export class ScoringMetrics {
     this.#count(this.unloads, service, reason)
   }
 
-  /** Counts an attempt to send the event of a job. */
-  eventAttempted(service: string, outcome: EventOutcome): void {
+  eventAttempted(service: string, outcome: 'delivered' | 'failed' | 'given_up'): void {
     this.#count(this.jobEvents, service, outcome)
   }
 

@@ -167,11 +167,7 @@ function chooseOutput(
     ...(isPerFile && { isPerFile }),
   }
   requireIncludable(output)
-  requireOtherBlob(source, output.blob)
-  if (watch !== undefined && createMatcher(watch)(output.blob)) {
-    const why = `is watched ("${watch}" in service.json), and would become a job as well; choose another folder`
-    throw invalidJob(`output.blob: "${output.blob}" ${why}`)
-  }
+  requireOtherBlob(source, output.blob, watch)
   return output
 }
 
@@ -239,8 +235,10 @@ function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
   }
 }
 
-/** @throws ScoringError JOB_INVALID when the output would be an input of this job, or of the next one */
-function requireOtherBlob(source: RowSource, output: string): void {
+/** @throws ScoringError JOB_INVALID when the output would be an input of this job, or of another one */
+function requireOtherBlob(source: RowSource, output: string, watch: string | undefined): void {
+  if (watch !== undefined && createMatcher(watch)(output))
+    throw invalidJob(`output.blob: "${output}" is watched ("${watch}" in service.json), and would become a job as well`)
   if ('blob' in source && source.blob === output)
     throw invalidJob(`output.blob: "${output}" is the input of the job; choose another name for the output`)
   if (!('files' in source)) return
