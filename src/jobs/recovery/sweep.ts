@@ -1,3 +1,4 @@
+import { enterActive } from '../active-jobs.ts'
 import {
   activeBlob,
   activeJobFolder,
@@ -70,5 +71,5 @@ async function removeOrphan({ store }: JobTools, folder: JobFolder, upload: stri
   await store.remove(activeBlob(folder))
   // A submission writes the entry again after the spec, so one of the two sees the other.
   const spec = await readSpec(store, folder)
-  if (spec) await store.create(activeBlob(folder), '', { service: spec.service })
+  if (spec) await enterActive(store, spec)
 }
