@@ -115,7 +115,7 @@ export class RunOn implements StepRunner {
       } catch (failure) {
         const what = `job ${messageJobFolder(step.message)}: the step "${step.queue}"`
         log(`${what} failed, and is enqueued: ${asMessage(failure)}`)
-        left.push(step)
+        left.push({ queue: step.queue, message: { ...step.message, isRetry: true } })
       }
     }
     for (const { queue, message } of left) await queues.send(queue, message)

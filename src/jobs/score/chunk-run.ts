@@ -38,10 +38,19 @@ export interface ScoredChunk {
   readonly results: ChunkOutput
 }
 
+/** A chunk that another message goes on with. */
+export interface LeftChunk {
+  readonly message: ChunkMessage
+  readonly delaySeconds: number
+}
+
 /** A chunk whose rows are being scored. */
 export interface Scoring {
-  /** Undefined when another message takes over, or the job has ended. Rejects with failures after which a retry may succeed. */
-  readonly result: Promise<ScoredChunk | undefined>
+  /**
+   * Undefined when there is nothing left to do, e.g. because the job has ended. A message may only be sent once the chunk that is a
+   * window before has a result: nobody looks whether one without has a successor. Rejects with failures after which a retry may succeed.
+   */
+  readonly result: Promise<ScoredChunk | LeftChunk | undefined>
   /** Gives the results up, which nobody needs. */
   abandon(): void
 }
@@ -53,7 +62,7 @@ export function startScoring(tools: ScoreTools, job: OpenJob, run: ChunkRun): Sc
   const abandon = () => {
     abandoned.abort()
     result
-      .then(scored => scored && giveUp(tools, job, scored.part))
+      .then(scored => (scored && 'results' in scored ? giveUp(tools, job, scored.part) : undefined))
       .catch(failure => tools.log(`job ${job.spec.folder}: ${failure instanceof Error ? failure.message : failure}`))
   }
   return { result, abandon }
@@ -64,34 +73,32 @@ async function scorePlanned(
   job: OpenJob,
   run: ChunkRun,
   signal: AbortSignal,
-): Promise<ScoredChunk | undefined> {
+): Promise<ScoredChunk | LeftChunk | undefined> {
   const { message } = run
   const { chunk } = message
   const part = await findPart(tools, job.spec, chunk)
   const planned = part?.chunks.find(each => each.chunk === chunk)
-  if (!part || !planned) {
-    await waitForPlan(tools, message)
-    return undefined
-  }
+  if (!part || !planned) return waitForPlan(tools, message)
   tools.parts.enter(partKey(job.spec, part))
   let results: ChunkOutput | undefined
   try {
-    results = await scoreOrContinue(tools, job, { run, part, planned, signal })
-    if (results) return { run, part, planned, results }
+    results = await scoreOrFindResults(tools, job, { run, part, planned, signal })
+    // A new message, because nothing has failed.
+    const rest = { ...message, isRevival: run.isIsolated, isRetry: undefined, isContinued: true }
+    return results ? { run, part, planned, results } : { message: rest, delaySeconds: 0 }
   } catch (failure) {
-    if (!signal.aborted) await endOrRetry(tools, job, { message, failure })
+    return signal.aborted ? undefined : await endOrRetry(tools, job, { message, failure })
   } finally {
     if (!results) await giveUp(tools, job, part)
   }
-  return undefined
 }
 
 interface ScoringTask extends Omit<ScoredChunk, 'results'> {
   readonly signal: AbortSignal
 }
 
-/** @returns undefined when the time was up, and another message goes on */
-async function scoreOrContinue(
+/** @returns undefined when the time was up */
+async function scoreOrFindResults(
   tools: ScoreTools,
   { spec }: OpenJob,
   { run, part, planned, signal }: ScoringTask,
@@ -101,12 +108,7 @@ async function scoreOrContinue(
   if (ahead && ahead !== 'time is up') return ahead
   const isContinued = message.isContinued === true || ahead === 'time is up'
   const task = { part, planned, isIsolated, isContinued, budgetMs, signal }
-  const results = await traceRows(tools, { chunk: message.chunk, span: run.span }, span =>
-    scoreRows(tools, spec, { ...task, span }),
-  )
-  // A new message, because nothing has failed.
-  if (!results) await tools.queues.send('chunk', { ...message, isRevival: isIsolated, isContinued: true })
-  return results
+  return traceRows(tools, { chunk: message.chunk, span: run.span }, span => scoreRows(tools, spec, { ...task, span }))
 }
 
 /** @returns what follows. @throws failures after which a retry may succeed */
@@ -153,26 +155,27 @@ export function findPart(
 }
 
 /** The first chunks are enqueued before the plan is complete. Either the plan will reach this one, or it does not exist. */
-async function waitForPlan({ store, queues }: JobTools, message: ChunkMessage): Promise<void> {
+async function waitForPlan({ store }: JobTools, message: ChunkMessage): Promise<LeftChunk | undefined> {
   const { chunk } = message
   const plan = await listPlan(store, messageJobFolder(message))
   const planned = plan.reduce((sum, { chunkCount }) => sum + chunkCount, 0)
-  if (plan.at(-1)?.isLast && chunk >= planned) return
-  await queues.send('chunk', message, 1 + (chunk % 2)) // spread over two seconds
+  if (plan.at(-1)?.isLast && chunk >= planned) return undefined
+  return { message, delaySeconds: 1 + (chunk % 2) } // spread over two seconds
 }
 
 async function endOrRetry(
   tools: JobTools,
   job: OpenJob,
   { message, failure }: { readonly message: ChunkMessage; readonly failure: unknown },
-): Promise<void> {
-  if (failure instanceof JobStopped) return
+): Promise<LeftChunk | undefined> {
+  if (failure instanceof JobStopped) return undefined
   if (failure instanceof RowInProgress) {
     // A new message, because nothing has failed. Throwing would bring this one closer to the poison queue.
     const delaySeconds = Math.ceil(tools.limits.rowGraceMs / 2000)
-    return tools.queues.send('chunk', { ...message, isRevival: true }, delaySeconds)
+    return { message: { ...message, isRevival: true }, delaySeconds }
   }
   const fatal = asJobFailure(failure, job.spec)
   if (!fatal) throw failure
   await failJob(tools, job, fatal)
+  return undefined
 }
