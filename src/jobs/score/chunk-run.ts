@@ -12,6 +12,7 @@ import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { traceRows } from './chunk-span.ts'
 import { RowInProgress } from './isolation.ts'
+import type { LeavePart } from './parts-in-progress.ts'
 import { takeResult } from './score-ahead.ts'
 import { type ScoreTools, scoreRows } from './score-rows.ts'
 
@@ -36,6 +37,7 @@ export interface ScoredChunk {
   readonly part: PlanPart
   readonly planned: PlannedChunk
   readonly results: ChunkOutput
+  readonly leavePart: LeavePart
 }
 
 /** A chunk that another message goes on with. */
@@ -51,49 +53,66 @@ export interface Scoring {
    * window before has a result: nobody looks whether one without has a successor. Rejects with failures after which a retry may succeed.
    */
   readonly result: Promise<ScoredChunk | LeftChunk | undefined>
-  /** Gives the results up, which nobody needs. */
-  abandon(): void
+  /**
+   * Gives the results up, which nobody needs. The scoring ends later.
+   *
+   * @throws failures after which a retry may succeed
+   */
+  abandon(): Promise<void>
 }
 
 export function startScoring(tools: ScoreTools, job: OpenJob, run: ChunkRun): Scoring {
   const abandoned = new AbortController()
-  const result = scorePlanned(tools, job, run, abandoned.signal)
+  let giveUp = async () => {}
+  const result = scorePlanned(tools, job, run, {
+    signal: abandoned.signal,
+    entered: (part, leavePart) => {
+      giveUp = () => leaveWithoutResult(tools, job, { part, leavePart })
+    },
+  })
   result.catch(() => {}) // while the result before it is written, nobody waits for it
   const abandon = () => {
     abandoned.abort()
-    result
-      .then(scored => (scored && 'results' in scored ? giveUp(tools, job, scored.part) : undefined))
-      .catch(failure => tools.log(`job ${job.spec.folder}: ${failure instanceof Error ? failure.message : failure}`))
+    return giveUp()
   }
   return { result, abandon }
+}
+
+interface ScoringLife {
+  /** Aborted when nobody needs the results. */
+  readonly signal: AbortSignal
+  /** Called when others may rely on the chunk to list its part. */
+  entered(part: PlanPart, leavePart: LeavePart): void
 }
 
 async function scorePlanned(
   tools: ScoreTools,
   job: OpenJob,
   run: ChunkRun,
-  signal: AbortSignal,
+  { signal, entered }: ScoringLife,
 ): Promise<ScoredChunk | LeftChunk | undefined> {
   const { message } = run
   const { chunk } = message
   const part = await findPart(tools, job.spec, chunk)
   const planned = part?.chunks.find(each => each.chunk === chunk)
   if (!part || !planned) return waitForPlan(tools, message)
-  tools.parts.enter(partKey(job.spec, part))
+  if (signal.aborted) return undefined
+  const leavePart = tools.parts.enter(partKey(job.spec, part))
+  entered(part, leavePart)
   let results: ChunkOutput | undefined
   try {
     results = await scoreOrFindResults(tools, job, { run, part, planned, signal })
     // A new message, because nothing has failed.
     const rest = { ...message, isRevival: run.isIsolated, isRetry: undefined, isContinued: true }
-    return results ? { run, part, planned, results } : { message: rest, delaySeconds: 0 }
+    return results ? { run, part, planned, results, leavePart } : { message: rest, delaySeconds: 0 }
   } catch (failure) {
     return signal.aborted ? undefined : await endOrRetry(tools, job, { message, failure })
   } finally {
-    if (!results) await giveUp(tools, job, part)
+    if (!results) await leaveWithoutResult(tools, job, { part, leavePart })
   }
 }
 
-interface ScoringTask extends Omit<ScoredChunk, 'results'> {
+interface ScoringTask extends Omit<ScoredChunk, 'results' | 'leavePart'> {
   readonly signal: AbortSignal
 }
 
@@ -115,14 +134,14 @@ async function scoreOrFindResults(
 export async function commitScored(
   tools: ScoreTools,
   job: OpenJob,
-  { run: { message, isRedelivered }, part, planned, results }: ScoredChunk,
+  { run: { message, isRedelivered }, part, planned, results, leavePart }: ScoredChunk,
 ): Promise<FollowingSteps> {
   const { chunk } = message
   let isWritten = false
   try {
     const isFirstWriter = await writeResult(tools, job.spec, planned, results)
     isWritten = true
-    const lists = tools.parts.leave(partKey(job.spec, part), true)
+    const lists = leavePart(true)
     // The previous receiver may have died between its result and the next chunk.
     const goesOn = isFirstWriter || (isRedelivered && !(await hasNextResult(tools, job.spec.folder, chunk)))
     return await afterResult(tools, job, { chunk, failed: results.failed, part, goesOn, lists })
@@ -130,13 +149,17 @@ export async function commitScored(
     await endOrRetry(tools, job, { message, failure })
     return {}
   } finally {
-    if (!isWritten) await giveUp(tools, job, part)
+    if (!isWritten) await leaveWithoutResult(tools, job, { part, leavePart })
   }
 }
 
 /** The process scores a chunk of the part no longer. Others of it may have relied on that chunk to list the part. */
-async function giveUp(tools: ScoreTools, job: OpenJob, part: PlanPart): Promise<void> {
-  if (!tools.parts.leave(partKey(job.spec, part), false)) return
+async function leaveWithoutResult(
+  tools: ScoreTools,
+  job: OpenJob,
+  { part, leavePart }: Pick<ScoredChunk, 'part' | 'leavePart'>,
+): Promise<void> {
+  if (!leavePart(false)) return
   const finish = await closePartAndJob(tools, job.spec, part)
   if (finish) await tools.queues.send(finish.queue, finish.message)
 }

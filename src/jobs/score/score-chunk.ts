@@ -75,13 +75,13 @@ async function walk(tools: ScoreTools, job: OpenJob, { first, turnEndsAt }: Walk
       ? undefined
       : laterChunk(scored.planned.chunk, scored.part, tools.limits)
     const ahead: Scoring | undefined = later === undefined ? undefined : startScoring(tools, job, run(later))
-    const after = await commitScored(tools, job, scored).catch(failure => {
-      ahead?.abandon()
+    const after = await commitScored(tools, job, scored).catch(async failure => {
+      await ahead?.abandon()
       throw failure
     })
     if (after.finish) steps.push(after.finish)
     scoring = undefined
-    if (after.chunk === undefined) ahead?.abandon()
+    if (after.chunk === undefined) await ahead?.abandon()
     else if (ahead) scoring = ahead
     else if (!isTurnOver()) scoring = startScoring(tools, job, run(after.chunk))
     else await queues.send('chunk', { ...run(after.chunk).message, isRevival })
