@@ -47,12 +47,13 @@ export class TextRun {
 
   async work(): Promise<void> {
     const { size, isTimeUp, turns, signal } = this.#options
-    while (this.scored.length + this.failed.length === 0 || !isTimeUp()) {
+    while (!this.#cutter.isAtEnd && (this.scored.length + this.failed.length === 0 || !isTimeUp())) {
       await turns.wait(this, signal)
       const piece = this.#cutter.take(size.rows, Math.min(maxPieceBytes, this.#maxRowBytes))
-      if (!piece) return
-      await this.#score(piece)
+      if (piece) await this.#score(piece)
     }
+    // The last pieces may take long, and the other threads have nothing to do meanwhile.
+    turns.leave(this)
   }
 
   async #score(piece: TextPiece): Promise<void> {
