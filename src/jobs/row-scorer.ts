@@ -113,6 +113,9 @@ export interface RowScorer {
   /** @throws as `inputs` */
   traits(service: string, signal: AbortSignal): Promise<ServiceTraits>
 
+  /** Bytes of text that this process has lately read and scored in a millisecond on a thread; undefined: none yet. */
+  textSpeed(service: string): number | undefined
+
   /** @throws ScoringError SERVICE_UNKNOWN */
   rowSettings(service: string): RowSettings
 

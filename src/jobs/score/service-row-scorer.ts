@@ -73,6 +73,10 @@ export class ServiceRowScorer implements RowScorer {
     return { missing, takesEncrypted: encrypted !== false, ...(input.columns && { columns: input.columns }) }
   }
 
+  textSpeed(service: string): number | undefined {
+    return this.#texts.get(service)?.size.bytesPerMs
+  }
+
   score(name: string, rows: readonly Row[], options: ScoreOptions): Promise<(RowResult | undefined)[]> {
     return this.#withService(name, options, async ({ service, report }) => {
       if (report.scriptKind === 'rawHttp') return rows.map(() => notForJobs)

@@ -73,7 +73,7 @@ function openJobService({
       if (!service) throw new ScoringError('SERVICE_UNKNOWN', 'There is no such service.')
       return service
     },
-    scorer: { modelDigest },
+    scorer: { modelDigest, textSpeed: () => undefined },
     containers,
     inputHosts: ['data.example'],
     eventQueues: ['job-events'],
