@@ -33,7 +33,7 @@ for (const [name, number] of Object.entries(numbers)) {
 
 const folder = await mkdtemp(join(tmpdir(), 'chaos-'))
 try {
-  const { faults } = await chaos({ ...numbers, folder, log: line => console.log(line) })
+  const faults = await chaos({ ...numbers, folder, log: line => console.log(line) })
   process.exitCode = faults.length > 0 ? 1 : 0
 } finally {
   await rm(folder, { recursive: true, force: true, maxRetries: 9 })
