@@ -44,7 +44,8 @@ async function runRounds(
   const [jobs, watched]: [FinishedJob[], WatchedFile[]] = [[], []]
   for (let round = 0; round < rounds; round++) {
     const startedAt = performance.now()
-    const finished = await runRound(`s${seed}r${round}`, dice.fork(), scene)
+    const finished = await runRound(`s${seed}r${round}`, dice.fork(), scene).catch(failure => String(failure.stack))
+    if (typeof finished === 'string') return [`round ${round}: ${finished}`]
     jobs.push(...finished.jobs)
     watched.push(...finished.watched)
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)

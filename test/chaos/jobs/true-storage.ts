@@ -49,10 +49,12 @@ export class TrueStorage {
     await this.#blob(blob).deleteIfExists()
   }
 
-  /** @returns paths, sorted */
+  /** @returns paths, sorted; none where there is no such container */
   async list(container: string, prefix: string): Promise<string[]> {
     const names: string[] = []
-    for await (const { name } of this.#blobs.getContainerClient(container).listBlobsFlat({ prefix })) names.push(name)
+    const client = this.#blobs.getContainerClient(container)
+    if (!(await client.exists())) return names
+    for await (const { name } of client.listBlobsFlat({ prefix })) names.push(name)
     return names.sort()
   }
 
