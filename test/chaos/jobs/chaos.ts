@@ -1,4 +1,5 @@
 import { type Finished, findLateFaults } from './aftermath.ts'
+import { listProcesses } from './app-processes.ts'
 import { Dice } from './dice.ts'
 import { findEventFaults } from './event-faults.ts'
 import { countRows } from './job-maker.ts'
@@ -27,6 +28,7 @@ export async function chaos({ rounds, log, ...options }: ChaosOptions): Promise<
     const faults = [...(await runRounds(rounds, scene, { seed, log }))]
     const left = await scene.hosts.stop()
     if (left > 0) faults.push(`${left} processes of hosts did not end when they were asked to`)
+    for (const line of await listProcesses(scene.appRoot)) faults.push(`a process is left: ${line}`)
     for (const fault of faults) log(`BROKEN (seed ${seed}): ${fault}`)
     if (faults.length > 0) log(scene.hosts.output)
     return faults
@@ -61,10 +63,11 @@ async function runRounds(
   return faults
 }
 
-function describeJob({ job, end }: FinishedJob): string {
+function describeJob({ job, end, seconds }: FinishedJob): string {
   const files = job.hasSeveralFiles ? ` of ${job.files.length} files` : ''
   const outputs = job.outputs.length > 1 ? ` to ${job.outputs.length} outputs` : ''
-  return `${countRows(job)} rows${files}${outputs} ${end.error?.code ?? end.status}${job.isDeleted ? ' deleted' : ''}`
+  const how = `${end.error?.code ?? end.status}${job.isDeleted ? ' deleted' : ''}`
+  return `${countRows(job)} rows${files}${outputs} ${how} in ${seconds.toFixed(0)} s`
 }
 
 function summarize(

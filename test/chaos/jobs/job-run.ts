@@ -18,6 +18,8 @@ export interface FinishedJob {
   /** In the order of the job's; undefined: there is none. */
   readonly outputs: readonly (Buffer | undefined)[]
   readonly faults: readonly string[]
+  /** From its submission until its end was seen. */
+  readonly seconds: number
 }
 
 const ended = ['Completed', 'Failed', 'Canceled']
@@ -27,19 +29,21 @@ const longestMs = 180_000
 export async function runJob(job: ChaosJob, dice: Dice, context: JobContext): Promise<FinishedJob> {
   const { storage } = context
   if (!job.isInline) await Promise.all(job.files.map(({ blob, content }) => storage.writeNew(blob, content)))
+  const startedAt = performance.now()
   await submit(job, dice, context)
   const mishap = doMishap(job, dice, context)
   const { end, isFinal } = await awaitEnd(job, dice, context)
+  const seconds = (performance.now() - startedAt) / 1000
   const foreign = await mishap
   const outputs = await Promise.all(job.outputs.map(({ blob }) => storage.read(blob)))
   const partial = await readPartial(end, storage)
   const faults = await findFaults(job, end, { outputs, partial, foreign })
   if (!isFinal) faults.push(`it had ended, and is ${end.status} now`)
-  if (!job.isDeleted) return { job, end, outputs, faults }
+  if (!job.isDeleted) return { job, end, outputs, faults, seconds }
   faults.push(...(await deleteJob(job, dice, context)))
   // What stands in its folder is gone with it.
   const left = outputs.map((content, at) => (job.outputs[at]?.blob.startsWith('jobs/') ? undefined : content))
-  return { job, end, outputs: left, faults }
+  return { job, end, outputs: left, faults, seconds }
 }
 
 /** Repeats a submission until it has an answer. A host may die before it answers; the same id makes that harmless. */

@@ -31,6 +31,8 @@ export interface SceneOptions {
 
 export interface Scene extends AftermathContext {
   readonly faulty: FaultyStorage
+  /** Folder of the app that the hosts run. */
+  readonly appRoot: string
 }
 
 /** @param test  ends what was started */
@@ -60,7 +62,7 @@ export async function setScene({ seed, hostCount, folder }: SceneOptions, test: 
   test.onTestFinished(async () => void (await hosts.stop()))
   await hosts.start()
   return {
-    ...{ hosts, storage, storageProcess, receiver, faulty },
+    ...{ hosts, storage, storageProcess, receiver, faulty, appRoot },
     known: await scoreRows(seed),
     eventUrl: receiver.url,
     setFaultRate: rate => faulty.setRate(rate),
