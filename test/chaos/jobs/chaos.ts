@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { type Finished, findLateFaults } from './aftermath.ts'
 import { listProcesses } from './app-processes.ts'
 import { Dice } from './dice.ts'
@@ -10,6 +11,8 @@ import type { WatchedFile } from './watched-file.ts'
 
 export interface ChaosOptions extends SceneOptions {
   readonly rounds: number
+  /** Ends the run early. */
+  readonly signal: AbortSignal
   readonly log: (line: string) => void
 }
 
@@ -18,14 +21,15 @@ export interface ChaosOptions extends SceneOptions {
  *
  * @returns what was promised and did not hold; empty: all is well
  */
-export async function chaos({ rounds, log, ...options }: ChaosOptions): Promise<readonly string[]> {
+export async function chaos({ rounds, log, signal, ...options }: ChaosOptions): Promise<readonly string[]> {
   const cleanUps: (() => unknown)[] = []
   const test = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.unshift(cleanUp) }
   const { seed, hostCount } = options
   log(`seed ${seed}: ${rounds} rounds on ${hostCount} hosts`)
   try {
     const scene = await setScene(options, test)
-    const faults = [...(await runRounds(rounds, scene, { seed, log }))]
+    const interrupted = once(signal, 'abort').then(() => ['it was interrupted'])
+    const faults = [...(await Promise.race([runRounds(rounds, scene, { seed, log }), interrupted]))]
     const left = await scene.hosts.stop()
     if (left > 0) faults.push(`${left} processes of hosts did not end when they were asked to`)
     for (const line of await listProcesses(scene.appRoot)) faults.push(`a process is left: ${line}`)

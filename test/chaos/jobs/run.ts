@@ -1,5 +1,6 @@
 /**
- * Batch jobs on several host processes over one storage, while processes are killed and paused and storage calls fail:
+ * Batch jobs on several hosts over one storage, while hosts, their supervisors, their scoring threads and the storage are killed,
+ * hosts are paused, and storage calls fail:
  *
  *     npm run chaos -- --rounds 200 --seed 7 --hosts 2
  *
@@ -31,10 +32,14 @@ for (const [name, number] of Object.entries(numbers)) {
   process.exit(2)
 }
 
+// What was started is ended, also when this is interrupted.
+const interruption = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort())
 const folder = await mkdtemp(join(tmpdir(), 'chaos-'))
 try {
-  const faults = await chaos({ ...numbers, folder, log: line => console.log(line) })
+  const faults = await chaos({ ...numbers, folder, signal: interruption.signal, log: line => console.log(line) })
   process.exitCode = faults.length > 0 ? 1 : 0
 } finally {
   await rm(folder, { recursive: true, force: true, maxRetries: 9 })
 }
+process.exit() // what an interrupted run still waits for never comes
