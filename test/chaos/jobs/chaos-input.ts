@@ -28,6 +28,9 @@ export interface ChaosInput {
   readonly miniBatchSize: number | undefined
 }
 
+/** More than a part of the plan has, and few enough for a round to be short. */
+const mostChunks = 150
+
 export function makeInput(
   dice: Dice,
   { jobId, service }: { readonly jobId: string; readonly service: ServiceName },
@@ -58,8 +61,14 @@ export function makeInput(
     }
   })
   const ordered = kind === 'several' ? files.sort((one, other) => (one.blob < other.blob ? -1 : 1)) : files
-  const miniBatchSize = hasKiller ? dice.from(2, 16) : dice.oneOf([1, 2, 7, 50, 1000, undefined])
-  return { form, kind, miniBatchSize, ...describe(dice, folder, { kind, form, files: ordered }) }
+  const fewest = Math.ceil(counts.reduce((sum, count) => sum + count, 0) / mostChunks)
+  const drawn = hasKiller ? dice.from(2, 16) : dice.oneOf([1, 2, 7, 50, 1000, undefined])
+  return {
+    form,
+    kind,
+    miniBatchSize: drawn && Math.max(drawn, fewest),
+    ...describe(dice, folder, { kind, form, files: ordered }),
+  }
 }
 
 function chooseForm(dice: Dice, kind: ChaosInput['kind'], service: ServiceName): FileForm {
