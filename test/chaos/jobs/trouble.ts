@@ -18,15 +18,21 @@ const blowKinds = [
 /** Processes and threads die, or stand still, and calls of the storage fail, for some seconds. */
 export async function makeTrouble(dice: Dice, { hosts, storageProcess, setFaultRate }: TroubleContext): Promise<void> {
   setFaultRate(dice.oneOf([0, 0, 0.02, 0.1, 0.25]))
-  const blows = dice.from(0, 5)
-  for (let blow = 0; blow < blows; blow++) {
-    await delay(dice.from(0, 1500))
-    const kind = dice.oneOf(blowKinds)
+  for (const kind of chooseBlows(dice)) {
+    await delay(dice.from(0, 1000))
     if (kind === 'pause') await hosts.pause(dice, dice.from(200, 5000))
-    else if (kind === 'storage') await storageProcess.kill(dice.from(0, 1500))
+    else if (kind === 'storage') await storageProcess.kill(dice.from(0, 1000))
     else if (kind === 'thread') hosts.endThread(dice)
     else hosts.kill(dice, kind)
   }
   await delay(dice.from(0, 1000))
   setFaultRate(0)
+}
+
+/** At most one of those that take long, so that a round is short. */
+function chooseBlows(dice: Dice): (typeof blowKinds)[number][] {
+  const kinds = Array.from({ length: dice.from(0, 5) }, () => dice.oneOf(blowKinds))
+  const isLong = (kind: (typeof blowKinds)[number]) => kind === 'pause' || kind === 'storage'
+  const first = kinds.findIndex(isLong)
+  return kinds.map((kind, at) => (isLong(kind) && at !== first ? 'thread' : kind))
 }
