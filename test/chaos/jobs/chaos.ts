@@ -11,6 +11,8 @@ import type { WatchedFile } from './watched-file.ts'
 
 export interface ChaosOptions extends SceneOptions {
   readonly rounds: number
+  /** The round with which to begin, to see one again that went wrong. */
+  readonly first: number
   /** Ends the run early. */
   readonly signal: AbortSignal
   readonly log: (line: string) => void
@@ -21,7 +23,7 @@ export interface ChaosOptions extends SceneOptions {
  *
  * @returns what was promised and did not hold; empty: all is well
  */
-export async function chaos({ rounds, log, signal, ...options }: ChaosOptions): Promise<readonly string[]> {
+export async function chaos({ rounds, first, log, signal, ...options }: ChaosOptions): Promise<readonly string[]> {
   const cleanUps: (() => unknown)[] = []
   const test = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.unshift(cleanUp) }
   const { seed, hostCount } = options
@@ -29,7 +31,7 @@ export async function chaos({ rounds, log, signal, ...options }: ChaosOptions): 
   try {
     const scene = await setScene(options, test)
     const interrupted = once(signal, 'abort').then(() => ['it was interrupted'])
-    const faults = [...(await Promise.race([runRounds(rounds, scene, { seed, log }), interrupted]))]
+    const faults = [...(await Promise.race([runRounds(scene, { rounds, first, seed, log }), interrupted]))]
     const left = await scene.hosts.stop()
     if (left > 0) faults.push(`${left} processes of hosts did not end when they were asked to`)
     for (const line of await listProcesses(scene.appRoot)) faults.push(`a process is left: ${line}`)
@@ -42,13 +44,13 @@ export async function chaos({ rounds, log, signal, ...options }: ChaosOptions): 
 }
 
 async function runRounds(
-  rounds: number,
   scene: Scene,
-  { seed, log }: Pick<ChaosOptions, 'seed' | 'log'>,
+  { rounds, first, seed, log }: Pick<ChaosOptions, 'rounds' | 'first' | 'seed' | 'log'>,
 ): Promise<readonly string[]> {
   const dice = new Dice(seed)
   const [jobs, watched]: [FinishedJob[], WatchedFile[]] = [[], []]
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < first; round++) dice.fork()
+  for (let round = first; round < first + rounds; round++) {
     const startedAt = performance.now()
     const finished = await runRound(`s${seed}r${round}`, dice.fork(), scene).catch(failure => String(failure.stack))
     if (typeof finished === 'string') return [`round ${round}: ${finished}`]
