@@ -74,6 +74,8 @@ export function makeJob(dice: Dice, jobId: string, { known, eventUrl }: JobMaker
     submission: {
       ...{ jobId, service, input: input.member, output: member, errorThreshold },
       ...(miniBatchSize !== undefined && { miniBatchSize }),
+      // Scripts that throw are run again, after a pause for each chunk.
+      ...(failures > 3 && { maxRetries: 1 }),
       ...(event && { onCompleted }),
     },
     ...{ errorThreshold, outputs, by, event },
