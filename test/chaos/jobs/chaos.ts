@@ -91,6 +91,7 @@ function summarize(
       `${count(({ job }) => job.outputs.length > 1)} with several outputs`,
       `${count(({ job }) => job.outputs[0]?.format === 'parquet')} to Parquet`,
       `${count(({ job }) => job.event !== undefined)} with events`,
+      `${count(({ job }) => job.by === 'upload')} with their file`,
       `${count(({ job }) => job.isDeleted)} deleted`,
       `${watched.length} watched files`,
     ].join(', '),

@@ -6,7 +6,8 @@ export interface JobCall {
   /** Behind `…/jobs`. */
   readonly path?: string
   readonly method?: 'GET' | 'POST' | 'DELETE'
-  readonly body?: object
+  /** A form, or what is sent as JSON. */
+  readonly body?: object | FormData
 }
 
 export interface JobAnswer {
@@ -19,7 +20,7 @@ export async function call(hosts: Hosts, dice: Dice, { service, path = '', metho
   try {
     const response = await fetch(`${await hosts.anyUrl(dice)}/api/v1/service/${service}/jobs${path}`, {
       method,
-      ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      ...(body instanceof FormData ? { body } : asJson(body)),
       signal: AbortSignal.timeout(10_000),
     })
     const text = await response.text()
@@ -27,6 +28,10 @@ export async function call(hosts: Hosts, dice: Dice, { service, path = '', metho
   } catch {
     return undefined
   }
+}
+
+function asJson(body: object | undefined) {
+  return body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
 }
 
 /** For so long all hosts together may give no answer. */

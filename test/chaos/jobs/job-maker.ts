@@ -28,8 +28,8 @@ export interface ChaosJob {
   readonly submission: Readonly<Record<string, unknown>>
   readonly errorThreshold: number
   readonly outputs: readonly ChaosOutput[]
-  /** How it is submitted: over HTTP, or as a message, as clients of Azure write them. */
-  readonly by: 'http' | 'plain message' | 'base64 message'
+  /** How it is submitted: over HTTP, there perhaps with its file, or as a message, as clients of Azure write them. */
+  readonly by: 'http' | 'upload' | 'plain message' | 'base64 message'
   /** Where the event of its end goes. */
   readonly event: 'queue' | 'url' | undefined
   /** What else happens to it, some milliseconds after its submission. */
@@ -61,9 +61,9 @@ export function makeJob(dice: Dice, jobId: string, { known, eventUrl }: JobMaker
   const errorThreshold = dice.chance(0.2) ? Math.max(0, failures + dice.from(-2, 2)) : -1
   const event = dice.oneOf([undefined, undefined, 'queue', eventUrl === undefined ? 'queue' : 'url'] as const)
   const { miniBatchSize } = input
-  const by = dice.oneOf(['http', 'http', 'plain message', 'base64 message'] as const)
+  const by = dice.oneOf(['http', input.kind === 'one' ? 'upload' : 'http', 'plain message', 'base64 message'] as const)
   // A query may be a secret, and messages have none.
-  const url = `${eventUrl}${by === 'http' ? '?sig=secret' : ''}`
+  const url = `${eventUrl}${isMessage(by) ? '' : '?sig=secret'}`
   const onCompleted = event === 'queue' ? { queue: 'job-events' } : { url }
   return {
     jobId,
@@ -83,6 +83,11 @@ export function makeJob(dice: Dice, jobId: string, { known, eventUrl }: JobMaker
     mishapAfterMs: dice.from(0, 2500),
     isDeleted: dice.chance(0.4),
   }
+}
+
+/** Whether the submission is a message in a queue. */
+export function isMessage(by: ChaosJob['by']): boolean {
+  return by === 'plain message' || by === 'base64 message'
 }
 
 export function countRows({ outputs }: Pick<ChaosJob, 'outputs'>): number {

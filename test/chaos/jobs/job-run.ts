@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Dice } from './dice.ts'
 import type { Hosts } from './hosts.ts'
 import { call, callUntilAnswered, type JobAnswer } from './job-call.ts'
-import type { ChaosJob } from './job-maker.ts'
+import { type ChaosJob, isMessage } from './job-maker.ts'
 import type { TrueStorage } from './true-storage.ts'
 import { type EndOfJob, findFaults, strangersContent } from './verdict.ts'
 
@@ -28,7 +28,8 @@ const longestMs = 180_000
 
 export async function runJob(job: ChaosJob, dice: Dice, context: JobContext): Promise<FinishedJob> {
   const { storage } = context
-  if (!job.isInline) await Promise.all(job.files.map(({ blob, content }) => storage.writeNew(blob, content)))
+  if (!job.isInline && job.by !== 'upload')
+    await Promise.all(job.files.map(({ blob, content }) => storage.writeNew(blob, content)))
   const startedAt = performance.now()
   await submit(job, dice, context)
   const mishap = doMishap(job, dice, context)
@@ -48,14 +49,28 @@ export async function runJob(job: ChaosJob, dice: Dice, context: JobContext): Pr
 
 /** Repeats a submission until it has an answer. A host may die before it answers; the same id makes that harmless. */
 async function submit(job: ChaosJob, dice: Dice, context: JobContext): Promise<void> {
-  if (job.by !== 'http') return sendSubmission(job, context)
-  const asked = { service: job.service, method: 'POST', body: job.submission } as const
+  if (isMessage(job.by)) return sendSubmission(job, context)
+  const asked = { service: job.service, method: 'POST', body: describeJob(job) } as const
   const { status, body } = await callUntilAnswered(context.hosts, dice, asked)
   // 200: it was taken before, by a host that died before it answered, and has ended since.
   if (status !== 202 && status !== 200)
     throw new Error(
       `${job.jobId}: the submission ${JSON.stringify(job.submission)} is answered with ${status} ${JSON.stringify(body)}`,
     )
+}
+
+/** @returns the submission, with the file if the storage does not have it */
+function describeJob({ by, submission, files }: ChaosJob): object | FormData {
+  const [file] = files
+  if (by !== 'upload' || !file) return submission
+  const { blob, ...input } = submission.input as { readonly blob: string }
+  const form = new FormData()
+  form.set(
+    'job',
+    JSON.stringify({ ...submission, ...(Object.keys(input).length > 0 ? { input } : { input: undefined }) }),
+  )
+  form.set('file', new Blob([Uint8Array.from(file.content)]), blob.slice(blob.lastIndexOf('/') + 1))
+  return form
 }
 
 async function sendSubmission({ submission, by }: ChaosJob, { storage }: JobContext): Promise<void> {
@@ -78,7 +93,7 @@ async function doMishap(job: ChaosJob, dice: Dice, context: JobContext): Promise
       return undefined
     case 'input changes': {
       const { blob, content } = dice.oneOf(job.files)
-      if (!job.isInline) await storage.write(blob, content)
+      if (!job.isInline && job.by !== 'upload') await storage.write(blob, content)
       return undefined
     }
     case 'output appears': {
@@ -89,7 +104,7 @@ async function doMishap(job: ChaosJob, dice: Dice, context: JobContext): Promise
       await sendDuplicates(job, dice, context)
       return undefined
     case 'submitted twice':
-      await call(hosts, dice, { service, method: 'POST', body: job.submission })
+      await call(hosts, dice, { service, method: 'POST', body: describeJob(job) })
       return undefined
   }
 }
@@ -157,8 +172,8 @@ async function deleteJob(job: ChaosJob, dice: Dice, context: JobContext): Promis
   const answers: JobAnswer[] = [await callUntilAnswered(hosts, dice, { service, path, method: 'DELETE' })]
   answers.push(await callUntilAnswered(hosts, dice, { service, path }))
   await sendDuplicates(job, dice, context)
-  answers.push(await callUntilAnswered(hosts, dice, { service, method: 'POST', body: job.submission }))
-  if (job.by !== 'http') await sendSubmission(job, context)
+  answers.push(await callUntilAnswered(hosts, dice, { service, method: 'POST', body: describeJob(job) }))
+  if (isMessage(job.by)) await sendSubmission(job, context)
   const found = answers.map(({ status, body }) =>
     `${status} ${(body as { code?: string } | undefined)?.code ?? ''}`.trim(),
   )

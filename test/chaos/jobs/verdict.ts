@@ -1,4 +1,4 @@
-import { type ChaosJob, countFailures, countRows } from './job-maker.ts'
+import { type ChaosJob, countFailures, countRows, isMessage } from './job-maker.ts'
 import { findPartialFaults, findRowFaults } from './row-faults.ts'
 
 /** How a job ended, as `GET …/jobs/{jobId}` says; `Deleted`: it was gone before its end was seen. */
@@ -59,7 +59,7 @@ function listPossibleEnds(job: ChaosJob, { foreign }: Remains): string[] {
     ...(isOverThreshold ? ['Failed ERROR_THRESHOLD_EXCEEDED'] : []),
     ...(isOverThreshold || foreign !== undefined ? [] : ['Completed']),
     ...(mishap === 'output appears' ? ['Failed OUTPUT_EXISTS'] : []),
-    ...(mishap === 'output appears' && by !== 'http' ? ['Failed JOB_OUTPUT_EXISTS'] : []),
+    ...(mishap === 'output appears' && isMessage(by) ? ['Failed JOB_OUTPUT_EXISTS'] : []),
     ...(mishap === 'input changes' ? ['Failed INPUT_CHANGED'] : []),
     ...(mishap === 'cancel' || mishap === 'delete early' ? ['Canceled'] : []),
     ...(mishap === 'delete early' ? ['Deleted'] : []),
