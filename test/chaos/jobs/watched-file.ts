@@ -44,7 +44,7 @@ const longestMs = 120_000
 export async function runWatchedFile(file: WatchedFile, dice: Dice, context: JobContext): Promise<string[]> {
   const { storage, hosts } = context
   await storage.writeNew(file.blob, file.content)
-  const again = file.isReportedAgain ? forgetFile(file, storage) : undefined
+  const again = file.isReportedAgain ? delay(file.againAfterMs).then(() => forgetFiles(storage)) : undefined
   const status = await awaitEnd(file, dice, context)
   await again
   const faults: string[] = []
@@ -56,12 +56,13 @@ export async function runWatchedFile(file: WatchedFile, dice: Dice, context: Job
   if (jobs.length !== 1) faults.push(`${file.blob} has ${jobs.length} jobs`)
   for (const jobId of file.isDeleted ? jobs : [])
     await callUntilAnswered(hosts, dice, { service: watchingService, path: `/${jobId}`, method: 'DELETE' })
+  // Hosts that start later report it although its job was deleted.
+  if (file.isReportedAgain) await forgetFiles(storage)
   return faults
 }
 
 /** Removes the receipts by which hosts know what they have reported; one that starts reports the file again. */
-async function forgetFile({ againAfterMs }: WatchedFile, storage: TrueStorage): Promise<void> {
-  await delay(againAfterMs)
+async function forgetFiles(storage: TrueStorage): Promise<void> {
   const receipts = await storage.list('azure-webjobs-hosts', 'blobreceipts/')
   for (const receipt of receipts) await storage.remove(`azure-webjobs-hosts/${receipt}`)
 }
