@@ -5,6 +5,7 @@ import { answerIndexPage } from '../src/protocols/ops/docs-endpoints.ts'
 import { answerLive, answerReady } from '../src/protocols/ops/health.ts'
 import { everyMethod } from './every-method.ts'
 import { findPages } from './find-pages.ts'
+import { findNamed } from './find-service.ts'
 import { httpHandler } from './http-handler.ts'
 
 app.http('root', {
@@ -39,11 +40,5 @@ app.http('service', {
   route: 'api/v1/service/{service}',
   methods: everyMethod,
   authLevel: 'anonymous',
-  handler: httpHandler(request =>
-    answerServiceHealth(
-      request,
-      async () => (await startedApp()).catalogue.find(request.params.service ?? ''),
-      serverVersion,
-    ),
-  ),
+  handler: httpHandler(request => answerServiceHealth(request, findNamed(request), serverVersion)),
 })

@@ -9,11 +9,12 @@ import {
   type JobsSource,
 } from '../src/protocols/jobs/endpoints.ts'
 import { everyMethod } from './every-method.ts'
+import { findNamed } from './find-service.ts'
 import { httpHandler } from './http-handler.ts'
 
 const jobsSource = (request: HttpRequest): JobsSource => ({
   serverVersion,
-  find: async () => (await startedApp()).catalogue.find(request.params.service ?? ''),
+  find: findNamed(request),
   jobs: async () => (await startedApp()).jobs?.(),
 })
 

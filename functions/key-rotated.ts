@@ -3,8 +3,8 @@ import { changedSecret } from '../src/auth/vault-events.ts'
 import { startedApp } from '../src/compose/app.ts'
 
 /**
- * Optional: without a subscription of this function to the vault's events, a new key is accepted on its first use. On Flex
- * Consumption it has instances of its own, so that it tells those of HTTP nothing.
+ * Optional: without a subscription of this function to the vault's events, a new key is accepted on its first use. Useful where it runs
+ * beside HTTP, on the plans Premium and Dedicated. On Flex Consumption it has instances of its own, and is not subscribed.
  */
 app.eventGrid('key-rotated', {
   handler: async (event: EventGridEvent): Promise<void> => {

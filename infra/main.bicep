@@ -256,6 +256,5 @@ output AZURE_RESOURCE_MANAGER string = environment().resourceManager
 output AZURE_KEY_VAULT_NAME string = keyVault.outputs.name
 output AZURE_STORAGE_ACCOUNT_NAME string = storage.outputs.name
 output AZURE_FUNCTION_APP_NAME string = app.outputs.name
-output AZURE_KEY_EVENTS_TOPIC string = keyEvents.outputs.topicName
 output AZURE_BLOB_EVENTS_TOPIC string = blobEvents.outputs.topicName
 output SERVICE_SCORING_URL string = app.outputs.url

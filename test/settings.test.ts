@@ -55,6 +55,7 @@ describe('readSettings', () => {
       authorityHost: 'https://login.microsoftonline.com',
       keyVaultUrl: undefined,
       azureClientId: undefined,
+      trustedProxies: 0,
       keyVaultTestCa: undefined,
       keyVaultTestToken: undefined,
       metrics: 'public',
@@ -107,6 +108,15 @@ describe('readSettings', () => {
       () => readSettings({ ...development, SCORING_MAX_HELD_BYTES: '1 GB' }, machine),
       /^StartupError: setting SCORING_MAX_HELD_BYTES: must be a whole number of bytes, not "1 GB"/,
     )
+  })
+
+  it('trusts ten proxies at most, and only a number of them', () => {
+    const read = (SCORING_TRUSTED_PROXIES: string) => readSettings({ ...development, SCORING_TRUSTED_PROXIES }, machine)
+    assert.deepEqual([read('2').trustedProxies, read('10').trustedProxies], [2, 10])
+    for (const wrong of ['-1', '1.5', '11', 'loopback', 'true'])
+      assert.throws(() => read(wrong), {
+        message: `setting SCORING_TRUSTED_PROXIES: must be a whole number of proxies, 0 to 10, not "${wrong}"`,
+      })
   })
 
   it('requires HTTPS for the issuer of tokens', () => {

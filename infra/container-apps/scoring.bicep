@@ -130,6 +130,8 @@ resource app 'Microsoft.App/containerApps@2026-01-01' = {
               { name: 'AZURE_CLIENT_ID', value: identityClientId }
               { name: 'AZURE_AUTHORITY_HOST', value: environment().authentication.loginEndpoint }
               { name: 'SCORING_MAX_THREADS', value: string(cpu) }
+              // The ingress, which appends the address of the client.
+              { name: 'SCORING_TRUSTED_PROXIES', value: '1' }
             ],
             empty(serviceBusHost)
               ? []

@@ -1,6 +1,9 @@
 /**
- * Subscribes functions to Event Grid, once they are deployed: `key-rotated` to the vault, and blob triggers whose source is Event
- * Grid to their containers. azd runs this after `azd deploy`; a second run changes nothing.
+ * Subscribes blob triggers whose source is Event Grid to their containers, once they are deployed. azd runs this after `azd deploy`;
+ * a second run changes nothing.
+ *
+ * `key-rotated` is left alone: on Flex Consumption it would run on an instance of its own, which is paid for, loads all services, and
+ * tells the instances that take requests nothing.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import {
@@ -17,6 +20,8 @@ const siteApi = '2025-03-01'
 const eventGridApi = '2025-02-15'
 /** The host tells Azure of its functions some time after a deployment. */
 const maxWaitMs = 5 * 60_000
+/** One that every app has: the list is of this deployment once it is there. */
+const anyFunction = 'score'
 
 interface Binding {
   readonly type: string
@@ -33,21 +38,6 @@ await runHook(async () => {
   const manager = await openResourceManager(requireVariable(env, 'AZURE_RESOURCE_MANAGER'))
 
   const functions = await waitForFunctions(manager, site)
-  const keyTopic = `${topics}/${requireVariable(env, 'AZURE_KEY_EVENTS_TOPIC')}`
-  await manager.put(`${keyTopic}/eventSubscriptions/key-rotated`, eventGridApi, {
-    properties: {
-      destination: {
-        endpointType: 'AzureFunction',
-        properties: { resourceId: `${site}/functions/key-rotated`, maxEventsPerBatch: 1 },
-      },
-      eventDeliverySchema: 'EventGridSchema',
-      filter: {
-        includedEventTypes: ['Microsoft.KeyVault.SecretNewVersionCreated', 'Microsoft.KeyVault.SecretExpired'],
-      },
-    },
-  })
-  console.log('key-rotated hears of changed keys.')
-
   const blobTriggers = functions.flatMap(each => {
     const binding = bindingsOf(each).find(
       ({ type, source }) => /^blobTrigger$/i.test(type) && /^eventGrid$/i.test(source ?? ''),
@@ -90,10 +80,10 @@ await runHook(async () => {
 async function waitForFunctions(manager: ResourceManager, site: string): Promise<readonly Resource[]> {
   for (const until = Date.now() + maxWaitMs; ; await delay(5000)) {
     const functions = await manager.list(`${site}/functions`, siteApi)
-    if (functions.some(each => nameOf(each) === 'key-rotated')) return functions
+    if (functions.some(each => nameOf(each) === anyFunction)) return functions
     if (Date.now() > until)
       throw new HookError(
-        `the app has no function "key-rotated" after ${maxWaitMs / 60_000} minutes: does it start? (Log stream in the portal.) Then: azd hooks run postdeploy`,
+        `the app has no function "${anyFunction}" after ${maxWaitMs / 60_000} minutes: does it start? (Log stream in the portal.) Then: azd hooks run postdeploy`,
       )
   }
 }

@@ -127,6 +127,8 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         // The issuer of tokens in this cloud.
         AZURE_AUTHORITY_HOST: environment().authentication.loginEndpoint
         SCORING_MAX_THREADS: string(threads)
+        // Without Azure's front end, which the app counts by itself. With Front Door or a gateway before the app: 1.
+        SCORING_TRUSTED_PROXIES: '0'
         SCORING_JOB_CONTAINERS: join(jobContainers, ',')
         SCORING_ENCRYPTED_KEYS: encryptedKeysContainer
         // One line for each request, with the id by which Application Insights finds the rest.

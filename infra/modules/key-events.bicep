@@ -1,4 +1,4 @@
-metadata description = 'Events of the vault: an alert 30 days before a key expires, and the topic that tells the app of new keys.'
+metadata description = 'Events of the vault: an alert 30 days before a key expires.'
 
 param name string
 param location string
@@ -36,5 +36,3 @@ resource expiry 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15'
     }
   }
 }
-
-output topicName string = topic.name

@@ -1,7 +1,11 @@
 /** The caller of a service, as far as authorization needs it. */
 export interface Caller {
-  /** The client's address as the socket or the front end reports it; empty when unknown. Only called when needed. */
-  clientAddress(): string
+  /**
+   * The client's address; empty when unknown. Only called when needed.
+   *
+   * @param trustedProxies  proxies before the app whose word is taken for it; 0: the address of the connection
+   */
+  clientAddress(trustedProxies: number): string
   /** Only checks whether the credential is valid: nothing is counted and nothing is fetched. */
   readonly isDryRun: boolean
 }

@@ -13,6 +13,8 @@ interface KeyAuthorizerParts {
   readonly reader: KeyReader
   readonly forcedRefresh: ForcedRefresh
   readonly limit: WrongKeyLimit
+  /** As `Caller.clientAddress` takes it. */
+  readonly trustedProxies: number
   readonly clock: Clock
 }
 
@@ -29,11 +31,12 @@ export class KeyAuthorizer implements Authorizer {
     const verdict = this.#parts.reader.ring.check(presented)
     if (verdict === 'known') return
     if (caller.isDryRun) throw verdict === 'unavailable' ? unavailable() : rejected()
-    return this.#authorizeUnknown(presented, caller.clientAddress())
+    return this.#authorizeUnknown(presented, caller.clientAddress(this.#parts.trustedProxies))
   }
 
   countWrong(caller: Pick<Caller, 'clientAddress'>): void {
-    this.#parts.limit.count(caller.clientAddress())
+    const { limit, trustedProxies } = this.#parts
+    limit.count(caller.clientAddress(trustedProxies))
   }
 
   get isReady(): boolean {

@@ -19,13 +19,18 @@ export class ServiceKeys {
   readonly #vault: VaultState = { isAnswering: false }
   readonly #services = new Map<string, ServiceKey>()
   readonly #limit: WrongKeyLimit
+  readonly #trustedProxies: number
   readonly #forcedRefresh: ForcedRefresh
 
-  /** @param services  names of the services at the beginning */
-  constructor(services: readonly string[], source: KeySource) {
+  /**
+   * @param services        names of the services at the beginning
+   * @param trustedProxies  proxies before the app whose word is taken for the address of a client
+   */
+  constructor(services: readonly string[], source: KeySource, trustedProxies = 0) {
     const { clock, store } = source
     this.#source = source
     this.#limit = new WrongKeyLimit(clock)
+    this.#trustedProxies = trustedProxies
     this.#forcedRefresh = new ForcedRefresh(clock, store.isLocal)
     for (const service of services) this.#register(service)
   }
@@ -33,7 +38,13 @@ export class ServiceKeys {
   #register(service: string): ServiceKey {
     const reader = new KeyReader(service, this.#source, this.#vault)
     const { clock } = this.#source
-    const parts = { reader, forcedRefresh: this.#forcedRefresh, limit: this.#limit, clock }
+    const parts = {
+      reader,
+      forcedRefresh: this.#forcedRefresh,
+      limit: this.#limit,
+      trustedProxies: this.#trustedProxies,
+      clock,
+    }
     const registered = { reader, authorizer: new KeyAuthorizer(parts) }
     this.#services.set(service, registered)
     return registered

@@ -1,6 +1,6 @@
 /** Sends the requests of one service: with its credential, a deadline, and what is worth a second try. */
 import type { Credential } from './credential.ts'
-import { decodeJson } from './json.ts'
+import { readFailure, unreachable } from './read-failure.ts'
 import { RequestError } from './request-error.ts'
 import { wait } from './wait.ts'
 
@@ -84,7 +84,7 @@ export class ServiceCaller {
     for (let retries = 0; ; ) {
       const { response, url } = await this.#sendOnce(path, request, { credential, signal })
       if (response.ok) return response
-      const failure = await describeFailure(response, url)
+      const failure = await readFailure(response, url)
       if (request.isRepeatable === false) throw failure
       if (response.status === 401 && !isFresh) {
         isFresh = true
@@ -166,33 +166,4 @@ class Deadline {
 function retryDelay({ status, code, retryAfterSeconds }: RequestError): number | undefined {
   if (retryAfterSeconds === undefined || code === 'TOO_MANY_WRONG_KEYS') return undefined
   return status === 429 || status === 503 ? retryAfterSeconds * 1000 : undefined
-}
-
-async function describeFailure(response: Response, url: string): Promise<RequestError> {
-  const { status } = response
-  const text = await response.text().catch(() => '')
-  const { code, message } = parseObject(text)
-  const fallback = `${url} was answered with status ${status}${text && text.length < 300 ? `: ${text}` : ''}`
-  const words = typeof message === 'string' ? message : fallback
-  return new RequestError(words, { status, code, retryAfter: response.headers.get('retry-after') })
-}
-
-function parseObject(text: string): { code?: unknown; message?: unknown } {
-  try {
-    return Object(decodeJson(text))
-  } catch {
-    return {}
-  }
-}
-
-/** What is thrown when `fetch` fails, which says little more than "fetch failed". */
-export function unreachable(url: string, cause: unknown): RequestError {
-  return new RequestError(`could not reach ${url}${describeCause(cause)}`, {}, { cause })
-}
-
-/** Node.js says why in the cause; browsers do not. */
-function describeCause(failure: unknown): string {
-  const cause = (failure as { cause?: { code?: string; message?: string } }).cause
-  if (cause?.code === 'ECONNREFUSED') return ': nothing listens there; start the app with "npx scoring start"'
-  return cause?.message ? `: ${cause.message}` : ''
 }

@@ -1,4 +1,5 @@
 /** What callers show to a service. */
+import type { Workspace } from './workspace.ts'
 
 /** A key or token, or where to get one. */
 export interface CredentialSource {
@@ -52,6 +53,19 @@ export class Credential {
   forget(): void {
     this.#current = undefined
   }
+}
+
+/** The credential that the service wants; a service that is not in the workspace may have keys all the same. */
+export async function readCredential(
+  { store }: Workspace,
+  name: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const record = await store.readService(name)
+  if (record?.auth === 'none') return undefined
+  if (record?.auth === 'token') return (await store.getToken(name, signal)).token
+  const { primary, secondary } = await store.getKeys(name, signal)
+  return primary ?? secondary
 }
 
 /** Rejects as soon as the signal aborts. */

@@ -12,7 +12,8 @@ import {
   WireError,
 } from '../encrypted/bfv/wire.ts'
 import { Kernel } from '../encrypted/kernel.ts'
-import { RequestError } from './request-error.ts'
+import { readFailure, unreachable } from './read-failure.ts'
+import { parseAddress } from './service-address.ts'
 
 export { RequestError } from './request-error.ts'
 
@@ -165,9 +166,7 @@ class Service {
   readonly #fetch: typeof globalThis.fetch
 
   constructor({ url, key, fetch = globalThis.fetch }: EncryptedClientOptions) {
-    const parsed = new URL(url)
-    // A key in a query string would end up in logs of others.
-    this.#url = parsed.origin + parsed.pathname.replace(/(\/score)?\/*$/, '')
+    this.#url = parseAddress(url)
     this.#key = key
     this.#fetch = (...call) => fetch(...call)
   }
@@ -207,18 +206,11 @@ class Service {
     const headers = { authorization: `Bearer ${key}`, ...init.headers }
     const response = await this.#fetch(url, { ...rest, headers, ...(signal && { signal }) }).catch((cause: unknown) => {
       if (signal?.aborted) throw cause
-      throw new RequestError(`could not reach ${url}`, {}, { cause })
+      throw unreachable(url, cause)
     })
-    if (!response.ok) throw await describeFailure(response, url)
+    if (!response.ok) throw await readFailure(response, url)
     return response
   }
-}
-
-async function describeFailure(response: Response, url: string): Promise<RequestError> {
-  const { code, message } = ((await readJson(response)) ?? {}) as { code?: unknown; message?: unknown }
-  const { status } = response
-  const text = typeof message === 'string' ? message : `${url} was answered with status ${status}`
-  return new RequestError(text, { status, code, retryAfter: response.headers.get('retry-after') })
 }
 
 /** Undefined where the body is no JSON. */

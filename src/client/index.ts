@@ -24,18 +24,20 @@ export {
 } from './model.ts'
 export { ModelPackage, type PackageFile, type PackageParameters, type PackageState } from './model-package.ts'
 export { RequestError } from './request-error.ts'
-export type { InputOptions, ScoringInput, TensorElements } from './scoring-input.ts'
-export type { DeploymentRecord, NewDeployment, ServiceChange, ServiceRecord, Traffic } from './service-record.ts'
+export type { InputOptions, RunOptions, ScoringInput, TensorElements } from './scoring-input.ts'
+export type { WebserviceAddress } from './service-address.ts'
+export type { ServiceFilters } from './service-filters.ts'
+export type {
+  DeploymentRecord,
+  NewDeployment,
+  ServiceChange,
+  ServiceRecord,
+  Traffic,
+} from './service-record.ts'
 export type { ServiceState, ServiceStatus } from './service-status.ts'
 export type { TagFilters } from './tags.ts'
-export {
-  type RunOptions,
-  type ServiceFilters,
-  type WaitForDeploymentOptions,
-  Webservice,
-  type WebserviceAddress,
-  WebserviceError,
-} from './webservice.ts'
+export type { WaitForDeploymentOptions } from './wait-for-deployment.ts'
+export { Webservice } from './webservice.ts'
 export {
   type AccessToken,
   type AzureWorkspaceOptions,
@@ -45,4 +47,4 @@ export {
   type TokenCredential,
   Workspace,
 } from './workspace.ts'
-export { WorkspaceError } from './workspace-error.ts'
+export { WebserviceError, WorkspaceError } from './workspace-error.ts'

@@ -41,6 +41,10 @@ export interface InputForm {
   readonly quote?: string
   /** Texts of missing values in a CSV, besides those of pandas. */
   readonly na?: readonly string[]
+  /** What stands before the decimals of numbers in a CSV; default: a point. */
+  readonly decimal?: '.' | ','
+  /** What stands between the thousands of numbers in a CSV; default: nothing. */
+  readonly thousands?: ',' | '.' | ' ' | "'" | '_'
 }
 
 /** A submission whose input is a file that is sent with it. */

@@ -1,4 +1,5 @@
 /** What `Webservice.run` takes, and how it goes over the wire. */
+import type { CallOptions } from './caller.ts'
 import { encodeJson } from './json.ts'
 
 /** The elements of a tensor, whose type the array tells; `Uint8Array` is one where a shape is given, and bytes otherwise. */
@@ -36,6 +37,12 @@ export interface InputOptions {
   readonly shape?: readonly number[] | undefined
   /** Content type of the body; absent: `application/json`, or for bytes that of the `Blob` or `application/octet-stream`. */
   readonly contentType?: string | undefined
+}
+
+/** Limits of a request, and what its input alone does not tell. */
+export interface RunOptions extends CallOptions, InputOptions {
+  /** Further headers of the request, e.g. `azureml-model-deployment`. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 /** The body of a request. */

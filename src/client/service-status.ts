@@ -1,4 +1,8 @@
 /** What the app says of a service, and how that compares with what a workspace has. */
+import { encodeAuthorization, type Fetch } from './caller.ts'
+import type { Credential } from './credential.ts'
+import { decodeJson } from './json.ts'
+import { unreachable } from './read-failure.ts'
 import type { ServiceRecord } from './service-record.ts'
 
 /** As Azure ML calls them; `Unknown`: the app does not tell, e.g. because it does not run. */
@@ -40,4 +44,37 @@ export function describeHealth(health: Health | undefined, record: ServiceRecord
   if (rejectedChange?.definition === record.digest)
     return { state: 'Unhealthy', reason: `an earlier definition is served: ${rejectedChange.reason}`, ...facts }
   return { state: 'Transitioning', reason: 'an earlier definition is served until the new one has loaded', ...facts }
+}
+
+/** A vault or an app that does not answer holds nobody up for longer. */
+const readTimeoutMs = 30_000
+
+interface HealthReader {
+  readonly service: string
+  readonly fetch: Fetch
+  readonly credential: Credential
+  readonly signal: AbortSignal | undefined
+}
+
+/**
+ * Asks the app for the health of a service, which it shows in full to callers with a key of the service.
+ *
+ * @param address  of the service, e.g. `http://localhost:7071/api/v1/service/iris`
+ * @returns undefined: the app does not show it
+ * @throws RequestError when there was no answer; the reason of `signal`; what reading the credential throws
+ */
+export async function fetchHealth(
+  address: string,
+  { service, fetch, credential, signal }: HealthReader,
+): Promise<Health | undefined> {
+  const url = `${address.replace(/\/api\/v1\/service\/[^/]*$/, '')}/health/ready`
+  const key = await credential.get(signal ?? AbortSignal.timeout(readTimeoutMs))
+  const headers = key === undefined ? {} : { authorization: encodeAuthorization(key) }
+  const limit = signal ?? AbortSignal.timeout(readTimeoutMs)
+  // A key must not travel to another address.
+  const response = await fetch(url, { headers, signal: limit, redirect: 'error' }).catch(cause => {
+    throw limit.aborted ? limit.reason : unreachable(url, cause)
+  })
+  const { services = {} } = Object(decodeJson(await response.text())) as { services?: Record<string, Health> }
+  return services[service]
 }

@@ -1,57 +1,15 @@
-import { type CallOptions, encodeAuthorization, type Fetch, ServiceCaller, unreachable } from './caller.ts'
-import { Credential } from './credential.ts'
+import { ServiceCaller } from './caller.ts'
+import { Credential, readCredential } from './credential.ts'
 import type { DeploymentConfiguration } from './deployment-configuration.ts'
-import { decodeJson } from './json.ts'
 import { decodeAnswer } from './scoring-answer.ts'
-import { encodeInput, type InputOptions, type ScoringInput } from './scoring-input.ts'
+import { encodeInput, type RunOptions, type ScoringInput } from './scoring-input.ts'
+import { parseAddress, readKey, ServiceAddress, type WebserviceAddress } from './service-address.ts'
+import { isListed, type ServiceFilters } from './service-filters.ts'
 import type { NewDeployment, ServiceChange, ServiceRecord, Traffic } from './service-record.ts'
-import { describeHealth, type Health, type ServiceState, type ServiceStatus } from './service-status.ts'
-import { hasTags, type TagFilters } from './tags.ts'
-import { wait } from './wait.ts'
+import { describeHealth, fetchHealth, type ServiceState, type ServiceStatus } from './service-status.ts'
+import { type WaitForDeploymentOptions, waitForDeployment } from './wait-for-deployment.ts'
 import type { AccessToken, KeyType, ServiceKeys, Workspace, WorkspaceStore } from './workspace.ts'
-import { WorkspaceError } from './workspace-error.ts'
-
-/** Where a service is, for callers without a workspace. */
-export interface WebserviceAddress {
-  /** Of the service, e.g. `https://my-app.azurewebsites.net/api/v1/service/iris`; its scoring URI, with `/score`, does as well. */
-  readonly url: string | URL
-  /** A key or token, or a function that returns it, which is asked again when the service has rejected the last one. */
-  readonly key?: string | ((signal: AbortSignal) => string | Promise<string>) | undefined
-  /** Sends the requests in place of the global `fetch`. */
-  readonly fetch?: Fetch | undefined
-}
-
-/** Limits of a request, and what its input alone does not tell. */
-export interface RunOptions extends CallOptions, InputOptions {
-  /** Further headers of the request, e.g. `azureml-model-deployment`. */
-  readonly headers?: Readonly<Record<string, string>> | undefined
-}
-
-/** How a deployment is waited for. */
-export interface WaitForDeploymentOptions {
-  /** Ends the waiting. */
-  readonly signal?: AbortSignal | undefined
-  /** Milliseconds (300,000). */
-  readonly timeoutMs?: number | undefined
-  /** Prints the states on standard output, as Azure ML does with `show_output`; a function gets the lines instead. */
-  readonly showOutput?: boolean | ((line: string) => void) | undefined
-}
-
-/** Which services are listed. */
-export interface ServiceFilters {
-  /** Only services that run this model. */
-  readonly modelName?: string | undefined
-  /** Tags that a service has: a name, or a name with its value. */
-  readonly tags?: TagFilters | undefined
-}
-
-const deploymentTimeoutMs = 300_000
-const deploymentPollMs = 300
-
-/** A deployment that failed, or is not served in time. */
-export class WebserviceError extends WorkspaceError {
-  override readonly name = 'WebserviceError'
-}
+import { WebserviceError } from './workspace-error.ts'
 
 /** A scoring service: scores, shows its keys and its state, and is changed or deleted where its workspace is known. */
 export class Webservice {
@@ -61,10 +19,9 @@ export class Webservice {
   readonly caller: ServiceCaller
   readonly #workspace: Workspace | undefined
   readonly #credential: Credential
+  readonly #address: ServiceAddress
   #record: ServiceRecord | undefined
   #status: ServiceStatus | undefined
-  #address: string | undefined
-  #appUrl: string | undefined
   #notes: readonly string[] = []
 
   /** A service of a workspace. Nothing is read yet: what its properties show is read by `updateDeploymentState`, or by `Webservice.get`. */
@@ -73,18 +30,17 @@ export class Webservice {
   constructor(address: WebserviceAddress)
   constructor(from: Workspace | WebserviceAddress, name?: string) {
     if ('url' in from) {
-      const address = serviceAddress(from.url)
-      this.name = address.slice(address.lastIndexOf('/') + 1)
-      this.#address = address
+      this.#address = new ServiceAddress(parseAddress(from.url))
       this.#credential = new Credential({ read: async signal => readKey(from.key, signal) })
-      this.caller = new ServiceCaller(async () => address, this.#credential, from.fetch)
-      return
+      this.name = this.#address.known.slice(this.#address.known.lastIndexOf('/') + 1)
+    } else {
+      if (name === undefined) throw new TypeError('the name of the service is missing')
+      this.#workspace = from
+      this.#address = new ServiceAddress(from, name)
+      this.#credential = new Credential({ read: signal => readCredential(from, name, signal) })
+      this.name = name
     }
-    if (name === undefined) throw new TypeError('the name of the service is missing')
-    this.name = name
-    this.#workspace = from
-    this.#credential = new Credential({ read: signal => readCredential(from, name, signal) })
-    this.caller = new ServiceCaller(signal => this.#findApp(signal), this.#credential, from.fetch)
+    this.caller = new ServiceCaller(signal => this.#address.find(signal), this.#credential, from.fetch)
   }
 
   /**
@@ -95,7 +51,7 @@ export class Webservice {
   static deployed(workspace: Workspace, name: string, { parameters, notes }: DeploymentConfiguration): Webservice {
     const service = new Webservice(workspace, name)
     service.#notes = notes
-    if (parameters.port !== undefined) service.#appUrl = `http://localhost:${parameters.port}`
+    if (parameters.port !== undefined) service.#address.appUrl = `http://localhost:${parameters.port}`
     return service
   }
 
@@ -117,7 +73,7 @@ export class Webservice {
   /** Lists the services of a workspace, by name, with their states. */
   static async list(workspace: Workspace, filters: ServiceFilters = {}): Promise<Webservice[]> {
     const records = await workspace.store.listServices()
-    const found = records.filter(record => matches(record, filters))
+    const found = records.filter(record => isListed(record, filters))
     return Promise.all(
       found.map(async record => {
         const service = new Webservice(workspace, record.name)
@@ -177,12 +133,12 @@ export class Webservice {
 
   /** Where rows are posted. @throws WebserviceError before it is known */
   get scoringUri(): string {
-    return `${this.#knownAddress()}/score`
+    return `${this.#address.known}/score`
   }
 
   /** The OpenAPI document. @throws WebserviceError before it is known */
   get swaggerUri(): string {
-    return `${this.#knownAddress()}/swagger.json`
+    return `${this.#address.known}/swagger.json`
   }
 
   /** Whether callers need a key. @throws WebserviceError before the service was read */
@@ -220,30 +176,15 @@ export class Webservice {
    *
    * @throws WebserviceError when it has failed, or is not served in time
    */
-  async waitForDeployment({
-    signal,
-    timeoutMs = deploymentTimeoutMs,
-    showOutput,
-  }: WaitForDeploymentOptions = {}): Promise<void> {
-    const print = typeof showOutput === 'function' ? showOutput : (line: string) => showOutput && console.log(line)
-    for (const note of this.#notes) print(note)
-    const endsAt = performance.now() + timeoutMs
-    for (let shown = ''; ; ) {
-      await this.updateDeploymentState({ signal })
-      const { state, reason = '' } = this.status
-      const line = `${this.name}: ${state}${reason && `: ${reason}`}`
-      if (line !== shown) print(line)
-      shown = line
-      if (state === 'Healthy') return
-      if (state === 'Failed' || state === 'Unhealthy')
-        throw new WebserviceError(`${this.name} cannot be served: ${reason}`)
-      if (performance.now() > endsAt)
-        throw new WebserviceError(`${this.name} is not served after ${timeoutMs} ms; its state is ${line}`)
-      await wait(deploymentPollMs, signal)
-    }
+  async waitForDeployment(options: WaitForDeploymentOptions = {}): Promise<void> {
+    await waitForDeployment(this, this.#notes, options)
   }
 
-  /** The primary and the secondary key; either is accepted. @throws Error when the workspace cannot show them */
+  /**
+   * The primary and the secondary key; either is accepted.
+   *
+   * @throws WorkspaceError when the workspace cannot show them, or has no such service and no keys of it
+   */
   getKeys({ signal }: { readonly signal?: AbortSignal } = {}): Promise<ServiceKeys> {
     return this.#store('getKeys').getKeys(this.name, signal)
   }
@@ -254,6 +195,7 @@ export class Webservice {
    * @param key  `primary` or `secondary`, in any case
    * @param value  the new key; default: a random one
    * @returns the new key
+   * @throws WorkspaceError when the workspace has no such service, which gets no keys then, or the key is none
    */
   async regenKey(
     key: KeyType | Capitalize<KeyType>,
@@ -329,26 +271,6 @@ export class Webservice {
     this.#status = undefined
   }
 
-  async #findAddress(signal?: AbortSignal): Promise<string> {
-    if (this.#workspace) {
-      const url = this.#appUrl ?? (await this.#workspace.store.findUrl(signal))
-      this.#address = `${url}/api/v1/service/${this.name}`
-    }
-    return this.#address as string
-  }
-
-  /** The address of the service, if there is an app to ask. */
-  async #findApp(signal?: AbortSignal): Promise<string> {
-    const address = await this.#findAddress(signal)
-    if (this.#appUrl === undefined) this.#workspace?.store.requireApp()
-    return address
-  }
-
-  #knownAddress(): string {
-    if (this.#address !== undefined) return this.#address
-    throw new WebserviceError('the address of the app has not been read; await service.updateDeploymentState() first')
-  }
-
   #known(): ServiceRecord {
     if (this.#record) return this.#record
     const why = this.#workspace
@@ -362,52 +284,19 @@ export class Webservice {
     throw new WebserviceError(`${what} needs a workspace: new Webservice(workspace, "${this.name}")`)
   }
 
-  /** What the app says; it shows details to callers with a key of the service. */
   async #readStatus(signal?: AbortSignal): Promise<ServiceStatus> {
     try {
-      const address = await this.#findApp(signal)
-      const url = `${address.replace(/\/api\/v1\/service\/[^/]*$/, '')}/health/ready`
-      const key = await this.#credential.get(signal ?? AbortSignal.timeout(30_000))
-      const headers = key === undefined ? {} : { authorization: encodeAuthorization(key) }
-      const limit = signal ?? AbortSignal.timeout(30_000)
-      // A key must not travel to another address.
-      const response = await this.caller.fetch(url, { headers, signal: limit, redirect: 'error' }).catch(cause => {
-        throw limit.aborted ? limit.reason : unreachable(url, cause)
+      const address = await this.#address.find(signal)
+      const health = await fetchHealth(address, {
+        service: this.name,
+        fetch: this.caller.fetch,
+        credential: this.#credential,
+        signal,
       })
-      const { services = {} } = Object(decodeJson(await response.text())) as { services?: Record<string, Health> }
-      return describeHealth(services[this.name], this.#record)
+      return describeHealth(health, this.#record)
     } catch (failure) {
       signal?.throwIfAborted()
       return { state: 'Unknown', reason: failure instanceof Error ? failure.message : String(failure) }
     }
   }
-}
-
-function matches({ tags, models }: ServiceRecord, filters: ServiceFilters): boolean {
-  const hasModel = filters.modelName === undefined || models.some(({ name }) => name === filters.modelName)
-  return hasModel && hasTags(tags, filters.tags)
-}
-
-/** The credential that the service wants; a service that is not in the workspace may have keys all the same. */
-async function readCredential({ store }: Workspace, name: string, signal: AbortSignal): Promise<string | undefined> {
-  const record = await store.readService(name)
-  if (record?.auth === 'none') return undefined
-  if (record?.auth === 'token') return (await store.getToken(name, signal)).token
-  const { primary, secondary } = await store.getKeys(name, signal)
-  return primary ?? secondary
-}
-
-/** @throws TypeError when it is no address of a service */
-function serviceAddress(url: string | URL): string {
-  const parsed = URL.parse(String(url))
-  if (!parsed || !/^https?:$/.test(parsed.protocol))
-    throw new TypeError(
-      'url must be the address of a service, such as https://my-app.azurewebsites.net/api/v1/service/iris',
-    )
-  // A key in a query string would end up in logs of others.
-  return parsed.origin + parsed.pathname.replace(/(\/score)?\/*$/, '')
-}
-
-async function readKey(key: WebserviceAddress['key'], signal: AbortSignal): Promise<string | undefined> {
-  return typeof key === 'function' ? key(signal) : key
 }

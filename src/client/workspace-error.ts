@@ -5,3 +5,8 @@ export class WorkspaceError extends Error {
   override readonly name: string = 'WorkspaceError'
 }
 brand(WorkspaceError, 'WorkspaceError')
+
+/** A deployment that failed, or is not served in time. */
+export class WebserviceError extends WorkspaceError {
+  override readonly name = 'WebserviceError'
+}

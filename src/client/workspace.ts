@@ -92,7 +92,9 @@ export interface WorkspaceStore {
   deleteDeployment(service: string, name: string): Promise<void>
   setTraffic(service: string, traffic: Traffic): Promise<void>
   deleteService(name: string): Promise<void>
+  /** @throws WorkspaceError when there are neither keys nor such a service */
   getKeys(service: string, signal?: AbortSignal): Promise<ServiceKeys>
+  /** @throws WorkspaceError when there is no such service; no key is made then */
   regenKey(service: string, type: string, value: string | undefined, signal?: AbortSignal): Promise<string>
   getToken(service: string, signal?: AbortSignal): Promise<AccessToken>
   /**

@@ -20,13 +20,14 @@ import type { ColdStart } from '../telemetry/cold-start.ts'
 import { LogFormat } from '../telemetry/log.ts'
 import type { MetricFamily } from '../telemetry/metric.ts'
 import { ScoringMetrics } from '../telemetry/service-metrics.ts'
+import type { Tracing } from '../telemetry/tracing.ts'
 import { LoadQueue } from '../workers/pool/load-queue.ts'
 import { RunRecords } from '../workers/transport/run-records.ts'
 import { openRequestLog } from './app-log.ts'
 import { openAppBudget } from './byte-budgets.ts'
 import type { KeyStorage } from './encrypted-requests.ts'
 import { unknownSettings } from './environment.ts'
-import type { Jobs } from './jobs-app.ts'
+import type { Jobs, JobsParts } from './jobs-app.ts'
 import { locateApp } from './locate-app.ts'
 import { openEncrypted } from './open-encrypted.ts'
 import { openJobs } from './open-jobs.ts'
@@ -65,11 +66,9 @@ interface App {
 export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string): Promise<App> {
   const processorCount = availableProcessors()
   const settings = readSettings(environment, { appRoot, processorCount, temporaryDir: tmpdir() })
-  for (const name of unknownSettings(environment)) {
+  for (const name of unknownSettings(environment))
     console.error(`setting ${name} has no effect: this version has no such setting`)
-  }
   const { store, read, files } = await readStore(settings)
-  const bytes = openAppBudget(settings.maxHeldBytes, read)
   const authorizers = await ServiceAuthorizers.open(settings, read)
   const keysLoaded = authorizers.loadKeys() // models load meanwhile
   keysLoaded.catch(() => {}) // awaited below
@@ -78,7 +77,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const scoringMetrics = new ScoringMetrics()
   const parts: ServiceParts = {
     ...makeParts(settings, processorCount),
-    bytes,
+    bytes: openAppBudget(settings.maxHeldBytes, read),
     metrics: scoringMetrics,
     tracing: openTelemetry?.tracing,
     functionTimeoutMs: readFunctionTimeoutMs(appRoot, environment),
@@ -86,41 +85,55 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   }
   const served = await serveServices(read, { store, settings, authorizers, parts, files })
   const { catalogue } = served
-  // In Development the answer says it, and starts are many.
-  const logStart = settings.isDevelopment ? undefined : (line: string) => console.log(line)
-  watchedStart?.whenAnswered(tellColdStart(openTelemetry?.tracing, logStart))
+  const { tracing } = parts
+  tellFirstAnswer(settings, tracing)
   const isRejected = (name: string) => catalogue.rejected(name) !== undefined
   const metrics = [...scoringMetrics.families, ...observeServices(() => catalogue.all, isRejected)]
   openTelemetry?.forwardMetrics(metrics)
-  const lostRequests = runRecords?.lost.flatMap(({ requests }) => requests) ?? []
-  const stopping = new AbortController()
-  const background = new Set<Promise<void>>()
-  const { tracing } = parts
-  const jobs = openJobs({ settings, catalogue, tracing, lostRequests, stopping: stopping.signal, background })
-  // Otherwise nothing else may make this process open them before the sweeper does.
-  if (lostRequests.some(name => name.startsWith(jobRowsPrefix))) void jobs?.().catch(() => {})
+  const jobs = openBackgroundJobs({ settings, catalogue, tracing }, runRecords)
   const stop = async () => {
-    stopping.abort()
+    const jobsEnd = jobs.stop()
     authorizers.stop()
-    await Promise.all([served.stop(), ...background])
+    await Promise.all([served.stop(), jobsEnd])
     await openTelemetry?.stop()
     runRecords?.close()
   }
-  try {
-    await keysLoaded
-  } catch (mistake) {
+  await keysLoaded.catch(async mistake => {
     await stop()
     throw mistake
-  }
+  })
   return {
     settings,
     catalogue,
     docsFiles: new FolderDocsFiles(join(findPackageRoot(), 'dist', 'docs')),
     metrics: settings.metrics === 'off' ? metrics : [...metrics, ...observeProcess()],
-    jobs,
+    jobs: jobs.open,
     keysChanged: name => authorizers.keysChanged(name),
     stop,
   }
+}
+
+/** Tells how long the start of this process took, where it is watched. In Development the answer says it, and starts are many. */
+function tellFirstAnswer({ isDevelopment }: Settings, tracing: Tracing | undefined): void {
+  const log = isDevelopment ? undefined : (line: string) => console.log(line)
+  watchedStart?.whenAnswered(tellColdStart(tracing, log))
+}
+
+/** Opens batch jobs, and at once if an earlier process ended while it scored for one: nothing else may open them before the sweeper. */
+function openBackgroundJobs(
+  parts: Pick<JobsParts, 'settings' | 'catalogue' | 'tracing'>,
+  runRecords: RunRecords | undefined,
+): { readonly open: App['jobs']; stop(): Promise<void> } {
+  const lostRequests = runRecords?.lost.flatMap(({ requests }) => requests) ?? []
+  const stopping = new AbortController()
+  const background = new Set<Promise<void>>()
+  const open = openJobs({ ...parts, lostRequests, stopping: stopping.signal, background })
+  if (lostRequests.some(name => name.startsWith(jobRowsPrefix))) void open?.().catch(() => {})
+  const stop = async () => {
+    stopping.abort()
+    await Promise.all(background)
+  }
+  return { open, stop }
 }
 
 /** What services share, as far as the settings say it. */
@@ -137,8 +150,13 @@ function makeParts(settings: Settings, processorCount: number) {
   }
 }
 
-function readKeyStorage({ encryptedKeys, storage, azureClientId, isDevelopment }: Settings): KeyStorage {
-  return { container: encryptedKeys, storage: { ...storage, defaultClientId: azureClientId, isDevelopment } }
+function readKeyStorage(settings: Settings): KeyStorage {
+  const { encryptedKeys, storage, azureClientId, isDevelopment, trustedProxies } = settings
+  return {
+    container: encryptedKeys,
+    storage: { ...storage, defaultClientId: azureClientId, isDevelopment },
+    trustedProxies,
+  }
 }
 
 /** Opens what holds the services, and reads them. */

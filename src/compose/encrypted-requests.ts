@@ -13,6 +13,8 @@ import { readEncrypted } from '../protocols/encrypted/read-encrypted.ts'
 export interface KeyStorage {
   readonly container: string
   readonly storage: StorageSettings
+  /** Proxies before the app whose word is taken for the address of a caller, by which keys are limited. */
+  readonly trustedProxies: number
 }
 
 /** Of all services together: some 65 callers. */
@@ -48,8 +50,10 @@ export function createEncryptedRequests(keyStorage: KeyStorage | undefined): Enc
       const keys = await knowingStorage(async () => (await publicKeys()).find(service, found.keyId))
       return { ...request, details: { encrypted: { kind: 'original', keys } } }
     },
-    storeKeys: (service, keys, readBlob) =>
-      knowingStorage(async () => (await publicKeys()).store(service, keys, readBlob)),
+    storeKeys: (service, { keyId, identifyCaller }, readBlob) => {
+      const caller = identifyCaller(keyStorage?.trustedProxies ?? 0)
+      return knowingStorage(async () => (await publicKeys()).store(service, { keyId, caller }, readBlob))
+    },
   }
 }
 

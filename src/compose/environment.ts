@@ -123,6 +123,14 @@ const Environment = z.object({
     .min(1)
     .optional()
     .describe('user-assigned identity that reads the vault; default: the system-assigned one'),
+  SCORING_TRUSTED_PROXIES: z
+    .string()
+    .regex(/^(\d|10)$/, 'must be a whole number of proxies, 0 to 10')
+    .default('0')
+    .transform(Number)
+    .describe(
+      'proxies between clients and the app that append to X-Forwarded-For, without the front end of Azure Functions',
+    ),
   AzureWebJobsStorage: z.string().optional().describe('storage of the host, and of batch jobs: connection string'),
   AzureWebJobsStorage__accountName: z
     .string()

@@ -2,14 +2,16 @@
 import { randomUUID } from 'node:crypto'
 import type { Storage } from '../adapters/azure/open-storage.ts'
 import { planParquetInProcess } from '../adapters/child-process/plan-parquet-in-process.ts'
+import { countBuffersWithHeap } from '../adapters/local/external-memory.ts'
 import { FolderServiceFiles } from '../adapters/local/folder-service-files.ts'
 import { httpsEvents } from '../adapters/local/https-events.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
-import { ChunkTexts } from '../jobs/chunk-texts.ts'
 import { JobCache } from '../jobs/job-cache.ts'
+import { KeptChunks } from '../jobs/kept-chunks.ts'
 import { limitsFor } from '../jobs/limits.ts'
 import { JobService } from '../jobs/requests/job-service.ts'
 import { ModelDigests } from '../jobs/score/model-digest.ts'
+import { PartsInProgress } from '../jobs/score/parts-in-progress.ts'
 import { ScoringLock } from '../jobs/score/scoring-lock.ts'
 import { ServiceRowScorer } from '../jobs/score/service-row-scorer.ts'
 import { SharedMemory } from '../jobs/score/shared-memory.ts'
@@ -51,6 +53,7 @@ export async function createJobs(parts: JobsParts, { blobs, queues }: Storage): 
     // One more than there are workers, so that none waits for the next request.
     concurrency: settings.maxThreads + 1,
   })
+  const limits = limitsFor(settings.jobs)
   const steps = createJobSteps({
     store: blobs,
     queues,
@@ -58,11 +61,13 @@ export async function createJobs(parts: JobsParts, { blobs, queues }: Storage): 
     events: httpsEvents,
     planParquet: planParquetInProcess(),
     clock: systemClock,
-    limits: limitsFor(settings.jobs),
+    limits,
     lock: new ScoringLock(),
-    memory: new SharedMemory(),
+    parts: new PartsInProgress(),
+    memory: new SharedMemory(countBuffersWithHeap),
     cache: new JobCache(),
-    texts: new ChunkTexts(systemClock),
+    texts: new KeptChunks(systemClock, limits.keptTextBytes),
+    results: new KeptChunks(systemClock, limits.aheadBytes),
     tracing,
     stopping,
     background,

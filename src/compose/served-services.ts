@@ -1,6 +1,7 @@
 /** The services of the app: those that it starts with and, in Development, what becomes of them while it runs. */
 import { memoryBytes } from '../adapters/local/memory.ts'
 import { isMemoryShort } from '../adapters/local/model-memory.ts'
+import { listNotes } from '../inference/describe-service.ts'
 import { describeLoad } from '../inference/load-report-line.ts'
 import type { ScoringService } from '../inference/scoring-service.ts'
 import { LoadedServices } from '../models/catalogue/loaded-services.ts'
@@ -183,7 +184,7 @@ async function announceLoad(service: ScoringService): Promise<void> {
     const ms = Math.round(performance.now() - startedAt)
     const what = `${nameDeployment(service)}${describeLoad(report, service.version)}`
     console.log(`[${service.name}] ready after ${ms} ms: ${what}`)
-    for (const note of service.notes) console.log(`[${service.name}] ${note}`)
+    for (const note of listNotes(service)) console.log(`[${service.name}] ${note}`)
   } catch (failure) {
     if (service.failure === undefined) return // it was ended before
     console.error(`[${service.name}] not available: ${nameDeployment(service)}${(failure as Error).message}`)

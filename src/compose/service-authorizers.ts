@@ -33,12 +33,13 @@ export class ServiceAuthorizers {
    */
   static async open(settings: Settings, services: readonly ReadService[]): Promise<ServiceAuthorizers> {
     const keyServices = services.filter(service => hasKeys(service, settings)).map(({ name }) => name)
-    const keys = new ServiceKeys(keyServices, {
+    const source = {
       store: await openSecretStore(settings, keyServices),
       clock: systemClock,
       random: Math.random,
-      log: line => console.error(line),
-    })
+      log: (line: string) => console.error(line),
+    }
+    const keys = new ServiceKeys(keyServices, source, settings.trustedProxies)
     const onDemand = services.filter(({ definition }) => (definition.load ?? settings.load) === 'onDemand')
     return new ServiceAuthorizers(settings, keys, new Set(onDemand.map(({ name }) => name)))
   }

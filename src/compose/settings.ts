@@ -67,6 +67,7 @@ export function readSettings(environment: EnvironmentVariables, { appRoot, proce
     authorityHost: readAuthorityHost(values.AZURE_AUTHORITY_HOST, isDevelopment),
     keyVaultUrl: values.KEY_VAULT_URL,
     azureClientId: values.AZURE_CLIENT_ID,
+    trustedProxies: values.SCORING_TRUSTED_PROXIES,
     keyVaultTestCa: values.SCORING_KEY_VAULT_TEST_CA,
     keyVaultTestToken: values.SCORING_KEY_VAULT_TEST_TOKEN,
     metrics: values.SCORING_METRICS ?? (isDevelopment ? 'public' : 'off'),

@@ -21,7 +21,7 @@ import {
 import { BackgroundTriggers } from './background-triggers.ts'
 import { systemClock } from './clock.ts'
 import { formatTimeSpan } from './dotnet-time.ts'
-import { readHostJson } from './host-json.ts'
+import { type HostJson, readHostJson } from './host-json.ts'
 import { describe, type HostLog } from './host-log.ts'
 import type { HostOptions } from './host-process.ts'
 import { readHostSettings, readHttp2Port } from './host-settings.ts'
@@ -89,19 +89,11 @@ export async function serveApp({ options, appRoot, local, log, bus, core, onServ
   core.finishStart()
 
   const isDevelopment = process.env.AZURE_FUNCTIONS_ENVIRONMENT === 'Development'
-  const hostJson = readHostJson(appRoot, { isDevelopment, processorCount: availableParallelism() })
-  const { maxPollingMs, maxBodyBytes, invisibleMs, unreadResponseMs } = readHostSettings(process.env)
+  const { hostJson, maxBodyBytes, invisibleMs, unreadResponseMs } = readHostConfiguration(appRoot, isDevelopment)
   server.dropUnreadAfter(unreadResponseMs)
   const { triggers, plan } = planTriggers(core, log)
-  const background = new BackgroundTriggers()
-  process.on('message', (message: HandBack) => {
-    if (message.type === 'hand back') void background.takeBack(message.messages)
-  })
-  const outputs = new OutputBindings({
-    environment: process.env,
-    messageEncoding: hostJson.queues.messageEncoding,
-    open: () => openOutputStorage(name => background.wakeAll(name)),
-  })
+  const background = openBackground()
+  const outputs = openOutputs(hostJson, background)
   const timeout = makeTimeout(hostJson.functionTimeoutMs, log)
   const host: HostContext = { hooks: core.hooks, appHookData, timeout, log, outputs }
 
@@ -121,16 +113,36 @@ export async function serveApp({ options, appRoot, local, log, bus, core, onServ
     await Promise.all([server.drain(drainTimeoutMs), background.stop(drainTimeoutMs)])
     await Promise.race([endApp(), delay(terminateTimeoutMs)])
   })
-  const running = listRunning(plan)
-  const functions = listFunctions(triggers, hostJson.routePrefix, { running, skipReasons: plan.skipReasons })
+  const functions = listPlanned(triggers, plan, hostJson)
   announce({ type: 'listening', url: `${scheme}://${defaultHost}`, port, grpcPort, functions })
 
   // Loading the client of the queues takes about as much computing as the first response, which callers wait for.
   await whenIdle(maxIdleWaitMs)
   flushCompileCache() // also when the process is killed later
-  const { maxPollingIntervalMs } = hostJson.queues
-  const queues = { ...hostJson.queues, maxPollingIntervalMs: maxPollingMs ?? maxPollingIntervalMs }
-  await background.start({ ...hostJson, plan, host, bus, queues, invisibleMs, held: openHeldMessages() })
+  await background.start({ ...hostJson, plan, host, bus, invisibleMs, held: openHeldMessages() })
+}
+
+/** Reads host.json, and what the environment says in its place or beside it. @throws StartupError */
+function readHostConfiguration(appRoot: string, isDevelopment: boolean) {
+  const { queues, ...hostJson } = readHostJson(appRoot, { isDevelopment, processorCount: availableParallelism() })
+  const { maxPollingMs, ...settings } = readHostSettings(process.env)
+  const maxPollingIntervalMs = maxPollingMs ?? queues.maxPollingIntervalMs
+  return { ...settings, hostJson: { ...hostJson, queues: { ...queues, maxPollingIntervalMs } } }
+}
+
+/** A message that a function writes to a queue is received at once where this host polls it. */
+function openOutputs({ queues: { messageEncoding } }: HostJson, background: BackgroundTriggers): OutputBindings {
+  const open = () => openOutputStorage(name => background.wakeAll(name))
+  return new OutputBindings({ environment: process.env, messageEncoding, open })
+}
+
+/** The supervisor may hand messages back that an earlier process held. */
+function openBackground(): BackgroundTriggers {
+  const background = new BackgroundTriggers()
+  process.on('message', (message: HandBack) => {
+    if (message.type === 'hand back') void background.takeBack(message.messages)
+  })
+  return background
 }
 
 /** @returns the triggers that are not disabled, and how those besides HTTP run; the log says what does not run */
@@ -141,6 +153,10 @@ function planTriggers(core: FunctionsCore, log: HostLog): { triggers: Trigger[];
   // With --verbose the list of functions says it.
   if (!log.isVerbose) for (const sentence of describeSkipped(plan)) log.system('warning', sentence)
   return { triggers, plan }
+}
+
+function listPlanned(triggers: readonly Trigger[], plan: BackgroundPlan, { routePrefix }: HostJson): ListedFunction[] {
+  return listFunctions(triggers, routePrefix, { running: listRunning(plan), skipReasons: plan.skipReasons })
 }
 
 function listHttpTriggers(triggers: readonly Trigger[], isDevelopment: boolean, log: HostLog) {

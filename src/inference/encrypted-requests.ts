@@ -22,13 +22,14 @@ export interface EncryptedRequests {
   /**
    * Checks public keys and stores them.
    *
-   * @param caller    a name for who sends them, by which they are limited
+   * @param keys      their id, and what makes a name for who sends them, by which they are limited, out of the number of proxies
+   *   before the app whose word is taken for an address
    * @param readBlob  reads the body, once it is known that the keys are new
    * @throws ScoringError INPUT_INVALID, PUBLIC_KEYS_EXIST, PUBLIC_KEYS_UNAVAILABLE, TOO_MANY_PUBLIC_KEYS
    */
   storeKeys(
     service: ScoringService,
-    { keyId, caller }: { readonly keyId: string; readonly caller: string },
+    keys: { readonly keyId: string; readonly identifyCaller: (trustedProxies: number) => string },
     readBlob: () => Promise<Uint8Array>,
   ): Promise<void>
 }

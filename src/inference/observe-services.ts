@@ -12,50 +12,35 @@ export function observeServices(
   list: () => readonly ScoringService[],
   isOutdated: (service: string) => boolean = () => false,
 ): ObservedFamily[] {
-  const ofEach = (read: (service: ScoringService, attributes: Attributes) => Sample[]) => () =>
-    list()
-      .flatMap(({ parts }) => parts)
-      .flatMap(service => read(service, readAttributes(service)))
+  const observe = (spec: ObservedFamily['spec'], read: (service: ScoringService, attributes: Attributes) => Sample[]) =>
+    new ObservedFamily(spec, () =>
+      list()
+        .flatMap(({ parts }) => parts)
+        .flatMap(service => read(service, readAttributes(service))),
+    )
   return [
-    new ObservedFamily(
-      metric.ready,
-      ofEach((service, attributes) => [{ attributes, value: service.isReady ? 1 : 0 }]),
-    ),
-    new ObservedFamily(
-      metric.loaded,
-      ofEach((service, attributes) => [{ attributes, value: service.report ? 1 : 0 }]),
-    ),
+    observe(metric.ready, (service, attributes) => [{ attributes, value: service.isReady ? 1 : 0 }]),
+    observe(metric.loaded, (service, attributes) => [{ attributes, value: service.report ? 1 : 0 }]),
     new ObservedFamily(metric.outdated, () =>
       list().map(({ name }) => ({ attributes: { [attribute.service]: name }, value: isOutdated(name) ? 1 : 0 })),
     ),
-    new ObservedFamily(
-      metric.info,
-      ofEach(({ report }, attributes) =>
-        report
-          ? [{ attributes: { ...attributes, [attribute.executionProvider]: report.executionProvider }, value: 1 }]
-          : [],
-      ),
+    observe(metric.info, ({ report }, attributes) =>
+      report
+        ? [{ attributes: { ...attributes, [attribute.executionProvider]: report.executionProvider }, value: 1 }]
+        : [],
     ),
-    new ObservedFamily(
-      metric.requestHeld,
-      ofEach(({ bytes }, attributes) => [{ attributes, value: bytes.heldBytes }]),
+    observe(metric.requestHeld, ({ bytes }, attributes) => [{ attributes, value: bytes.heldBytes }]),
+    observe(metric.queueDepth, ({ activity }, attributes) =>
+      activity ? [{ attributes, value: activity.queued }] : [],
     ),
-    new ObservedFamily(
-      metric.queueDepth,
-      ofEach(({ activity }, attributes) => (activity ? [{ attributes, value: activity.queued }] : [])),
+    observe(metric.runsGivenUp, ({ activity }, attributes) =>
+      activity ? [{ attributes, value: activity.runsGivenUp }] : [],
     ),
-    new ObservedFamily(
-      metric.runsGivenUp,
-      ofEach(({ activity }, attributes) => (activity ? [{ attributes, value: activity.runsGivenUp }] : [])),
-    ),
-    new ObservedFamily(
-      metric.threads,
-      ofEach(({ activity }, attributes) =>
-        Object.entries(activity?.threads ?? {}).map(([state, value]) => ({
-          attributes: { ...attributes, [attribute.threadState]: state },
-          value,
-        })),
-      ),
+    observe(metric.threads, ({ activity }, attributes) =>
+      Object.entries(activity?.threads ?? {}).map(([state, value]) => ({
+        attributes: { ...attributes, [attribute.threadState]: state },
+        value,
+      })),
     ),
   ]
 }

@@ -1,38 +1,32 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Authorizer } from '../auth/authorizer.ts'
 import { ScoringError } from '../errors.ts'
 import type { ServiceDefinition } from '../models/definition/definition.ts'
 import type { OwnDocuments } from '../models/definition/own-documents.ts'
 import type { OpenedFiles } from '../models/repository/opened-files.ts'
 import type { ServiceSpec } from '../models/repository/service-spec.ts'
-import { explainOlderVersion } from '../models/repository/versions.ts'
 import type { LoadReport } from '../models/session/load-report.ts'
 import { ByteBudget, type HeldBytes } from '../scheduling/byte-budget.ts'
 import { DecompressionLimits } from '../scheduling/concurrency-limit.ts'
 import type { InferenceRequest } from '../scheduling/inference-request.ts'
 import type { InferenceResult, WholeResult } from '../scheduling/inference-result.ts'
 import { type CallDeadline, stopping } from '../scheduling/request-queue.ts'
-import type { ColdStart, PhaseTimes } from '../telemetry/cold-start.ts'
+import type { PhaseTimes } from '../telemetry/cold-start.ts'
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
 import type { Span, Tracing } from '../telemetry/tracing.ts'
 import type { SchedulerActivity, ServiceScheduler } from '../workers/pool/service-scheduler.ts'
+import { AwaitedAnswer } from './awaited-answer.ts'
 import type { Call } from './call.ts'
 import type { Deployments } from './deployments.ts'
 import type { EncryptedRequests } from './encrypted-requests.ts'
 import { asSource, type EngineSource } from './engine.ts'
+import { LoadWaiters } from './load-waiters.ts'
 import type { Mirror } from './mirror.ts'
 import type { ScoringServiceOptions } from './service-options.ts'
-import { traceResult, withTraceContext } from './trace-call.ts'
+import { traceSubmission } from './trace-call.ts'
 import { readWholeResult } from './whole-result.ts'
 
 /** `idle`: it loads with the next request. */
 export type ServiceStatus = 'loading' | 'ready' | 'failed' | 'idle'
-
-/** Clients and proxies give up after 30 s as a rule; before that they get a 503 that says when to try again. */
-export const maxWaitForLoadMs = 25_000
-
-/** How often a service that is drained looks whether it still has requests. */
-const drainPollMs = 20
 
 /** A service as callers meet it: who may call it, whether it can score, and the one path that every score takes. */
 export class ScoringService {
@@ -50,7 +44,7 @@ export class ScoringService {
   readonly documents: OwnDocuments
   readonly metrics: ServiceMetrics | undefined
   readonly tracing: Tracing | undefined
-  readonly #coldStart: ColdStart | undefined
+  readonly #firstAnswer: AwaitedAnswer
   readonly hasServerTiming: boolean
   /** Bytes that its requests hold. */
   readonly bytes: ByteBudget
@@ -58,8 +52,7 @@ export class ScoringService {
   readonly #decompressionLimits = new DecompressionLimits()
   readonly #engine: EngineSource
   readonly #onUse: ((service: ScoringService) => void) | undefined
-  #waitingForLoad = 0
-  #loadedAt = 0
+  readonly #loadWaiters = new LoadWaiters()
   /** Calls that came and have no result yet: their bodies may still be read. */
   #calls = 0
   #isStopped = false
@@ -76,27 +69,22 @@ export class ScoringService {
     this.documents = options.documents ?? {}
     this.metrics = options.metrics
     this.tracing = options.tracing
-    this.#coldStart = options.coldStart
+    this.#firstAnswer = new AwaitedAnswer(options.name, options.coldStart)
     this.hasServerTiming = options.hasServerTiming ?? false
     this.bytes = options.bytes ?? new ByteBudget(Number.POSITIVE_INFINITY)
     this.encrypted = options.encrypted
     this.#engine = asSource(options.engine)
     // Others load with a request, which marks it.
-    if (this.#coldStart && !options.onUse)
+    if (options.coldStart && !options.onUse)
       this.load().then(
-        () => this.#markLoaded(),
+        () => this.#firstAnswer.markLoaded(),
         () => {}, // `failure` tells
       )
   }
 
-  #markLoaded(): void {
-    this.#loadedAt ||= performance.now()
-  }
-
   /** @returns the phases of the start of this process, if a request that came at `requestedAt` got its first answer */
   answered(requestedAt: number): PhaseTimes | undefined {
-    if (!this.#coldStart?.isAwaited) return undefined
-    return this.#coldStart.answered({ service: this.name, loadedAt: this.#loadedAt, requestedAt })
+    return this.#firstAnswer.answered(requestedAt)
   }
 
   get status(): ServiceStatus {
@@ -151,18 +139,6 @@ export class ScoringService {
     return this.deployments?.all.map(({ service }) => service) ?? [this]
   }
 
-  /** What documents describe: the deployment with the greatest weight, which may have its own script, or the service itself. */
-  get described(): ServiceDefinition {
-    const { definition, deployments } = this
-    return deployments ? { ...deployments.primary.service.definition, deployments: definition.deployments } : definition
-  }
-
-  /** Notes for the owner about what is served, once it has loaded. */
-  get notes(): readonly string[] {
-    const older = this.spec && explainOlderVersion(this.spec)
-    return [...(older === undefined ? [] : [older]), ...(this.report?.notes ?? [])]
-  }
-
   /** Whether the app had a caller within the last second, for whom jobs make room. */
   get hasCallers(): boolean {
     return this.scheduler?.hasCallers === true
@@ -204,12 +180,8 @@ export class ScoringService {
         throw new ScoringError(refusal.code, refusal.message, refusal)
       }
       const request = await call.read(report)
-      const { span } = call
-      if (!span?.isRecorded) return await this.#submit(request, call, deadline)
-      const acceptedAt = performance.now()
-      const result = await this.#submit(withTraceContext(request, span.context), call, deadline)
-      traceResult(span, result, { service: this.name, acceptedAt, ...report })
-      return result
+      const submit = (traced: InferenceRequest) => this.#submit(traced, call, deadline)
+      return await traceSubmission(request, call.span, { service: this.name, ...report }, submit)
     } finally {
       this.#calls--
     }
@@ -248,11 +220,8 @@ export class ScoringService {
   async inferInBackground(request: InferenceRequest, isAbandoned: () => boolean, span?: Span): Promise<WholeResult> {
     if (this.status === 'idle') await this.load().catch(() => {}) // `#ready` says why
     const { scheduler, report } = this.#ready()
-    if (!span?.isRecorded) return readWholeResult(await scheduler.submitInBackground(request, isAbandoned))
-    const acceptedAt = performance.now()
-    const result = await scheduler.submitInBackground(withTraceContext(request, span.context), isAbandoned)
-    traceResult(span, result, { service: this.name, acceptedAt, ...report })
-    return readWholeResult(result)
+    const submit = (traced: InferenceRequest) => scheduler.submitInBackground(traced, isAbandoned)
+    return readWholeResult(await traceSubmission(request, span, { service: this.name, ...report }, submit))
   }
 
   /**
@@ -264,14 +233,11 @@ export class ScoringService {
   async waitUntilLoaded(deadline: CallDeadline | undefined): Promise<LoadReport> {
     const { timeoutMs, maxQueued } = this.definition.limits
     const isLoading = this.status === 'loading' || this.status === 'idle'
-    if (isLoading && this.#waitingForLoad < maxQueued) {
-      this.#waitingForLoad++
+    if (isLoading && this.#loadWaiters.count < maxQueued) {
       this.hurry()
-      const maxMs = Math.min(maxWaitForLoadMs, timeoutMs, deadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
-      const load = this.load()
-      await (this.#isDebugged ? load.catch(() => {}) : settledWithin(load, maxMs))
-      this.#waitingForLoad--
-      if (this.report) this.#markLoaded()
+      const maxMs = Math.min(timeoutMs, deadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
+      await this.#loadWaiters.wait(this.load(), this.isDebugged ? undefined : maxMs)
+      if (this.report) this.#firstAnswer.markLoaded()
     }
     return this.requireReady()
   }
@@ -286,9 +252,15 @@ export class ScoringService {
     return this.#ready().report
   }
 
-  /** As `requireReady`, but takes a service for ready that loads with the next request. */
+  /**
+   * As `requireReady`, but takes a service for ready that loads with the next request.
+   *
+   * @throws ScoringError as `requireReady`; KEYS_UNAVAILABLE when no caller can be authorized
+   */
   requireAvailable(): void {
     if (this.status !== 'idle') this.requireReady()
+    if (this.authorizer?.isReady !== false) return
+    throw new ScoringError('KEYS_UNAVAILABLE', 'The keys of this service are temporarily unavailable; try again later.')
   }
 
   #ready(): { scheduler: ServiceScheduler; report: LoadReport } {
@@ -301,20 +273,8 @@ export class ScoringService {
       if (this.status === 'idle') this.load().catch(() => {}) // `failure` tells
       throw new ScoringError('SERVICE_LOADING', `service "${this.name}" is still loading; try again in a moment`)
     }
-    throw new ScoringError(
-      'SERVICE_UNAVAILABLE',
-      `service "${this.name}" could not be loaded. Check the logs for more info.`,
-    )
-  }
-
-  /** @throws ScoringError KEYS_UNAVAILABLE when no caller can be authorized */
-  requireKeys(): void {
-    if (this.authorizer?.isReady === false) {
-      throw new ScoringError(
-        'KEYS_UNAVAILABLE',
-        'The keys of this service are temporarily unavailable; try again later.',
-      )
-    }
+    const why = `service "${this.name}" could not be loaded. Check the logs for more info.`
+    throw new ScoringError('SERVICE_UNAVAILABLE', why)
   }
 
   /** Opens the account of a request whose body is to be read; it has to be released. */
@@ -322,40 +282,18 @@ export class ScoringService {
     return { held: this.bytes.open(), decompression: this.#decompressionLimits }
   }
 
-  /**
-   * Ends its workers as soon as every request that has come is answered; for a service that gets no new ones.
-   *
-   * @param maxMs  after which its workers end all the same, unless they are debugged, and what is not answered by then gets
-   *   SERVICE_STOPPING
-   */
-  async drain(maxMs: number): Promise<void> {
-    const endsAt = performance.now() + maxMs
-    // At least once: who has just looked the service up calls it within this turn of the event loop.
-    do await delay(drainPollMs, undefined, { ref: false })
-    while (!this.isQuiet && (performance.now() < endsAt || this.#isDebugged))
-    await this.stop()
-  }
-
-  get #isDebugged(): boolean {
+  /** Whether a debugger may have stopped its workers, so that no time limit holds. */
+  get isDebugged(): boolean {
     return this.scheduler?.isDebugged === true
   }
 
   /** Whether every request that has come is answered. */
   get isQuiet(): boolean {
-    return this.#engine.isIdle && this.#calls === 0 && this.#waitingForLoad === 0
+    return this.#engine.isIdle && this.#calls === 0 && this.#loadWaiters.count === 0
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true
     await this.#engine.stop()
   }
-}
-
-/** Whether it went well or not. */
-async function settledWithin(work: Promise<unknown>, longestMs: number): Promise<void> {
-  const { promise: over, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, longestMs)
-  timer.unref()
-  await Promise.race([over, work.catch(() => {})])
-  clearTimeout(timer)
 }

@@ -12,8 +12,30 @@ interface Acceptance {
   readonly executionProvider: string
 }
 
+/** Submits a request, and adds to the span of its call how long it waited, and its run. A call without a span is not delayed by this. */
+export function traceSubmission(
+  request: InferenceRequest,
+  span: Span | undefined,
+  facts: Omit<Acceptance, 'acceptedAt'>,
+  submit: (request: InferenceRequest) => Promise<InferenceResult>,
+): Promise<InferenceResult> {
+  return span?.isRecorded ? submitTraced(request, span, facts, submit) : submit(request)
+}
+
+async function submitTraced(
+  request: InferenceRequest,
+  span: Span,
+  facts: Omit<Acceptance, 'acceptedAt'>,
+  submit: (request: InferenceRequest) => Promise<InferenceResult>,
+): Promise<InferenceResult> {
+  const acceptedAt = performance.now()
+  const result = await submit(withTraceContext(request, span.context))
+  traceResult(span, result, { ...facts, acceptedAt })
+  return result
+}
+
 /** Adds to the span of a call how long it waited, and its run. A failure says where it happened by its code alone. */
-export function traceResult(
+function traceResult(
   span: Span,
   result: InferenceResult,
   { service, acceptedAt, executionProvider }: Acceptance,
@@ -40,7 +62,7 @@ export function traceResult(
 type Headers = readonly (readonly [string, string])[]
 
 /** A script that takes headers calls others with those of this trace: it gets the span of its call, not that of the caller. */
-export function withTraceContext(request: InferenceRequest, context: TraceContext): InferenceRequest {
+function withTraceContext(request: InferenceRequest, context: TraceContext): InferenceRequest {
   const { details } = request
   if (!details?.headers && !details?.http) return request
   const { headers, http } = details

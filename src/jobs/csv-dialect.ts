@@ -6,6 +6,10 @@ export interface CsvDialect {
   readonly quote?: string | undefined
   /** Texts of missing values besides those of pandas. */
   readonly na?: readonly string[] | undefined
+  /** Before the decimals of a number, a comma or a point; default: a point. */
+  readonly decimal?: string | undefined
+  /** Between the thousands of a number; default: nothing. A space stands for those that do not break the line, too. */
+  readonly thousands?: string | undefined
 }
 
 /** @returns the bytes between and around cells; for no quotes one that never occurs */

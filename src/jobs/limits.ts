@@ -37,6 +37,10 @@ export interface JobLimits {
   readonly perSweep: number
   /** For this long after its attempt began, a single row is assumed to be in progress elsewhere. */
   readonly rowGraceMs: number
+  /** Most text that is kept from its planning until it is scored. */
+  readonly keptTextBytes: number
+  /** Most text of chunks whose results are kept until the plan is committed; 0: none is scored before. */
+  readonly aheadBytes: number
   /** Interval at which a running step checks that the job is still active. */
   readonly pollMs: number
   /** Most blocks of one blob. */
@@ -66,6 +70,8 @@ export const jobLimits: JobLimits = {
   retentionPauseMs: 600_000,
   perSweep: 20,
   rowGraceMs: 60_000,
+  keptTextBytes: 64 * 2 ** 20,
+  aheadBytes: 32 * 2 ** 20,
   pollMs: 3_000,
   // Azure: Put Block List.
   maxBlocks: 50_000,

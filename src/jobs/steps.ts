@@ -9,7 +9,10 @@ import { reportDeaths } from './recovery/report-deaths.ts'
 import { sweepJobs } from './recovery/sweep.ts'
 import { Retention } from './removal/retention.ts'
 import { RunOn, type RunOnTools, type StepRunner } from './run-on.ts'
-import { type ChunkMessage, type ScoreTools, scoreChunk } from './score/score-chunk.ts'
+import type { ChunkMessage } from './score/chunk-run.ts'
+import { AheadScorer } from './score/score-ahead.ts'
+import { scoreChunk } from './score/score-chunk.ts'
+import type { ScoreTools } from './score/score-rows.ts'
 import { type StepDelivery, traceStep } from './trace-step.ts'
 
 /** The steps of jobs, one for each queue. Each may run twice, late, and in any order. */
@@ -38,23 +41,7 @@ export function createJobSteps(tools: StepTools): JobSteps {
   // In a wider window, a part could have no results while a later one has some. Progress relies on the opposite.
   if (window > chunksPerPart) throw new Error(`a window of ${window} chunks is wider than a part of ${chunksPerPart}`)
 
-  const { chunkBudgetMs, ownChunkBudgetMs } = tools.limits
-  /** A chunk that is scored within another step has less time than one with a message of its own. */
-  const perform = (step: JobStep, delivery?: StepDelivery): Promise<readonly JobStep[]> =>
-    noteFailure(
-      tools,
-      step,
-      traceStep(tools, step, delivery, async span => {
-        const { queue, message } = step
-        if (queue === 'split') return splitInput(tools, message)
-        if (queue === 'chunk' && hasChunk(message)) {
-          const budgetMs = delivery ? chunkBudgetMs : ownChunkBudgetMs
-          return scoreChunk(tools, { message, deliveryCount: delivery?.count ?? 1, budgetMs, span })
-        }
-        if (queue === 'finish') await finishJob(tools, message)
-        return []
-      }),
-    )
+  const perform = (step: JobStep, delivery?: StepDelivery) => performStep(tools, step, delivery)
   const runner = new RunOn({ ...tools, perform })
   const retention = new Retention(tools)
   const on =
@@ -84,6 +71,26 @@ export function createJobSteps(tools: StepTools): JobSteps {
     sweep: () => sweepJobs(tools, retention),
     runner,
   }
+}
+
+/**
+ * Performs a step, as a part of the trace of its job.
+ *
+ * @param delivery  absent: within another step, which leaves a chunk less time than a message of its own
+ * @returns the steps that follow
+ */
+function performStep(tools: StepTools, step: JobStep, delivery: StepDelivery | undefined): Promise<readonly JobStep[]> {
+  const performed = traceStep(tools, step, delivery, async span => {
+    const { queue, message } = step
+    if (queue === 'split') return splitInput(tools, message, spec => new AheadScorer(tools, spec, span))
+    if (queue === 'chunk' && hasChunk(message)) {
+      const budgetMs = delivery ? tools.limits.chunkBudgetMs : tools.limits.ownChunkBudgetMs
+      return scoreChunk(tools, { message, deliveryCount: delivery?.count ?? 1, budgetMs, span })
+    }
+    if (queue === 'finish') await finishJob(tools, message)
+    return []
+  })
+  return noteFailure(tools, step, performed)
 }
 
 /** Shows in the status of a job why a step is tried again. */

@@ -1,9 +1,9 @@
 import type { Clock } from '../clock.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
 import type { BlobStore } from './blob-store.ts'
-import type { ChunkTexts } from './chunk-texts.ts'
 import type { EventSender } from './event-sender.ts'
 import type { JobCache } from './job-cache.ts'
+import type { KeptChunks } from './kept-chunks.ts'
 import type { JobLimits } from './limits.ts'
 import type { MessageQueues } from './message-queues.ts'
 import type { RowScorer } from './row-scorer.ts'
@@ -18,8 +18,8 @@ export interface JobTools {
   readonly limits: JobLimits
   /** One for the process. */
   readonly cache: JobCache
-  /** One for the process. */
-  readonly texts: ChunkTexts
+  /** The pieces of texts that are planned and not scored yet. One for the process. */
+  readonly texts: KeptChunks<readonly Uint8Array[]>
   /** Absent: steps are not traced. */
   readonly tracing?: Tracing | undefined
   /** Aborted when the app stops. Other instances then continue the chunks of this one. */

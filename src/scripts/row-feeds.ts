@@ -1,5 +1,5 @@
 import type { Feeds, TensorInfo } from '../models/session/model-session.ts'
-import { concatRows, type Storage, splitRows } from '../tensor/rows.ts'
+import { concatRows, type Storage, sliceRows, splitRows } from '../tensor/rows.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /** Returns the number of rows of a request: the largest of its inputs. */
@@ -39,6 +39,11 @@ export function joinFeeds(requests: readonly Feeds[], storageFor?: (name: string
       return [name, concatRows(parts, 0, storageFor?.(name))]
     }),
   )
+}
+
+/** Takes rows `from` up to but not including `to` of each input, without copying numbers. */
+export function takeRows(feeds: Feeds, from: number, to: number): Feeds {
+  return Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, sliceRows(tensor, from, to)]))
 }
 
 /**

@@ -73,7 +73,7 @@ export function encodePhases(times: PhaseTimes): string {
   return startPhases.map(phase => `start-${phase};dur=${Math.round(times[phase] * 10) / 10}`).join(', ')
 }
 
-/** @returns e.g. `cold start: the first answer took 640 ms: bundle 41, host 3, app 120, model 450, answer 26 ms` */
+/** @returns e.g. `[iris] cold start: the first answer took 390 ms (bundle 40, host 30, app 60, model 240, answer 20), 30 ms after its process began` */
 export function describePhases(times: PhaseTimes, { service }: FirstAnswer): string {
   const own = startPhases.slice(1)
   const sum = own.reduce((all, phase) => all + times[phase], 0)

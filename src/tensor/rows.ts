@@ -57,6 +57,16 @@ function viewBytes({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Ar
 }
 
 /**
+ * Takes rows `from` up to but not including `to` of a tensor whose rows are on the first axis.
+ *
+ * @returns shape [to - from, ...rest], sharing the tensor's memory (no copy, but for strings)
+ */
+export function sliceRows({ dtype, data, shape, classes }: Tensor, from: number, to: number): Tensor {
+  const length = elementCount(shape.slice(1))
+  return new Tensor(dtype, range(data, from * length, to * length), shape.with(0, to - from), classes)
+}
+
+/**
  * Cuts a batched tensor back into the tensors that went into it, in order.
  *
  * @param batched    shape [sum of rowCounts, ...rest], row-major; or [...before, sum, ...after] with `axis`

@@ -155,17 +155,26 @@ export class RegistryWorkspace implements WorkspaceStore {
     return this.#services.delete(name)
   }
 
-  getKeys(service: string, signal?: AbortSignal): Promise<ServiceKeys> {
-    return this.#keys.get(service, signal)
+  async getKeys(service: string, signal?: AbortSignal): Promise<ServiceKeys> {
+    const keys = await this.#keys.get(service, signal)
+    // The app may serve what lies in its package, whose keys are in the vault too.
+    if (keys.primary === undefined && keys.secondary === undefined) await this.#requireService(service)
+    return keys
   }
 
-  regenKey(service: string, type: string, value: string | undefined, signal?: AbortSignal): Promise<string> {
+  async regenKey(service: string, type: string, value: string | undefined, signal?: AbortSignal): Promise<string> {
+    await this.#requireService(service)
     return this.#keys.regenerate({ service, type, ...(value !== undefined && { value }) }, signal)
   }
 
-  async getToken(service: string, signal?: AbortSignal): Promise<AccessToken> {
+  async #requireService(service: string): Promise<ServiceRecord> {
     const record = await this.#services.read(service)
     if (!record) throw new WorkspaceError(`there is no service "${service}" in ${this.name}`)
+    return record
+  }
+
+  async getToken(service: string, signal?: AbortSignal): Promise<AccessToken> {
+    const record = await this.#requireService(service)
     if (record.audience === undefined)
       throw new WorkspaceError(
         `${service} takes ${record.auth === 'key' ? 'keys' : 'everybody'}, not tokens: see "auth" in its service.json`,

@@ -135,7 +135,7 @@ describe('EncryptedLinearClient', () => {
       name: 'RequestError',
       status: 502,
       code: undefined,
-      message: `${service.url}/score was answered with status 502`,
+      message: `${service.url}/score was answered with status 502: <h1>Bad Gateway</h1>`,
     })
   })
 
@@ -144,7 +144,7 @@ describe('EncryptedLinearClient', () => {
     await assert.rejects(EncryptedLinearClient.create({ url, key }), {
       name: 'RequestError',
       status: undefined,
-      message: `could not reach ${url}/encrypted`,
+      message: `could not reach ${url}/encrypted: bad port`,
     })
   })
 

@@ -538,6 +538,21 @@ describe('gRPC', () => {
     })
   })
 
+  it('counts wrong keys by the client that the proxy before the app names', async test => {
+    const proxied = await runApp(test, services, { SCORING_TRUSTED_PROXIES: '1' })
+    await proxied.settled()
+    const client = new GrpcConnection(test, proxied.url)
+    const message = framed(inferRequest([1, 2], { model: 'two-floats', input: 'x', shape: [1, 2] }))
+    const from = async (address: string) => {
+      const headers = { authorization: 'sfkey_wrong', 'x-forwarded-for': address }
+      return statusOf(await client.call(modelInfer, headers, message))
+    }
+    for (let n = 0; n < 20; n++)
+      assert.deepEqual(await from(`198.51.100.${n}, 203.0.113.7`), [16, 'BEARER_REJECTED'], `${n}`)
+    assert.deepEqual(await from('203.0.113.7'), [8, 'TOO_MANY_WRONG_KEYS'])
+    assert.deepEqual(await from('203.0.113.7, 203.0.113.8'), [16, 'BEARER_REJECTED'])
+  })
+
   it('ends streams when the app stops, after the answers that they are owed', async test => {
     const stopping = await runApp(test, services)
     await stopping.settled()

@@ -363,6 +363,20 @@ describe('POST /jobs: batch jobs of CSV and Parquet', () => {
     )
   })
 
+  it('read numbers as Excel writes them in Germany, and copy their cells as they stand', async () => {
+    await put('excel.csv', '\ufeffKunde;a;b;c\r\n007;1.234,50;2;-0,25\r\n0010;"1,5";1,5.0;3\r\n')
+    const input = { blob: 'input/excel.csv', delimiter: ';', decimal: ',', thousands: '.', columns: ['a', 'b', 'c'] }
+    const output = { include: ['Kunde', 'a'] }
+    const { jobId } = (await (await call('wide/jobs', { input, output })).json()) as Job
+    assert.equal((await endOf('wide', jobId)).status, 'Completed')
+    const [first, second] = (await (await call(`wide/jobs/${jobId}/output`)).text()).split('\n')
+    assert.equal(
+      first,
+      '{"index": 0, "columns": {"Kunde": "007", "a": "1.234,50"}, "prediction": [1234.5, 2.0, -0.25]}',
+    )
+    assert.match(second ?? '', /"Kunde": "0010", "a": "1,5"}, "error": .*line 3: column .*"b.* has another value/)
+  })
+
   it("accept inline NaN and infinities in Python's spelling, and refuse numbers that are too large", async () => {
     const rows = '[[NaN, Infinity, 1], [null, 2, 3], [1e400, 2, 3]]'
     const submission = `{"jobId": "inline", "service": "wide", "input": {"rows": ${rows}}}`
@@ -388,6 +402,9 @@ describe('POST /jobs: batch jobs of CSV and Parquet', () => {
     [{ blob: 'input/a.jsonl', header: false }, {}, /^input\.header: applies to CSV only/],
     [{ blob: 'input/a.jsonl', delimiter: ';' }, {}, /^input\.delimiter: applies to CSV only/],
     [{ blob: 'input/a.csv', delimiter: '.' }, {}, /^input\.delimiter: must be one character of ASCII, no letter/],
+    [{ blob: 'input/a.jsonl', decimal: ',' }, {}, /^input\.decimal: applies to CSV only/],
+    [{ blob: 'input/a.csv', decimal: ';' }, {}, /^input\.decimal: must be "," or "\."/],
+    [{ blob: 'input/a.csv', thousands: '.' }, {}, /^input\.thousands: is "\.", which stands before the decimals/],
     [{ blob: 'input/a.csv', delimiter: "'", quote: "'" }, {}, /^input\.quote: is "'", which separates the columns/],
     [{ blob: 'input/a.csv', columns: ['a', 'a'] }, {}, /^input\.columns: must not name a column twice/],
     [

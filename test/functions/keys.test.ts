@@ -17,8 +17,8 @@ const files = {
 const rows = '{"data": [[1, 2]]}'
 
 /** A running app, and a watch that looks for its keys, and those that are tried, in all that comes out of it. */
-async function start(test: TestContext) {
-  const app = await runApp(test, files)
+async function start(test: TestContext, settings: Record<string, string> = {}) {
+  const app = await runApp(test, files, settings)
   const watch = new SecretWatch()
   await app.settled()
   const keys = JSON.parse(await readFile(app.keyFile, 'utf8')) as Record<string, { primary: string; secondary: string }>
@@ -146,6 +146,21 @@ describe('KeyAuthorizer in the app: a service with keys', () => {
     assert.ok(seconds >= 1 && seconds <= 60, `${seconds}`)
     assert.equal((await score(sut.primary)).status, 200)
     assert.equal((await score(undefined, { service: 'open' })).status, 200)
+    check()
+  })
+
+  it('counts the wrong keys of each client behind two proxies, by what the outer one wrote', async test => {
+    const { watch, score, check, sut } = await start(test, { SCORING_TRUSTED_PROXIES: '2' })
+    const from = (client: string, n: number) => ({
+      more: { 'x-forwarded-for': `198.51.100.${n}, ${client}, 10.0.0.2` }, // the first was written by the client
+    })
+    const statuses: number[] = []
+    for (let n = 0; n < 21; n++)
+      statuses.push((await score(watch.used(`wrong-key-number-${n}`), from('203.0.113.7', n))).status)
+    assert.deepEqual(statuses, [...Array(20).fill(401), 429])
+    assert.equal((await score('wrong', from('203.0.113.8', 0))).status, 401) // another client behind the same proxies
+    assert.equal((await score('wrong')).status, 401) // not through the proxies
+    assert.equal((await score(sut.primary, from('203.0.113.7', 0))).status, 200)
     check()
   })
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, it } from 'vitest'
 import type { Call } from '../../src/inference/call.ts'
+import { drainService } from '../../src/inference/drain-service.ts'
 import { ScoringService } from '../../src/inference/scoring-service.ts'
 import { ServiceDefinition } from '../../src/models/definition/definition.ts'
 import { delay, useUnhurriedClock } from '../support/unhurried-clock.ts'
@@ -37,7 +38,7 @@ describe('ScoringService in a process whose inspector is open', () => {
     const answer = service.infer(call)
     while (worker(0).dispatches.length === 0) await turn()
     const isDrained: boolean[] = []
-    const drained = service.drain(1).then(() => isDrained.push(true))
+    const drained = drainService(service, 1).then(() => isDrained.push(true))
     await delay(100)
     assert.deepEqual(isDrained, [])
     worker(0).finish()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { Ajv } from 'ajv'
 import { describe, it } from 'vitest'
-import { parseAllDocuments } from 'yaml'
+import { parse, parseAllDocuments } from 'yaml'
 import { jobQueues } from '../../src/jobs/job-queues.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: what a YAML file holds
@@ -136,5 +136,73 @@ describe('infra/kubernetes', () => {
     const [authentication] = ofKind('TriggerAuthentication')
     assert.equal(authentication.spec.podIdentity.identityId, clientId)
     assert(kustomization.configMapGenerator[0].literals.includes(`AzureWebJobsStorage__clientId=${clientId}`))
+  })
+})
+
+/** A document of the base as an overlay of JSON patches leaves it; `add` is what ours have. */
+function patchDocuments(overlay: Document): Document[] {
+  return overlay.patches.map(({ target, patch }: Document) => {
+    const [document] = documents.filter(
+      ({ kind, metadata }) => kind === target.kind && metadata.name === (target.name ?? metadata.name),
+    )
+    const patched = structuredClone(document)
+    for (const { op, path, value } of parse(patch)) {
+      const parts = path.slice(1).split('/')
+      const last = parts.pop()
+      const parent = parts.reduce((within: Document, part: string) => within[part], patched)
+      assert.deepEqual([op, last, Array.isArray(parent)], ['add', '-', true], path)
+      parent.push(value)
+    }
+    return patched
+  })
+}
+
+describe('infra/kubernetes/service-bus', () => {
+  const [overlay] = read('infra/kubernetes/service-bus/kustomization.yaml')
+  const [authentication] = read('infra/kubernetes/service-bus/scaler.yaml')
+  const patched = patchDocuments(overlay)
+  const find = (kind: string): Document => patched.find(each => each.kind === kind)
+  const [trigger] = find('ScaledObject').spec.triggers.slice(-1)
+
+  it('has only what the schemas know', () => {
+    assert.deepEqual(overlay.resources, ['../base', 'scaler.yaml'])
+    assert.deepEqual([authentication, ...patched].flatMap(findErrors), [])
+  })
+
+  it('counts the messages of a queue, as many for a pod as it runs at once, with an identity that the app does not have', () => {
+    const { serviceBus } = JSON.parse(readFileSync('host.json', 'utf8')).extensions
+    assert.deepEqual(trigger, {
+      type: 'azure-servicebus',
+      metadata: {
+        queueName: 'score-requests',
+        namespace: 'my-namespace',
+        messageCount: String(serviceBus.maxConcurrentCalls),
+      },
+      authenticationRef: { name: authentication.metadata.name },
+    })
+    const clientId = ofKind('ServiceAccount')[0].metadata.annotations['azure.workload.identity/client-id']
+    assert.equal(authentication.spec.podIdentity.provider, 'azure-workload')
+    assert.notEqual(authentication.spec.podIdentity.identityId, clientId)
+  })
+
+  it('connects as Container Apps do, in the namespace of the base, and over the port of AMQP', () => {
+    const [{ name, behavior, literals }] = overlay.configMapGenerator
+    assert.deepEqual(
+      [name, behavior, overlay.namespace],
+      [kustomization.configMapGenerator[0].name, 'merge', kustomization.namespace],
+    )
+    const settings = literals.map((each: string) => each.split('=')[0])
+    const bicep = readFileSync('infra/container-apps/scoring.bicep', 'utf8')
+    const ofContainerApps = [...bicep.matchAll(/name: '(AzureWebJobsServiceBus__\w+)'/g)].map(([, setting]) => setting)
+    assert.deepEqual(settings, ofContainerApps)
+    const ports = find('NetworkPolicy').spec.egress[0].ports.map(({ port }: { port: number }) => port)
+    assert(ports.includes(5671), String(ports))
+  })
+
+  it('leaves the messages to the workers', () => {
+    const { env } = find('Deployment').spec.template.spec.containers[0]
+    const [, disabled = ''] = /^AzureWebJobs\.(.+)iris\.Disabled$/.exec(env.at(-1).name) ?? []
+    assert(readFileSync('functions/service-triggers.ts', 'utf8').includes(`serviceBusQueue(\`${disabled}\${service}\``))
+    assert.equal(find('Deployment').metadata.name, 'scoring-api')
   })
 })

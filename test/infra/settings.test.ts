@@ -33,7 +33,7 @@ const leftAtDefault: Readonly<Record<string, string>> = {
   SCORING_JOB_MAX_UPLOAD_BYTES: 'the default',
   SCORING_JOB_RETENTION_DAYS: 'the default',
   SCORING_JOB_STALL_MS: 'for tests',
-  SCORING_JOB_SWEEP: 'for tests',
+  SCORING_JOB_SWEEP: 'an app without jobs may make it rarer',
   SCORING_KEY: 'of the command line',
   SCORING_KEY_VAULT_TEST_CA: 'for tests',
   SCORING_KEY_VAULT_TEST_TOKEN: 'for tests',

@@ -1,13 +1,14 @@
-import { ChunkTexts } from '../../src/jobs/chunk-texts.ts'
 import { encodeFiles, type InputFile } from '../../src/jobs/input-files.ts'
 import { JobCache } from '../../src/jobs/job-cache.ts'
 import { type JobQueue, jobQueues } from '../../src/jobs/job-queues.ts'
+import { KeptChunks } from '../../src/jobs/kept-chunks.ts'
 import { activeBlob, fileListBlob, jobFolder, parseBlobReference, specBlob, stateBlob } from '../../src/jobs/layout.ts'
 import { type JobLimits, jobLimits } from '../../src/jobs/limits.ts'
 import type { JobMessage } from '../../src/jobs/message-queues.ts'
 import { planParquet } from '../../src/jobs/plan/plan-parquet.ts'
 import { firstState } from '../../src/jobs/records.ts'
 import type { RowResult } from '../../src/jobs/row-scorer.ts'
+import { PartsInProgress } from '../../src/jobs/score/parts-in-progress.ts'
 import { ScoringLock } from '../../src/jobs/score/scoring-lock.ts'
 import { SharedMemory } from '../../src/jobs/score/shared-memory.ts'
 import type { JobSpec } from '../../src/jobs/spec.ts'
@@ -52,7 +53,9 @@ export class JobBench {
   readonly tools: StepTools
   readonly steps: JobSteps
 
-  constructor(limits: Partial<JobLimits> = {}) {
+  constructor(change: Partial<JobLimits> = {}) {
+    // Each step is left to a message, unless a test sets other times.
+    const limits = { ...jobLimits, window: 2, chunksPerPart: 2, turnMs: 0, runOnMs: 0, aheadBytes: 0, ...change }
     const score: StepTools['scorer']['score'] = async (_, rows, { signal, isTimeUp, isOneByOne, nameRequest }) => {
       this.running = nameRequest?.(0, rows.length)
       this.scored.push(rows.map(row => ('json' in row ? row.json : row.code)))
@@ -79,12 +82,13 @@ export class JobBench {
       events: { post: (url, event) => this.receive(url, event) },
       planParquet,
       clock: this.clock,
-      // Each step is left to a message, unless a test sets other times.
-      limits: { ...jobLimits, window: 2, chunksPerPart: 2, turnMs: 0, runOnMs: 0, ...limits },
+      limits,
       lock: new ScoringLock(),
+      parts: new PartsInProgress(),
       memory: new SharedMemory(),
       cache: new JobCache(),
-      texts: new ChunkTexts(this.clock),
+      texts: new KeptChunks(this.clock, 2 ** 20),
+      results: new KeptChunks(this.clock, limits.aheadBytes),
       stopping: new AbortController().signal,
       background: new Set(),
       log: line => this.log.push(line),
@@ -97,9 +101,11 @@ export class JobBench {
     return createJobSteps({
       ...this.tools,
       lock: new ScoringLock(),
+      parts: new PartsInProgress(),
       memory: new SharedMemory(),
       cache: new JobCache(),
-      texts: new ChunkTexts(this.clock),
+      texts: new KeptChunks(this.clock, 2 ** 20),
+      results: new KeptChunks(this.clock, this.tools.limits.aheadBytes),
     })
   }
 

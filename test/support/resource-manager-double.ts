@@ -75,7 +75,6 @@ export const variables = (endpoint: string) => ({
   AZURE_RESOURCE_MANAGER: endpoint,
   AZURE_KEY_VAULT_NAME: 'kv-1',
   AZURE_FUNCTION_APP_NAME: 'func-1',
-  AZURE_KEY_EVENTS_TOPIC: 'keys',
   AZURE_BLOB_EVENTS_TOPIC: 'blobs',
   SCORING_MODELS: undefined,
 })

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'vitest'
 import { FolderRepositoryFiles } from '../../src/adapters/local/folder-repository-files.ts'
+import { Webservice, Workspace } from '../../src/client/index.ts'
 import type { Model } from '../../src/client/model.ts'
 import { ModelRegistry } from '../../src/models/repository/model-registry.ts'
 import { RegistryWorkspace } from '../../src/workspace/registry-workspace.ts'
@@ -71,5 +72,24 @@ describe('RegistryWorkspace', () => {
     assert.deepEqual(await readdir(root), ['models'])
     await assert.rejects(registry.read(forged, path)[Symbol.asyncIterator]().next(), { code: 'FILES_INVALID' })
     assert.equal(await workspace.downloadModel(model, join(root, 'to')), join(root, 'to/iris/1'))
+  })
+  it('makes no keys for a service that does not exist', async test => {
+    const root = await mkdtemp(join(tmpdir(), 'keys-'))
+    test.onTestFinished(() => rm(root, { recursive: true, maxRetries: 9 }))
+    await writeFile(join(root, 'host.json'), '{}')
+    const workspace = await Workspace.fromFolder(root)
+    const message = `there is no service "typo" in ${join(root, 'models')}`
+    const service = new Webservice(workspace, 'typo')
+    await assert.rejects(service.regenKey('primary'), { name: 'WorkspaceError', message })
+    await assert.rejects(service.getKeys(), { name: 'WorkspaceError', message })
+    assert.deepEqual(await readdir(root), ['host.json'])
+    const other =
+      '{"other": {"primary": "p-0123456789-0123456789-0123456789", "secondary": "s-0123456789-0123456789-0123456789"}}'
+    await mkdir(join(root, '.local'))
+    await writeFile(join(root, '.local/keys.json'), other)
+    const packaged = await new Webservice(workspace, 'other').getKeys() // of a service in the package of the app
+    assert.equal(packaged.primary, 'p-0123456789-0123456789-0123456789')
+    await assert.rejects(new Webservice(workspace, 'other').regenKey('primary'), /there is no service "other"/)
+    assert.equal(await readFile(join(root, '.local/keys.json'), 'utf8'), other)
   })
 })

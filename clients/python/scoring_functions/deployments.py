@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _MAX_CONFLICTS = 5
 _MAX_SCRIPT_BYTES = 16 << 20
+_MAX_DEPLOYMENTS = 16
+_DEPLOYMENT_NAME = re.compile(r"(?=.{3,32}\Z)[A-Za-z](-?[A-Za-z0-9])*\Z")
 
 
 def deploy(
@@ -75,6 +77,9 @@ def put_deployment(
     workspace: Workspace, service: str, name: str, models: Sequence[Model], mirror: int | None, current: str
 ) -> None:
     """Adds or replaces a deployment. A service that had none goes on with what it served, as a deployment with all requests."""
+    for parameter, value in (("name", name), ("current", current)):
+        check_deployment_name(parameter, value)
+    _check_percents("mirror", {} if mirror is None else {name: mirror})
     if not models:
         raise WorkspaceException("models: a deployment has a model")
     placed = place_models(workspace, service, models)
@@ -90,6 +95,8 @@ def put_deployment(
             before = {current: {"weight": 100, **own}}
         deployment = {"weight": 0, **before.get(name, {}), "models": placed, **({} if mirror is None else {"mirror": mirror})}
         deployment.pop("version", None)
+        if name not in before and len(before) >= _MAX_DEPLOYMENTS:
+            raise WorkspaceException(f"a service has {_MAX_DEPLOYMENTS} deployments at most; delete one first: {', '.join(before)}")
         return {**definition, "deployments": {**before, name: deployment}}
 
     _edit(workspace, service, add)
@@ -133,6 +140,13 @@ def set_traffic(
         return {**others, "deployments": changed, **({"traffic": traffic} if traffic else {})}
 
     _edit(workspace, service, change)
+
+
+def check_deployment_name(parameter: str, name: str) -> None:
+    if not _DEPLOYMENT_NAME.match(name):
+        raise WorkspaceException(
+            f'{parameter}: "{name}" is not the name of a deployment: 3 to 32 letters, digits or single "-", starting with a letter'
+        )
 
 
 def _check_percents(what: str, percents: Mapping[str, int]) -> None:

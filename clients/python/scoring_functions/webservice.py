@@ -19,6 +19,7 @@ from .errors import WebserviceException, WebserviceNotFound, WorkspaceException
 from .keys import check_key, make_key, parse_key_type
 from .model import Model, TagFilter, has_all
 from .sent_file import SentFile
+from .time_limit import TimeLimit, limited_session
 
 if TYPE_CHECKING:
     from .workspace import Workspace
@@ -54,7 +55,7 @@ class Webservice:
         self._credential: str | None = None
         self._state = "Unknown"
         self._reason = ""
-        self._session = requests.Session()
+        self._session = limited_session()
         self.update_deployment_state()
 
     @staticmethod
@@ -138,10 +139,7 @@ class Webservice:
 
     def update_deployment_state(self) -> None:
         """Reads the service and its state again."""
-        found = self.workspace.service_registry.show(self.name)
-        if found is None:
-            raise WebserviceNotFound(f'WebserviceNotFound: there is no service "{self.name}" in {self.workspace.name}')
-        self._definition, self._digest = found
+        self._definition, self._digest = self._require_service()
         self._state, self._reason = self._read_state()
 
     def serialize(self) -> dict[str, Any]:
@@ -166,7 +164,7 @@ class Webservice:
         Scores. Takes JSON text, bytes of JSON, an object, a list of rows, a numpy array or a DataFrame.
 
         Returns the answer, parsed. A 401 is followed by one more try with keys that are read again, and a 429 or 503 with
-        ``Retry-After`` by one after that time. timeout: seconds for the request with its retries, until the answer begins.
+        ``Retry-After`` by one after that time. timeout: seconds for the request with its retries and the whole answer.
         """
         response = self.request("POST", "/score", data=encode_input(input_data), timeout=timeout)
         content_type = response.headers.get("content-type", "")
@@ -182,7 +180,11 @@ class Webservice:
         timeout: float = _TIMEOUT,
         stream: bool = False,
     ) -> requests.Response:
-        """Sends a request to a route of the service, with its key. Raises WebserviceException unless it is answered well."""
+        """
+        Sends a request to a route of the service, with its key. Raises WebserviceException unless it is answered well.
+
+        timeout: seconds for the request with its retries and the whole answer; with stream, until the answer begins.
+        """
         ends_at = time.monotonic() + timeout
         is_fresh, retries = False, 0
         while True:
@@ -227,11 +229,19 @@ class Webservice:
             time.sleep(0.3)
 
     def get_keys(self) -> tuple[str | None, str | None]:
-        """The primary and the secondary key; either is accepted."""
-        return self.workspace.keys.read(self.name, "primary"), self.workspace.keys.read(self.name, "secondary")
+        """The primary and the secondary key; either is accepted. Raises WebserviceNotFound where there are neither keys nor the service."""
+        primary, secondary = self.workspace.keys.read(self.name, "primary"), self.workspace.keys.read(self.name, "secondary")
+        if primary is None and secondary is None:
+            self._require_service()
+        return primary, secondary
 
     def regen_key(self, key: str, set_key: str | None = None) -> None:
-        """Replaces a key. The other one stays valid, so that callers who use it are not interrupted."""
+        """
+        Replaces a key. The other one stays valid, so that callers who use it are not interrupted.
+
+        Raises WebserviceNotFound when the service was deleted meanwhile, which gets no keys then.
+        """
+        self._require_service()
         key_type = parse_key_type(key)
         value = make_key() if set_key is None else set_key
         check_key(value)
@@ -347,6 +357,12 @@ class Webservice:
     def _address(self) -> str:
         return f"{self.app_url or self.workspace.find_url()}/api/v1/service/{self.name}"
 
+    def _require_service(self) -> tuple[dict[str, Any], str]:
+        found = self.workspace.service_registry.show(self.name)
+        if found is None:
+            raise WebserviceNotFound(f'WebserviceNotFound: there is no service "{self.name}" in {self.workspace.name}')
+        return found
+
     def _auth_mode(self) -> str:
         return str(self._definition.get("auth", {}).get("mode", "key"))
 
@@ -373,15 +389,21 @@ class Webservice:
         if credential is not None:
             headers["Authorization"] = f"Bearer {credential}"
         body = data.encode() if isinstance(data, str) else data.open() if isinstance(data, SentFile) else data
+        limit = TimeLimit(timeout)
         try:
-            # A key must not travel to another address.
-            return self._session.request(
-                method, url, data=body, headers=headers, timeout=timeout, stream=stream, allow_redirects=False
-            )
-        except requests.Timeout:
-            raise WebserviceException(f"no answer to {method} …{path} in time") from None
+            with limit:
+                # A key must not travel to another address.
+                response = self._session.request(
+                    method, url, data=body, headers=headers, timeout=timeout, stream=stream, allow_redirects=False
+                )
         except requests.RequestException as error:
+            if limit.has_passed or isinstance(error, requests.Timeout):
+                raise WebserviceException(f"no answer to {method} …{path} in time") from None
             raise WebserviceException(f"could not reach {url}: {type(error).__name__}") from error
+        if limit.has_passed:  # what was read may be a part of the answer
+            response.close()
+            raise WebserviceException(f"no answer to {method} …{path} in time")
+        return response
 
     def _read_state(self) -> tuple[str, str]:
         base = self.app_url or self.workspace.find_url()
@@ -393,7 +415,8 @@ class Webservice:
         try:
             credential = self._read_credential()
             headers = {} if credential is None else {"Authorization": f"Bearer {credential}"}
-            response = self._session.get(f"{base}/health/ready", headers=headers, timeout=_STATUS_TIMEOUT, allow_redirects=False)
+            with TimeLimit(_STATUS_TIMEOUT):
+                response = self._session.get(f"{base}/health/ready", headers=headers, timeout=_STATUS_TIMEOUT, allow_redirects=False)
             health = response.json().get("services", {}).get(self.name)
         except requests.ConnectionError:
             return "Unknown", f'nothing listens at {base}; start the app with "npx scoring start"'

@@ -137,7 +137,11 @@ class Tutorial(unittest.TestCase):
         self.assertEqual(Model(ws, "sklearn_regression_model").version, 2)
         copied = second.download(os.path.join(PROJECT, "downloads"))
         self.assertEqual(Path(copied, "model.onnx").read_bytes(), (SAMPLES / "diabetes/1/model.onnx").read_bytes())
+        keys = service.get_keys()
         service.delete()
+        with self.assertRaisesRegex(WebserviceException, 'WebserviceNotFound: there is no service "py-diabetes"'):
+            service.regen_key("primary")
+        self.assertEqual(service.get_keys(), keys)
         self.assertEqual([each.name for each in Webservice.list(ws, model_name="sklearn_regression_model")], [])
         with self.assertRaisesRegex(WebserviceException, "WebserviceNotFound"):
             Webservice(ws, "py-diabetes")
@@ -248,6 +252,14 @@ class Tutorial(unittest.TestCase):
         service.wait_for_deployment()
         with self.assertRaisesRegex(WorkspaceException, "has one deployment only; add another one with create_deployment"):
             service.set_traffic({"blue": 100})
+        for name, current, message in (
+            ("Green_2", "blue", 'name: "Green_2" is not the name of a deployment: 3 to 32 letters, digits or single "-"'),
+            ("green", "b", 'current: "b" is not the name of a deployment'),
+            ("green--2", "blue", 'name: "green--2" is not the name'),
+            ("green\n", "blue", "is not the name"),
+        ):
+            with self.subTest(message), self.assertRaisesRegex(WorkspaceException, message):
+                service.create_deployment(name, models[1:], current=current)
         service.create_deployment("green", models[1:], mirror=10)
         self.assertEqual(service.deployments, {"blue": {"weight": 100, "mirror": 0}, "green": {"weight": 0, "mirror": 10}})
         service.set_traffic({"green": 100}, mirror={"green": 0}, sticky_header="x-user")
@@ -374,6 +386,52 @@ class WrongAddress(unittest.TestCase):
             file.write_text(text)
             with self.subTest(text), self.assertRaisesRegex(WorkspaceException, message):
                 Workspace.from_config(str(self.root))
+
+
+class Trickle(BaseHTTPRequestHandler):
+    """Answers a byte at a time without end: headers at ``/slow-head``, otherwise the body, with or without its length."""
+
+    ended = Event()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        if "slow-head" in self.path:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nx-long: ")
+        else:
+            self.send_response(200)
+            if "with-length" in self.path:
+                self.send_header("content-length", "1000000")
+            self.end_headers()
+        while not self.ended.wait(0.02):
+            try:
+                self.wfile.write(b"1")
+            except OSError:
+                return
+
+    def do_GET(self) -> None:
+        self.send_error(404)
+
+    def log_message(self, *_args: Any) -> None:
+        pass
+
+
+class Timeout(unittest.TestCase):
+    def test_bounds_the_whole_answer(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        root = Path(folder.name)
+        (root / "host.json").write_text("{}")
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Trickle)
+        Thread(target=server.serve_forever, daemon=True).start()
+        for end in (server.server_close, server.shutdown, Trickle.ended.set):
+            self.addCleanup(end)
+        workspace = Workspace.from_folder(folder.name, url=f"http://127.0.0.1:{server.server_address[1]}")
+        for name in ("slow-head", "with-length", "until-closed"):
+            (root / "models" / name).mkdir(parents=True)
+            (root / "models" / name / "service.json").write_text('{"auth": {"mode": "none"}}')
+            service = Webservice(workspace, name)
+            with self.subTest(name), self.assertRaisesRegex(WebserviceException, "no answer to POST …/score in time"):
+                service.run([[1]], timeout=0.5)  # would never end
 
 
 class Repository(unittest.TestCase):

@@ -50,6 +50,14 @@ function submitCommand(): Command {
     .option('--delimiter <character>', 'what separates the cells of a CSV, e.g. ";" or "\\t"')
     .option('--quote <character>', 'what stands around cells of a CSV, e.g. "\'"')
     .option('--na <texts>', 'texts of missing values in a CSV, besides those of pandas, e.g. ?,-999')
+    .addOption(
+      new Option('--decimal <mark>', 'what stands before the decimals of numbers in a CSV').choices(['.', ',']),
+    )
+    .addOption(
+      new Option('--thousands <mark>', 'what stands between the thousands of numbers in a CSV').choices([
+        ...[',', '.', ' ', "'", '_'],
+      ]),
+    )
     .option('--mini-batch-size <rows>', 'rows per chunk', readWhole(1))
     .option('--error-threshold <rows>', 'the job fails when more rows fail; -1: any number may', readWhole(-1))
     .option('--max-retries <count>', 'retries of a row after failures that it did not cause', readWhole(0))

@@ -1,25 +1,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { hostname } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
-import { KeyFile } from '../../adapters/local/key-file.ts'
-import { keySecretName } from '../../auth/key-names.ts'
+import { dirname, resolve } from 'node:path'
 import { StartupError } from '../../errors.ts'
-import { hasAzurite } from '../../host/azurite/azurite-process.ts'
-import { damageAdvice, type LocalStorage, startAzurite, usesLocalStorage } from '../../host/azurite/local-storage.ts'
 import { isPortFree } from '../../host/free-port.ts'
 import { readCertificate } from '../../host/http/certificate.ts'
-import type { Listening } from '../../host/serve-app.ts'
 import { superviseHost } from '../../host/supervisor.ts'
 import { recordAppAddress } from '../../workspace/app-address.ts'
 import { logFile } from '../../workspace/logs.ts'
-import { readVersion } from '../manifest.ts'
-import { defaultPort, isDevelopment, openProject, type Project, type ProjectOptions } from '../project.ts'
-import { openTerminal } from '../terminal.ts'
+import { defaultPort, openProject, type ProjectOptions } from '../project.ts'
 import { UsageError } from '../usage-error.ts'
-import { chooseExample, describeCurl, type Example } from './first-request.ts'
-import { type ServiceStates, waitForServices } from './readiness.ts'
-import { describeStart, listRepeatedLines, type StartFacts } from './start-screen.ts'
+import { type CertificatePaths, showApp } from './show-app.ts'
 import { watchNpm } from './starter.ts'
+import { startStorage } from './storage.ts'
 
 export interface StartOptions extends ProjectOptions {
   readonly port?: number
@@ -33,9 +24,8 @@ export interface StartOptions extends ProjectOptions {
   readonly verbose?: boolean
 }
 
-const readinessTimeoutMs = 10_000
-/** Services that load for longer do not hold back the keys and the request of those that are ready. */
-const maxLoadWaitMs = 5000
+/** The bundle beside this one, or the source when run from source. */
+const hostProcess = import.meta.url.endsWith('.ts') ? '../../host/host-process.ts' : './host-process.cjs'
 
 /**
  * Starts storage and the host, shows what runs, and waits until the host ends.
@@ -48,6 +38,7 @@ export async function start(options: StartOptions): Promise<number> {
   const inspectPort = await chooseInspectPort(options)
   const project = openProject(options)
   const { root, local, environment } = project
+  const address = options.address ?? local.address ?? '127.0.0.1'
   for (const warning of local.warnings) console.error(warning)
   if (options.watch === false) environment.SCORING_WATCH = 'off'
   // A terminal shows the screen; a pipe and --verbose have every line as it comes.
@@ -63,12 +54,9 @@ export async function start(options: StartOptions): Promise<number> {
   if (storage.kind === 'local') environment.AzureWebJobsStorage = storage.account.connectionString
   try {
     return await superviseHost({
-      entry: new URL(
-        import.meta.url.endsWith('.ts') ? '../../host/host-process.ts' : './host-process.cjs',
-        import.meta.url,
-      ),
+      entry: new URL(hostProcess, import.meta.url),
       args: [
-        ...['--app', root, '--no-local-settings', '--address', options.address ?? local.address ?? '127.0.0.1'],
+        ...['--app', root, '--no-local-settings', '--address', address],
         ...(certificate ? ['--cert', certificate.cert, '--key', certificate.key] : []),
         ...(isVerbose ? ['--verbose'] : []),
         ...(log === undefined ? [] : ['--log-file', log]),
@@ -81,21 +69,8 @@ export async function start(options: StartOptions): Promise<number> {
       onListening: async (listening, releaseOutput) => {
         // A read-only project runs all the same; other commands then need --url.
         forgetAddress = await recordAppAddress(root, listening.url).catch(() => forgetAddress)
-        const isOurApp = listening.functions.some(({ path }) => path === '/health/ready')
-        if (isVerbose || !isOurApp) printFunctions(listening)
-        // Another function app than ours has no services to show.
-        if (!isOurApp) return releaseOutput()
-        try {
-          const source = {
-            url: listening.url,
-            grpcPort: listening.grpcPort,
-            otherMachinesUrl: urlForOthers(listening.url, options.address ?? local.address),
-            certPath: certificate?.cert,
-          }
-          releaseOutput(await showStart(project, source, { storage, isVerbose, inspectPort }))
-        } catch {
-          // The host has ended meanwhile, which the supervisor reports.
-        }
+        const shown = showApp(project, listening, { storage, isVerbose, inspectPort, address, certificate })
+        await shown.then(releaseOutput).catch(() => {}) // the host has ended meanwhile, which the supervisor reports
       },
       log: line => console.error(line),
       stopSignal: stopping.signal,
@@ -118,7 +93,7 @@ function prepareLog(root: string): string | undefined {
   }
 }
 
-function readCertificatePaths({ cert, key }: StartOptions) {
+function readCertificatePaths({ cert, key }: StartOptions): CertificatePaths | undefined {
   if (cert === undefined && key === undefined) return undefined
   if (cert === undefined || key === undefined)
     throw new UsageError(cert === undefined ? '--key needs --cert' : '--cert needs --key')
@@ -136,146 +111,4 @@ async function chooseInspectPort({ inspect }: StartOptions): Promise<number | un
   if (port !== 0 && !(await isPortFree(port)))
     throw new StartupError(`--inspect: port ${port} is in use; choose another, e.g. --inspect=0 for any free one`)
   return port
-}
-
-type Storage =
-  | { readonly kind: 'local'; readonly account: LocalStorage }
-  /** The settings name an account. */
-  | { readonly kind: 'account' }
-  | { readonly kind: 'none' }
-
-/** Most of an app works without storage; what needs it says so when it is called. */
-async function startStorage(environment: NodeJS.ProcessEnv, appRoot: string): Promise<Storage> {
-  if (!usesLocalStorage(environment)) return { kind: 'account' }
-  if (!hasAzurite()) {
-    console.error(
-      'There is no local storage, because azurite is not installed; batch jobs get 503. To install it: npm install --save-dev azurite',
-    )
-    return { kind: 'none' }
-  }
-  try {
-    const keptIn = join(appRoot, connectionStringFile)
-    const account = await startAzurite(join(appRoot, '.local', 'azurite'), line => console.error(line), keptIn)
-    return { kind: 'local', account }
-  } catch (failure) {
-    const consequence = 'Scoring works without storage; batch jobs get 503.'
-    console.error(`${(failure as Error).message}\n${consequence} ${damageAdvice('.local/azurite')}`)
-    environment.AzureWebJobsStorage = '' // there is no local storage for the app to find
-    return { kind: 'none' }
-  }
-}
-
-const connectionStringFile = '.local/storage-connection-string'
-
-function describeStorage(storage: Storage): string {
-  if (storage.kind === 'account') return 'the account in AzureWebJobsStorage'
-  if (storage.kind === 'none') return 'none, so batch jobs get 503'
-  const { isPersistent, hasWellKnownPorts } = storage.account
-  if (!isPersistent) return 'in memory only, because another process uses .local/azurite'
-  if (hasWellKnownPorts) return '.local/azurite (connection string UseDevelopmentStorage=true)'
-  return `.local/azurite (ports 10000-10002 are in use; connection string in ${connectionStringFile})`
-}
-
-interface ShowOptions {
-  readonly storage: Storage
-  readonly isVerbose: boolean
-  readonly inspectPort: number | undefined
-}
-
-/**
- * Waits for the services and prints the start screen.
- *
- * @returns how lines of the log begin that the screen repeats
- * @throws Error when the host is gone; when it only does not respond, one line says so
- */
-async function showStart(
-  project: Project,
-  source: {
-    readonly url: string
-    readonly grpcPort: number | undefined
-    readonly otherMachinesUrl: string | undefined
-    readonly certPath: string | undefined
-  },
-  { storage, isVerbose, inspectPort }: ShowOptions,
-): Promise<string[]> {
-  const services = await waitForServices({ ...source, timeoutMs: readinessTimeoutMs, maxLoadWaitMs })
-  if (!services) {
-    console.error(
-      `/health/ready did not respond within ${readinessTimeoutMs / 1000} s, so neither services nor a request are shown.`,
-    )
-    return []
-  }
-  const { root, environment, modelsDir } = project
-  const hasVault = Boolean(environment.KEY_VAULT_URL)
-  const localKeys = hasVault ? undefined : await readLocalKeys(root, services)
-  const example = await chooseExample(services, modelsDir)
-  const facts: StartFacts = {
-    version: readVersion(),
-    url: source.url,
-    grpcPort: source.grpcPort,
-    otherMachinesUrl: source.otherMachinesUrl,
-    services,
-    localKeys,
-    storage: describeStorage(storage),
-    isWatching: environment.SCORING_WATCH !== 'off' && isDevelopment(environment),
-    isDevelopment: isDevelopment(environment),
-    inspectPort,
-    request: example && {
-      ...example,
-      curl: await describeCurl(example, {
-        ...source,
-        modelsDir,
-        workingDir: process.cwd(),
-        credential: findCredential(example, services, localKeys),
-      }),
-    },
-  }
-  const terminal = openTerminal()
-  // Azurite's key is published, so it is no secret.
-  if (isVerbose && storage.kind === 'local')
-    console.log(`Connection string of the local storage: '${storage.account.connectionString}'\n`)
-  // A pipe has lines of the log before it.
-  console.log(`${process.stdout.isTTY && !isVerbose ? '' : '\n'}${describeStart(facts, terminal)}\n`)
-  return listRepeatedLines(facts, terminal)
-}
-
-/** A host that listens on all addresses has the name of the machine for others. */
-function urlForOthers(url: string, address: string | undefined): string | undefined {
-  if (address !== '0.0.0.0' && address !== '::') return undefined
-  const other = new URL(url)
-  other.hostname = hostname()
-  return other.origin
-}
-
-async function readLocalKeys(root: string, services: ServiceStates): Promise<Map<string, string>> {
-  const file = new KeyFile(join(root, '.local', 'keys.json'))
-  const keys = new Map<string, string>()
-  for (const name of Object.keys(services)) {
-    const secret = await file.fetchSecret(keySecretName(name, 'primary')).catch(() => undefined)
-    if (secret) keys.set(name, secret.value)
-  }
-  return keys
-}
-
-/** What stands after `Bearer` in the request to try; undefined: nothing is needed. */
-function findCredential(
-  { service }: Example,
-  services: ServiceStates,
-  localKeys: ReadonlyMap<string, string> | undefined,
-): string | undefined {
-  const auth = services[service]?.auth
-  if (auth === 'none') return undefined
-  return auth === 'token' ? '<token>' : (localKeys?.get(service) ?? '<key>')
-}
-
-/** Prints the list that `func start` prints. */
-function printFunctions({ url, grpcPort, functions }: Listening): void {
-  if (functions.length === 0) console.log('No functions found: "main" in package.json registers none.')
-  else console.log('\nFunctions:\n')
-  for (const { name, type, methods, path, isRunning, skipReason } of functions) {
-    const trigger = path === undefined ? type : `[${methods?.join(',')}] ${url}${path}`
-    const state = isRunning ? '' : skipReason ? ` (not run: ${skipReason})` : ' (not supported by this host)'
-    console.log(`\t${name}: ${trigger}${state}\n`)
-  }
-  if (grpcPort !== undefined) console.log(`Port ${grpcPort} takes the same requests.\n`)
 }

@@ -4,7 +4,14 @@ import { basename } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
-import { BatchJob, type FileSubmission, type JobDescription, JobError, type JobStatus } from '../../client/index.ts'
+import {
+  BatchJob,
+  type FileSubmission,
+  type InputForm,
+  type JobDescription,
+  JobError,
+  type JobStatus,
+} from '../../client/index.ts'
 import { StartupError } from '../../errors.ts'
 import { StorageError } from '../../jobs/blob-store.ts'
 import { formatTable, onOneLine, openTerminal } from '../terminal.ts'
@@ -24,6 +31,8 @@ export interface SubmitOptions extends WorkspaceOptions {
   readonly delimiter?: string
   readonly quote?: string
   readonly na?: string
+  readonly decimal?: '.' | ','
+  readonly thousands?: ',' | '.' | ' ' | "'" | '_'
   readonly include?: string
   readonly outputColumns?: string
   readonly header?: boolean
@@ -38,43 +47,8 @@ export async function submitJob(name: string, file: string | undefined, options:
   const given = [file, options.blob, options.inputUrl].filter(each => each !== undefined)
   if (given.length !== 1) throw new UsageError('give one input: a file, --blob <container>/<path>, or --input-url')
   const service = await openService(name, options)
-  const {
-    columns,
-    delimiter,
-    quote,
-    na,
-    include,
-    outputColumns,
-    header,
-    id: jobId,
-    output: blob,
-    format,
-    miniBatchSize,
-    errorThreshold,
-    maxRetries,
-  } = options
-  const form = {
-    ...(columns !== undefined && { columns: columns.split(',') }),
-    ...(header === false && { header }),
-    ...(delimiter !== undefined && { delimiter: delimiter === '\\t' ? '\t' : delimiter }),
-    ...(quote !== undefined && { quote }),
-    ...(na !== undefined && { na: na.split(',') }),
-  }
-  const output = {
-    ...(blob !== undefined && { blob }),
-    ...(format !== undefined && { format }),
-    ...(include !== undefined && { include: include === 'all' ? ('all' as const) : include.split(',') }),
-    ...(outputColumns !== undefined && { columns: outputColumns.split(',') }),
-    ...(options.overwrite && { overwrite: true }),
-    ...(options.summaryOnly && { action: 'summary_only' as const }),
-  }
-  const others: Omit<FileSubmission, 'input'> = {
-    ...(jobId !== undefined && { jobId }),
-    ...(Object.keys(output).length > 0 && { output }),
-    ...(miniBatchSize !== undefined && { miniBatchSize }),
-    ...(errorThreshold !== undefined && { errorThreshold }),
-    ...(maxRetries !== undefined && { maxRetries }),
-  }
+  const others = readSubmission(options)
+  const form = readForm(options)
   const input = await findInput(file, options)
   const job = await ('file' in input
     ? BatchJob.submitFile(service, await openAsBlob(input.file), { ...others, input: form }, sending(input.file))
@@ -84,6 +58,43 @@ export async function submitJob(name: string, file: string | undefined, options:
   else console.log(job.jobId)
   if (!options.json) console.error(`Watch it: npx scoring jobs watch ${name} ${job.jobId}`)
   return true
+}
+
+/** The members of a submission that were given, without its input. */
+function readSubmission(options: SubmitOptions): Omit<FileSubmission, 'input'> {
+  const { id: jobId, miniBatchSize, errorThreshold, maxRetries } = options
+  const output = readOutput(options)
+  return {
+    ...(jobId !== undefined && { jobId }),
+    ...(Object.keys(output).length > 0 && { output }),
+    ...(miniBatchSize !== undefined && { miniBatchSize }),
+    ...(errorThreshold !== undefined && { errorThreshold }),
+    ...(maxRetries !== undefined && { maxRetries }),
+  }
+}
+
+function readOutput({ output: blob, format, include, outputColumns, overwrite, summaryOnly }: SubmitOptions) {
+  return {
+    ...(blob !== undefined && { blob }),
+    ...(format !== undefined && { format }),
+    ...(include !== undefined && { include: include === 'all' ? ('all' as const) : include.split(',') }),
+    ...(outputColumns !== undefined && { columns: outputColumns.split(',') }),
+    ...(overwrite && { overwrite: true }),
+    ...(summaryOnly && { action: 'summary_only' as const }),
+  }
+}
+
+/** How the input is to be read. */
+function readForm({ columns, header, delimiter, quote, na, decimal, thousands }: SubmitOptions): InputForm {
+  return {
+    ...(columns !== undefined && { columns: columns.split(',') }),
+    ...(header === false && { header }),
+    ...(delimiter !== undefined && { delimiter: delimiter === '\\t' ? '\t' : delimiter }),
+    ...(quote !== undefined && { quote }),
+    ...(na !== undefined && { na: na.split(',') }),
+    ...(decimal !== undefined && { decimal }),
+    ...(thousands !== undefined && { thousands }),
+  }
 }
 
 /** A slow line takes minutes for the largest file. */

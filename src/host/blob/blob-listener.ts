@@ -29,18 +29,42 @@ const blobPoisonQueue = 'webjobs-blobtrigger-poison'
 
 /** Runs the function of a blob trigger: a scanner finds blobs, and a queue of the host's own has a message for each until it is done. */
 export class BlobListener {
+  readonly #blobTrigger: BlobTrigger
+  readonly #runner: FunctionRunner
+  readonly #context: BlobContext
   readonly #scanner: BlobScanner
   readonly #queue: QueueListener
   /** The end of the latest run of each blob that runs now. */
   readonly #last = new Map<string, Promise<void>>()
 
-  constructor({ trigger, pattern }: BlobTrigger, runner: FunctionRunner, context: BlobContext) {
-    const { blobs, openQueue, settings, queueSettings, invisibleMs, clock, warn, onWritten } = context
+  constructor(blobTrigger: BlobTrigger, runner: FunctionRunner, context: BlobContext) {
+    this.#blobTrigger = blobTrigger
+    this.#runner = runner
+    this.#context = context
+    const { trigger, pattern } = blobTrigger
+    const { blobs, openQueue, queueSettings, clock, warn } = context
     const functionId = `Host.Functions.${trigger.fn.name}`
     const queue = openQueue(controlQueueName(functionId, pattern.container))
     const encode = (text: string) =>
       queueSettings.messageEncoding === 'base64' ? Buffer.from(text).toString('base64') : text
-    this.#queue = new QueueListener({
+    this.#queue = this.#listenTo(queue)
+    this.#scanner = new BlobScanner({
+      functionId,
+      pattern,
+      blobs,
+      pauseMs: queueSettings.maxPollingIntervalMs,
+      clock,
+      warn,
+      send: async message => {
+        await queue.send(encode(JSON.stringify(message)))
+        this.#queue.wake()
+      },
+    })
+  }
+
+  #listenTo(queue: Queue): QueueListener {
+    const { openQueue, settings, queueSettings, invisibleMs, clock, warn, onWritten } = this.#context
+    return new QueueListener({
       queue,
       poison: openQueue(blobPoisonQueue),
       settings: {
@@ -56,34 +80,25 @@ export class BlobListener {
       random: Math.random,
       onPoison: () => onWritten(blobPoisonQueue),
       run: (_, text) => {
-        const { BlobName, ETag } = JSON.parse(text) as BlobMessage
-        return this.#oneByOne(BlobName, async () => {
-          const variables = pattern.match(BlobName)
-          const asked = { name: BlobName, hasContent: !takesReference(trigger) }
-          const blob = variables && (await this.#read(blobs, pattern.container, asked, warn))
-          if (blob === 'unread') return false
-          // It is gone, or replaced: the new version has a message of its own.
-          if (blob === undefined || variables === undefined || blob.etag !== ETag) return true
-          const path = `${pattern.container}/${BlobName}`
-          return runner.run({
-            reason: `New blob detected(BlobTrigger): ${path}`,
-            input: makeInput(trigger, path, blob),
-            triggerMetadata: { ...variables, ...describeBlob(path, blob) },
-          })
-        })
+        const message = JSON.parse(text) as BlobMessage
+        return this.#oneByOne(message.BlobName, () => this.#run(message))
       },
     })
-    this.#scanner = new BlobScanner({
-      functionId,
-      pattern,
-      blobs,
-      pauseMs: queueSettings.maxPollingIntervalMs,
-      clock,
-      warn,
-      send: async message => {
-        await queue.send(encode(JSON.stringify(message)))
-        this.#queue.wake()
-      },
+  }
+
+  /** @returns whether the message is done */
+  async #run({ BlobName, ETag }: BlobMessage): Promise<boolean> {
+    const { trigger, pattern } = this.#blobTrigger
+    const variables = pattern.match(BlobName)
+    const blob = variables && (await this.#read(BlobName))
+    if (blob === 'unread') return false
+    // It is gone, or replaced: the new version has a message of its own.
+    if (blob === undefined || variables === undefined || blob.etag !== ETag) return true
+    const path = `${pattern.container}/${BlobName}`
+    return this.#runner.run({
+      reason: `New blob detected(BlobTrigger): ${path}`,
+      input: makeInput(trigger, path, blob),
+      triggerMetadata: { ...variables, ...describeBlob(path, blob) },
     })
   }
 
@@ -112,16 +127,13 @@ export class BlobListener {
     }
   }
 
-  async #read(
-    blobs: HostBlobs,
-    container: string,
-    { name, hasContent }: { readonly name: string; readonly hasContent: boolean },
-    warn: (text: string) => void,
-  ): Promise<HostBlob | undefined | 'unread'> {
+  async #read(name: string): Promise<HostBlob | undefined | 'unread'> {
+    const { trigger, pattern } = this.#blobTrigger
+    const { blobs, warn } = this.#context
     try {
-      return await blobs.read(container, name, { hasContent })
+      return await blobs.read(pattern.container, name, { hasContent: !takesReference(trigger) })
     } catch (error) {
-      warn(`Blob ${JSON.stringify(`${container}/${name}`)} cannot be read: ${(error as Error).message}`)
+      warn(`Blob ${JSON.stringify(`${pattern.container}/${name}`)} cannot be read: ${(error as Error).message}`)
       return 'unread'
     }
   }

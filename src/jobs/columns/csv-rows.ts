@@ -1,6 +1,6 @@
 import { isAscii } from 'node:buffer'
-import { type CsvDialect, dialectBytes, MissingTexts, usualMissing } from '../csv-dialect.ts'
-import type { CellReading } from '../formats/cell-json.ts'
+import { type CsvDialect, dialectBytes } from '../csv-dialect.ts'
+import { type FileReading, fileReading } from '../formats/cell-json.ts'
 import { NumberText } from './number-text.ts'
 import type { StraightRead } from './row-columns.ts'
 import type { RowTarget } from './row-target.ts'
@@ -26,8 +26,9 @@ export function csvRows(bytes: Buffer, targets: readonly (RowTarget | undefined)
 class CsvRowReader {
   readonly #bytes: Buffer
   readonly #targets: readonly (RowTarget | undefined)[]
-  readonly #reading: Required<CellReading>
+  readonly #reading: FileReading
   readonly #mayBeMissing: boolean
+  readonly #isSpelledAsJson: boolean
   readonly #delimiter: number
   readonly #quote: number
   readonly #number: NumberText
@@ -39,7 +40,8 @@ class CsvRowReader {
     const { delimiter, quote } = dialectBytes(dialect)
     this.#delimiter = delimiter
     this.#quote = quote
-    this.#reading = { missing, na: dialect.na ? new MissingTexts(dialect.na) : usualMissing }
+    this.#reading = fileReading(missing, dialect)
+    this.#isSpelledAsJson = !this.#reading.spelling
     this.#mayBeMissing = this.#reading.na.hasNumbers
     this.#number = new NumberText(bytes)
     this.#encoding = isAscii(bytes) ? 'latin1' : 'utf8'
@@ -63,7 +65,8 @@ class CsvRowReader {
 
   /** @returns the end of a cell that was stored; -1 where it was not */
   #readCell(target: RowTarget | undefined, start: number, end: number, row: number): number {
-    if (!target || target.kind === 'string' || target.kind === 'bool') return this.#readText(target, start, end, row)
+    if (!target || target.kind === 'string' || target.kind === 'bool' || !this.#isSpelledAsJson)
+      return this.#readText(target, start, end, row)
     const bytes = this.#bytes
     const number = this.#number
     let at = start

@@ -8,6 +8,7 @@ import { type RowForm, tensorRowForm } from '../formats/row-form.ts'
 import { createChunkScanner } from '../formats/row-scanner.ts'
 import type { Row, RowReading, TextOfRows } from '../row-scorer.ts'
 import { csvRows } from './csv-rows.ts'
+import { floatRows } from './float-rows.ts'
 import { jsonRecords } from './json-records.ts'
 import { jsonRows } from './json-rows.ts'
 import type { RowTarget } from './row-target.ts'
@@ -161,9 +162,10 @@ class ColumnReader {
     if (columns) {
       const targets = columnTargets(columns, tensors, this.#options)
       if (!targets) return undefined
-      return format === 'csv'
-        ? csvRows(this.#padded, targets, { missing, dialect })
-        : jsonRecords(this.#padded, { columns, targets, missing })
+      if (format !== 'csv') return jsonRecords(this.#padded, { columns, targets, missing })
+      const any = csvRows(this.#padded, targets, { missing, dialect })
+      const floats = floatRows(this.#padded, targets, dialect ?? {})
+      return floats ? (start, end, row) => floats(start, end, row) || any(start, end, row) : any
     }
     const [only] = inputs
     const tensor = only && inputs.length === 1 ? tensors.find(only.name) : undefined

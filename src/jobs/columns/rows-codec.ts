@@ -29,6 +29,7 @@ interface RowsForm extends Pick<ReadColumns, 'faults'> {
  */
 export function rowsCodec(http: Codec): Codec {
   return {
+    isForJobs: true,
     mediaTypes: () => [],
     decodeByScript: () => undefined,
     decodeRows: (request, script, service) => decodeRows(http, request, { script, service }),

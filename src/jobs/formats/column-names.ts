@@ -39,9 +39,9 @@ export function repeatedName(names: readonly string[]): string | undefined {
 }
 
 /**
- * Finds columns by the names that a service takes: by the same name, otherwise by the name that converters to ONNX made of it. They
- * put "_" in place of what is neither letter nor digit: `sepal length (cm)` became `sepal_length__cm_`
- * (skl2onnx, `_generate_unique_name`).
+ * Finds columns by the names that a service takes: by the same name, also where its letters are composed in the other way that Unicode
+ * has (files of macOS: `o` and a diaeresis for `ö`), otherwise by the name that converters to ONNX made of it. They put "_" in place of
+ * what is neither letter nor digit: `sepal length (cm)` became `sepal_length__cm_` (skl2onnx, `_generate_unique_name`).
  *
  * @param names  all that are looked for
  * @returns a function from a name to the index of its column; undefined when there is none, or several could be meant
@@ -52,15 +52,17 @@ export function columnFinder(
 ): (name: string) => number | undefined {
   const exact = new Map(columns.map((name, column) => [name, column]))
   const others = new Map<string, number | undefined>()
+  const composed = new Map<string, number | undefined>()
+  const add = (map: typeof others, name: string, column: number) => map.set(name, map.has(name) ? undefined : column)
   if (names.some(name => !exact.has(name))) {
     const taken = new Set(names)
     for (const [column, name] of columns.entries()) {
       if (taken.has(name)) continue
-      const converted = convertName(name)
-      others.set(converted, others.has(converted) ? undefined : column)
+      add(composed, name.normalize(), column)
+      add(others, convertName(name.normalize()), column)
     }
   }
-  return name => exact.get(name) ?? others.get(name)
+  return name => exact.get(name) ?? composed.get(name.normalize()) ?? others.get(name)
 }
 
 function convertName(name: string): string {

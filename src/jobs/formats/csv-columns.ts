@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { CsvDialect } from '../csv-dialect.ts'
 import { InputUnreadable } from '../failure.ts'
+import { numberSpelling } from '../number-spelling.ts'
 import { cellJson, nonFiniteWord } from './cell-json.ts'
 import { splitRecord } from './csv-record.ts'
 import { CsvScanner } from './csv-scanner.ts'
@@ -46,7 +47,8 @@ export async function csvColumns(source: TextSource, options: CsvOptions): Promi
 }
 
 /** Whether the cells fit the numeric inputs of the service, at least one is a number or missing, and none is a known name. */
-function looksLikeRow(cells: readonly string[], { inputs, names }: CsvOptions): boolean {
+function looksLikeRow(cells: readonly string[], { inputs, names, dialect = {} }: CsvOptions): boolean {
+  const spelling = numberSpelling(dialect)
   const values = inputs && inputs.length > 1 ? namedValues(inputs) : undefined
   const known = names ?? values?.map(({ name }) => name) ?? []
   const given = new Set(cells)
@@ -56,7 +58,8 @@ function looksLikeRow(cells: readonly string[], { inputs, names }: CsvOptions): 
     // The inputs of a script are not declared, but no column is named by a number.
     const dtype = (values ? values[index]?.dtype : inputs?.[0]?.dtype) ?? 'float64'
     if (dtype === 'string') continue
-    if (nonFiniteWord(cell) === undefined && cellJson(cell, dtype, { missing: 'error' }) === undefined) return false
+    if (nonFiniteWord(cell) === undefined && cellJson(cell, dtype, { missing: 'error', spelling }) === undefined)
+      return false
     numberCount++
   }
   return numberCount > 0
@@ -87,10 +90,19 @@ export async function readHeader(source: TextSource, dialect?: CsvDialect): Prom
 
 function parseHeader(header: Uint8Array | undefined, dialect?: CsvDialect): string[] {
   if (!header) throw headerFault(`is longer than ${maxHeaderBytes} bytes`)
-  if (!isUtf8(header)) throw new InputUnreadable('INPUT_NOT_UTF8', "the CSV's header is not UTF-8")
+  if (!isUtf8(header))
+    throw new InputUnreadable(
+      'INPUT_NOT_UTF8',
+      'the CSV\'s header is not UTF-8; save the file as UTF-8 (in Excel as "CSV UTF-8")',
+    )
   const text = Buffer.from(header.buffer, header.byteOffset, header.length).toString().replace(/\r$/, '')
   const columns = splitRecord(text, dialect)
   if (!columns) throw headerFault('has text after the closing quote of a name')
+  const [, separator] = /^sep=(.)?$/i.exec(text) ?? []
+  if (separator !== undefined)
+    throw headerFault(
+      `is a note for Excel ("sep="); remove the line, and set "delimiter": ${JSON.stringify(separator)} in the input of the job`,
+    )
   // With the line ends of old Macs, the whole file would be one header.
   if (/\r(?!\n)/.test(text))
     throw headerFault('has a carriage return without line feed; lines must end with LF or CRLF')

@@ -3,10 +3,11 @@ import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
 import { isNestedDeeper } from '../../tensor/json-depth.ts'
 import { JsonError, readJson } from '../../tensor/json-reader.ts'
-import { type CsvDialect, MissingTexts, usualMissing } from '../csv-dialect.ts'
+import type { CsvDialect } from '../csv-dialect.ts'
+import { suggestMarks } from '../number-spelling.ts'
 import type { Row, RowReading } from '../row-scorer.ts'
 import { bodyMember } from './body-member.ts'
-import { type CellReading, cellJson } from './cell-json.ts'
+import { cellJson, type FileReading, fileReading } from './cell-json.ts'
 import { countNumbers, splitRecord } from './csv-record.ts'
 import { isEncryptedRow } from './encrypted-row.ts'
 import { isWhiteSpace } from './json-lines-scanner.ts'
@@ -78,10 +79,10 @@ export async function readRows(
 export function rowReader(options: ReadOptions): (bytes: Uint8Array | undefined) => Row {
   const { format, columns, maxRowBytes, missing = 'nan', dialect = {} } = options
   const shape = tableShape(options)
-  const cells = { missing, na: dialect.na ? new MissingTexts(dialect.na) : usualMissing }
+  const cells = fileReading(missing, dialect)
   return bytes => {
     if (!bytes || isTooLargeMark(bytes)) return failed('ROW_TOO_LARGE', `the row is larger than ${maxRowBytes} bytes`)
-    if (!isUtf8(bytes)) return failed('ROW_NOT_UTF8', 'the row is not UTF-8')
+    if (!isUtf8(bytes)) return failed('ROW_NOT_UTF8', 'the row is not UTF-8; save the file as UTF-8')
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     if (format !== 'csv' || !shape || !columns) return jsonRow(text, shape, options)
     return csvRow(text.toString(), { shape, columnCount: columns.length, dialect, cells })
@@ -173,13 +174,13 @@ interface CsvReading {
   readonly shape: RowShape
   readonly columnCount: number
   readonly dialect: CsvDialect
-  readonly cells: Required<CellReading>
+  readonly cells: FileReading
 }
 
 function csvRow(line: string, { shape, columnCount, dialect, cells: reading }: CsvReading): Row {
   const record = line.endsWith('\r') ? line.slice(0, -1) : line
   const { delimiter = ',' } = dialect
-  const isPlain = shape.isNumberList && delimiter === ',' && !reading.na.hasNumbers
+  const isPlain = shape.isNumberList && delimiter === ',' && !reading.na.hasNumbers && !reading.spelling
   if (isPlain && countNumbers(record) === columnCount) return { json: `[${record}]` }
   const cells = splitRecord(record, dialect)
   if (!cells) return failed('ROW_NOT_CSV', 'the row has text after the closing quote of a cell')
@@ -190,23 +191,32 @@ function csvRow(line: string, { shape, columnCount, dialect, cells: reading }: C
   for (const { column, name, dtype } of shape.cells) {
     const cell = cells[column] as string
     const value = cellJson(cell, dtype, reading)
-    if (value === undefined) return unfitCell(cell, name, { dtype: dtype as Dtype, na: reading.na })
+    if (value === undefined) return unfitCell(cell, name, dtype as Dtype, reading)
     values.push(value)
   }
   return { json: shape.encodeRow(values) }
 }
 
-function unfitCell(cell: string, column: string, { dtype, na }: { dtype: Dtype; na: MissingTexts }): Row {
+function unfitCell(cell: string, column: string, dtype: Dtype, { na, ...reading }: FileReading): Row {
   const text = cell.trim()
-  const kind = dtype === 'bool' ? 'true or false' : `a number (${dtype})`
+  const kind = dtype === 'bool' ? 'true or false, or 1 or 0' : `a number (${dtype})`
   const found = text === '' ? 'is empty' : na.has(text) ? 'has a missing value' : 'has another value'
   const why = !na.has(text)
-    ? ''
+    ? adviceOnMarks(cell, dtype, { na, ...reading })
     : dtype.startsWith('float')
       ? '; the service takes no missing values ("missing": "error")'
       : '; only floating-point values can be missing'
   const code = dtype === 'bool' ? 'ROW_NOT_A_BOOL' : 'ROW_NOT_A_NUMBER'
   return failed(code, `column "${column}" ${found}; it must be ${kind}${why}`)
+}
+
+/** What would make a number of a cell, if marks in it are all that is in the way. */
+function adviceOnMarks(cell: string, dtype: Dtype, reading: FileReading): string {
+  if (dtype === 'bool') return ''
+  const marks = suggestMarks(
+    spelling => /\d/.test(cell) && cellJson(cell, dtype, { ...reading, spelling }) !== undefined,
+  )
+  return marks === undefined ? '' : `; ${marks} in the input of a job would read it`
 }
 
 function failed(code: RowFault, message: string): Row {

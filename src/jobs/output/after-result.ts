@@ -1,5 +1,5 @@
 import { JobFailure } from '../failure.ts'
-import { partNumber } from '../limits.ts'
+import { type JobLimits, partNumber } from '../limits.ts'
 import { type JobStep, jobMessage } from '../message-queues.ts'
 import type { OpenJob } from '../open-job.ts'
 import type { PlanPart } from '../plan-parts.ts'
@@ -16,6 +16,8 @@ interface CommittedResult {
   readonly part: PlanPart
   /** Whether this process goes on with the next chunk of the window. */
   readonly goesOn: boolean
+  /** Whether this process has to list the part, once it is the last one of the window in it; absent: yes. */
+  readonly lists?: boolean
 }
 
 /** What follows from a result. */
@@ -30,15 +32,14 @@ export interface FollowingSteps {
 export async function afterResult(
   tools: JobTools,
   job: OpenJob,
-  { chunk, failed, part, goesOn }: CommittedResult,
+  { chunk, failed, part, goesOn, lists = true }: CommittedResult,
 ): Promise<FollowingSteps> {
   const { limits } = tools
   if (failed > 0 && (await failAboveThreshold(tools, job))) return {}
-  const later = chunk + limits.window
-  const next = goesOn && isPlannable(later, part) ? later : undefined
+  const next = goesOn ? laterChunk(chunk, part, limits) : undefined
   // The process that commits or finds the next result lists the part after this one, and so sees it.
   if (next !== undefined && partNumber(next, limits) === part.part) return { chunk: next }
-  const finish = await closePartAndJob(tools, job.spec, part)
+  const finish = lists ? await closePartAndJob(tools, job.spec, part) : undefined
   return { ...(next !== undefined && { chunk: next }), ...(finish && { finish }) }
 }
 
@@ -47,7 +48,7 @@ export async function afterResult(
  *
  * @returns the step that finishes the job, if all results exist
  */
-async function closePartAndJob(
+export async function closePartAndJob(
   { store }: JobTools,
   { folder }: JobSpec,
   { part, chunks }: PlanPart,
@@ -56,9 +57,14 @@ async function closePartAndJob(
   return (await totalsWhenAllDone(store, folder)) && { queue: 'finish', message: jobMessage(folder) }
 }
 
-/** A chunk may lie in a part that is not planned yet. The process that scores it finds out. */
-function isPlannable(chunk: number, { isLast, next }: PlanPart): boolean {
-  return !isLast || chunk < next.chunk
+/**
+ * The chunk that is a window later. It may lie in a part that is not planned yet; the process that scores it finds out.
+ *
+ * @returns undefined when the plan has no such chunk
+ */
+export function laterChunk(chunk: number, { isLast, next }: PlanPart, { window }: JobLimits): number | undefined {
+  const later = chunk + window
+  return !isLast || later < next.chunk ? later : undefined
 }
 
 /** Chunks in progress may still add failed rows beyond the threshold. @returns whether the job was failed */

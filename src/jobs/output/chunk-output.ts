@@ -1,5 +1,6 @@
 /** The output of a chunk: its lines, with columns of the input, in the format of the file. */
-import { gzipSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { gzip as gzipCallback } from 'node:zlib'
 import type { ChunkTable } from './chunk-table.ts'
 import { type IncludedSource, includedCells } from './included-cells.ts'
 import { includeColumns } from './included-columns.ts'
@@ -31,7 +32,7 @@ export async function encodeChunk(
   }
   const { lines } = include.length > 0 ? await includeColumns(results, { form, include, source }) : results
   const header = isFirst ? [Buffer.from(outputHeader(table))] : []
-  const file = packed(Buffer.concat([...header, ...lines]), table)
+  const file = await packed(Buffer.concat([...header, ...lines]), table)
   return { ...results, blob, file, start: 0, end: file.byteLength }
 }
 
@@ -43,6 +44,8 @@ export async function encodeEmpty(table: OutputTable): Promise<Uint8Array> {
 }
 
 /** A file may have several members one after the other (RFC 1952, section 2.2). */
-function packed(text: Uint8Array, { isGzip }: OutputTable): Uint8Array {
-  return isGzip ? gzipSync(text) : text
+async function packed(text: Uint8Array, { isGzip }: OutputTable): Promise<Uint8Array> {
+  return isGzip ? gzip(text) : text
 }
+
+const gzip = promisify(gzipCallback)

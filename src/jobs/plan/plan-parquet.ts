@@ -2,6 +2,7 @@ import type { FileMetaData, ParquetParsers, ParquetScan, SchemaElement, SchemaTr
 import type { Dtype } from '../../tensor/dtype.ts'
 import { InputUnreadable, tooLarge } from '../failure.ts'
 import { repeatedName } from '../formats/column-names.ts'
+import { fitColumn } from '../formats/parquet-columns.ts'
 import { checkRowGroups, ParquetFile } from '../formats/parquet-file.ts'
 import { createEncoder, leafDtype, type SchemaGroups } from '../formats/parquet-json.ts'
 import { requireIncluded } from '../formats/require-included.ts'
@@ -87,7 +88,8 @@ async function openTable(file: ParquetFile, options: PlanOptions): Promise<Parqu
     const encode = createEncoder(node, groups, options.missing !== 'error' && isFloat)
     if (!encode)
       throw new InputUnreadable('INPUT_NOT_PARQUET', `column "${name}" is of type VARIANT, which is not supported`)
-    return { name, encode }
+    const convert = isTaken.has(column) ? fitColumn(node, name, dtype) : undefined
+    return convert ? { name, encode: (value: unknown) => convert(encode(value)), fitted: dtype } : { name, encode }
   })
   const scan = await parquetScan({
     file,
@@ -101,7 +103,11 @@ async function openTable(file: ParquetFile, options: PlanOptions): Promise<Parqu
   )
   const record = options.include && {
     columns: columns.map(({ name }) => name),
-    types: Object.fromEntries(dtypes.filter((each): each is [string, Dtype] => Boolean(each[1]))),
+    types: {
+      ...Object.fromEntries(dtypes.filter((each): each is [string, Dtype] => Boolean(each[1]))),
+      // What the service takes is what is copied.
+      ...Object.fromEntries(columns.flatMap(({ name, fitted }) => (fitted ? [[name, fitted]] : []))),
+    },
   }
   return { scan, metadata, columns, encodeRow, record }
 }

@@ -1,8 +1,8 @@
-import { textKey } from '../chunk-texts.ts'
 import { asJobFailure } from '../failure.ts'
+import { chunkKey } from '../kept-chunks.ts'
 import { activeBlob, chunkInputBlob, type JobFolder } from '../layout.ts'
 import { type JobMessage, type JobStep, jobMessage, messageJobFolder } from '../message-queues.ts'
-import { isActive, type OpenJob, openJob } from '../open-job.ts'
+import { isActive, openJob } from '../open-job.ts'
 import { totalsWhenAllDone } from '../output/done-parts.ts'
 import { failJob } from '../output/end-job.ts'
 import {
@@ -15,16 +15,30 @@ import {
   readPart,
 } from '../plan-parts.ts'
 import { changeState, readState } from '../records.ts'
+import type { JobSpec } from '../spec.ts'
 import { untilEnd } from './chunk-builder.ts'
 import { type PlanTools, planInput, planOptions } from './job-input.ts'
+
+/** Scores the first chunks of a job while the others are planned. */
+export interface AheadScoring {
+  /** @param next  the position behind the chunk */
+  offer(chunk: { readonly planned: PlannedChunk; readonly next: PlanCursor }): void
+  /** Begins no further chunk. */
+  stop(): void
+}
 
 /**
  * Plans the chunks of a job from the end of the existing plan on. Concurrent planners write the same bytes.
  *
+ * @param scoreAhead  what scores the first chunks meanwhile
  * @returns the steps that follow at once
  * @throws failures after which a retry may succeed
  */
-export async function splitInput(tools: PlanTools, message: JobMessage): Promise<readonly JobStep[]> {
+export async function splitInput(
+  tools: PlanTools,
+  message: JobMessage,
+  scoreAhead: (spec: JobSpec) => AheadScoring,
+): Promise<readonly JobStep[]> {
   const { store } = tools
   const folder = messageJobFolder(message)
   const job = await openJob(tools, folder)
@@ -34,30 +48,39 @@ export async function splitInput(tools: PlanTools, message: JobMessage): Promise
   if (state?.status !== 'Running') return []
   // Without this entry the sweeper would not see the job.
   await store.create(activeBlob(folder), '', { service: job.spec.service })
+  // If a row of the first chunks ends the process, the next planner scores none, so that it comes to the end of the part.
+  const ahead = state.startedAt === startedAt ? scoreAhead(job.spec) : undefined
   const steps: JobStep[] = []
   try {
-    const isComplete = await continuePlan(tools, { spec: job.spec, state }, steps)
+    const isComplete = await continuePlan(tools, { spec: job.spec, ahead, steps })
     if (!isComplete) return steps
   } catch (failure) {
     const fatal = asJobFailure(failure, job.spec)
     if (!fatal) throw failure
     await failJob(tools, job, fatal)
     return []
+  } finally {
+    ahead?.stop()
   }
   if (steps.length > 0) return steps // the last of them finishes the job
   // All chunks may be done before the end of the plan is known. A job without chunks has no other step to finish it.
   return (await totalsWhenAllDone(store, folder)) ? [{ queue: 'finish', message: jobMessage(folder) }] : []
 }
 
-/**
- * @param steps  steps that follow at once are added to it
- * @returns whether the plan is complete; otherwise another run continues, or the job is no longer active
- */
-async function continuePlan(tools: PlanTools, { spec }: OpenJob, steps: JobStep[]): Promise<boolean> {
+interface Planning {
+  readonly spec: JobSpec
+  readonly ahead: AheadScoring | undefined
+  /** Gets the steps that follow at once. */
+  readonly steps: JobStep[]
+}
+
+/** @returns whether the plan is complete; otherwise another run continues, or the job is no longer active */
+async function continuePlan(tools: PlanTools, { spec, ahead, steps }: Planning): Promise<boolean> {
   const { store, queues, clock, limits, stopping } = tools
   const { folder } = spec
   const deadline = clock.monotonicMs() + limits.budgetMs
-  for await (const part of partsToPlan(tools, spec)) {
+  for await (const part of partsToPlan(tools, spec, ahead)) {
+    ahead?.stop() // the messages of the chunks do the rest
     const isOurs = await commitPart(store, folder, part)
     if (!isOurs) await requireSamePart(store, folder, part)
     // Only the planner that commits the first part starts the first chunks. If it dies in between, the sweeper does.
@@ -85,7 +108,11 @@ async function requireSamePart(store: PlanTools['store'], folder: JobFolder, { p
 }
 
 /** Yields the rest of the plan. Its parts depend on the input only, not on where a run begins. */
-async function* partsToPlan(tools: PlanTools, spec: OpenJob['spec']): AsyncGenerator<PlanPart> {
+async function* partsToPlan(
+  tools: PlanTools,
+  spec: JobSpec,
+  ahead: AheadScoring | undefined,
+): AsyncGenerator<PlanPart> {
   const { store, limits } = tools
   const { folder } = spec
   const lastPart = (await listPlan(store, folder)).at(-1)
@@ -101,7 +128,10 @@ async function* partsToPlan(tools: PlanTools, spec: OpenJob['spec']): AsyncGener
   }
   for await (const { content, text, next: after, ...chunk } of untilEnd(inputChunks, toEnd)) {
     // The text must exist before the plan names the chunk.
-    if (text) tools.texts.put(textKey(spec, chunk.chunk), text)
+    if (text) {
+      const bytes = text.reduce((sum, { byteLength }) => sum + byteLength, 0)
+      if (tools.texts.put(chunkKey(spec, chunk.chunk), text, bytes)) ahead?.offer({ planned: chunk, next: after })
+    }
     if (content) await store.create(chunkInputBlob(folder, part, chunk.chunk), content)
     next = after
     chunks.push({ ...chunk, ...(next.isDecoded && { isDecoded: true }) })

@@ -12,7 +12,7 @@ import { resultLines } from '../output/result-lines.ts'
 import { readPart, rowInFile } from '../plan-parts.ts'
 import type { RowResult } from '../row-scorer.ts'
 import { AttemptLog } from '../score/attempt-log.ts'
-import type { ChunkMessage } from '../score/score-chunk.ts'
+import type { ChunkMessage } from '../score/chunk-run.ts'
 import type { JobTools } from '../tools.ts'
 
 /** Times that a message reaches its poison queue before it is given up. */

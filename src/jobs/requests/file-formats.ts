@@ -8,6 +8,27 @@ const inputExtensions: Readonly<Record<string, InputFormat>> = {
   csv: 'csv',
   json: 'json',
   parquet: 'parquet',
+  pq: 'parquet',
+}
+
+const asCsv = 'set it to "csv", and "delimiter" to what separates the cells, e.g. "\\t"'
+const asWorkbook = 'workbooks are not read: save the sheet as CSV (Excel: "CSV UTF-8")'
+const asTable = 'such files are not read: write the table as Parquet or CSV'
+
+/** What can be done with other files of tables. */
+const adviceByExtension: Readonly<Record<string, string>> = {
+  ...{ tsv: asCsv, tab: asCsv, psv: asCsv, txt: asCsv },
+  ...{ xlsx: asWorkbook, xls: asWorkbook, xlsm: asWorkbook, xlsb: asWorkbook, ods: asWorkbook },
+  ...{
+    feather: asTable,
+    arrow: asTable,
+    ipc: asTable,
+    avro: asTable,
+    orc: asTable,
+    pkl: asTable,
+    npy: asTable,
+    npz: asTable,
+  },
 }
 
 const outputExtensions: Readonly<Record<string, OutputFormat>> = {
@@ -42,9 +63,13 @@ export function chooseInputFormat(name: string, given: GivenFormat = {}): { form
   const format = given.format ?? formatByName(unpackedName, inputExtensions) ?? given.usualFormat
   const isGzip = given.isGzip ?? unpackedName.length < name.length
   if (!format) {
+    const extension = extensionIn(unpackedName)
+    const advice = Object.hasOwn(adviceByExtension, extension) ? adviceByExtension[extension] : undefined
+    if (advice !== undefined)
+      throw invalidJob(`input.format: is missing, and the name of the input ends with ".${extension}"; ${advice}`)
     const extensions = Object.keys(inputExtensions).map(each => `.${each}`)
     throw invalidJob(
-      `input.format: is missing, and the name of the input ends with none of ${extensions.join(', ')} (each also with .gz); set it to "jsonl", "csv", "json" or "parquet"`,
+      `input.format: is missing, and the name of the input ends with none of ${extensions.join(', ')} (text also with .gz); set it to "jsonl", "csv", "json" or "parquet"`,
     )
   }
   requireReadable(format, isGzip)

@@ -66,35 +66,16 @@ export function parseJobRequest(
   const folder = jobFolder(service, jobId)
   const input = takesEncrypted ? keepNoSecrets(submission.input) : submission.input
   const source = file ? fileSource(file, input) : parseSource(input, limits)
-  const template = submission.output.blob
-  const isPerFile = 'files' in source && template?.includes('{name}') === true
-  // Each file gives its name later.
-  const variables = { jobId, service, input: isPerFile ? '{name}' : sourceName(source) }
-  const named = template && allowOutputBlob(resolveOutputName(template, variables), folder, limits.containers)
-  const { format, isGzip } = chooseOutputFormat(named, submission.output)
-  const perFile = isPerFile ? { isPerFile } : {}
-  const output = {
-    blob: named ?? defaultOutput(folder, `${format}${isGzip ? '.gz' : ''}`),
-    format,
-    ...(isGzip && { isGzip }),
-    ...chooseOptions(submission.output),
-    ...perFile,
-  }
-  requireIncludable(output)
-  requireOtherFolder(source, output.blob)
-  if ('blob' in source && source.blob === output.blob) {
-    throw invalidJob(`output.blob: "${output.blob}" is the input of the job; choose another name for the output`)
-  }
+  const output = chooseOutput(submission.output, { service, jobId, folder, source }, limits.containers)
   const event = submission.onCompleted && allowEvent(submission.onCompleted, limits)
   const onCompleted = event && { onCompleted: event.target }
   const options = { service, output, errorThreshold, maxRetries, ...onCompleted }
-  // Chunks had 1000 rows by default once, and a repeated submission of such a job is still recognised.
-  // A repeated submission is the same on another day.
-  const { isPerFile: _, ...plain } = output as JobSpec['output']
-  const asked = { ...plain, blob: template ?? output.blob }
+  const { isPerFile: _, ...plain } = output
   const content = {
     ...options,
-    output: asked,
+    // The name as it was given: with {date} in it, a repeated submission is the same on another day.
+    output: { ...plain, blob: submission.output.blob ?? output.blob },
+    // Chunks had 1000 rows by default once, and a repeated submission of such a job is still recognised.
     miniBatchSize: miniBatchSize ?? 1000,
     input: identifySource(source),
   }
@@ -165,6 +146,29 @@ function sourceName(source: RowSource): string | undefined {
   return 'file' in source ? source.file.name : undefined
 }
 
+/** @throws ScoringError JOB_INVALID, JOB_OUTPUT_NOT_ALLOWED */
+function chooseOutput(
+  asked: JobSubmission['output'],
+  { service, jobId, folder, source }: Pick<JobRequest, 'service' | 'jobId' | 'folder' | 'source'>,
+  containers: readonly string[],
+): JobSpec['output'] {
+  const isPerFile = 'files' in source && asked.blob?.includes('{name}') === true
+  // Each file gives its name later.
+  const variables = { jobId, service, input: isPerFile ? '{name}' : sourceName(source) }
+  const named = asked.blob && allowOutputBlob(resolveOutputName(asked.blob, variables), folder, containers)
+  const { format, isGzip } = chooseOutputFormat(named, asked)
+  const output = {
+    blob: named ?? defaultOutput(folder, `${format}${isGzip ? '.gz' : ''}`),
+    format,
+    ...(isGzip && { isGzip }),
+    ...chooseOptions(asked),
+    ...(isPerFile && { isPerFile }),
+  }
+  requireIncludable(output)
+  requireOtherBlob(source, output.blob)
+  return output
+}
+
 /** @throws ScoringError JOB_INVALID when there are options for an output that there is not */
 function chooseOptions({
   blob,
@@ -201,8 +205,8 @@ function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
   input: JobSubmission['input'],
   format: Format,
 ): Format & Pick<RowSource, 'header' | 'columns' | 'dialect'> {
-  const { header, columns, delimiter, quote, na } = input
-  for (const member of ['header', 'delimiter', 'quote', 'na'] as const) {
+  const { header, columns, delimiter, quote, na, decimal, thousands } = input
+  for (const member of ['header', 'delimiter', 'quote', 'na', 'decimal', 'thousands'] as const) {
     if (input[member] !== undefined && format.format !== 'csv')
       throw invalidJob(`input.${member}: applies to CSV only; the input is ${format.format}`)
   }
@@ -210,7 +214,17 @@ function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
     throw invalidJob(
       `input.quote: is ${JSON.stringify(quote)}, which separates the columns; set another "delimiter" or "quote"`,
     )
-  const dialect = { ...(delimiter && { delimiter }), ...(quote !== undefined && { quote }), ...(na && { na }) }
+  if (thousands !== undefined && thousands === (decimal ?? '.'))
+    throw invalidJob(
+      `input.thousands: is ${JSON.stringify(thousands)}, which stands before the decimals; set another "decimal" or "thousands"`,
+    )
+  const dialect = {
+    ...(delimiter && { delimiter }),
+    ...(quote !== undefined && { quote }),
+    ...(na && { na }),
+    ...(decimal && { decimal }),
+    ...(thousands && { thousands }),
+  }
   return {
     ...format,
     ...(header === undefined ? {} : { header }),
@@ -219,8 +233,10 @@ function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
   }
 }
 
-/** The output of a job would be an input of the next one. @throws ScoringError JOB_INVALID */
-function requireOtherFolder(source: RowSource, output: string): void {
+/** @throws ScoringError JOB_INVALID when the output would be an input of this job, or of the next one */
+function requireOtherBlob(source: RowSource, output: string): void {
+  if ('blob' in source && source.blob === output)
+    throw invalidJob(`output.blob: "${output}" is the input of the job; choose another name for the output`)
   if (!('files' in source)) return
   const { files } = source
   const isInput = 'pattern' in files ? createMatcher(files.pattern)(output) : files.blobs.includes(output)

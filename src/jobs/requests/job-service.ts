@@ -1,8 +1,5 @@
 import { ScoringError } from '../../errors.ts'
-import type { ScoringService } from '../../inference/scoring-service.ts'
-import { watchedContainers } from '../../models/definition/job-watch.ts'
-import { readTraceContext, type TraceContext } from '../../telemetry/trace-context.ts'
-import { maxMessageBytes } from '../job-queues.ts'
+import type { TraceContext } from '../../telemetry/trace-context.ts'
 import { jobFolder, messageFolder, parseBlobReference, uploadBlob } from '../layout.ts'
 import { jobMessage } from '../message-queues.ts'
 import { type JobView, readJobView } from '../output/job-view.ts'
@@ -12,21 +9,20 @@ import { jobIdPattern } from '../spec.ts'
 import { hasEnded } from '../state.ts'
 import { findJob, isRefused, readJob, readRecord, type StoredJob } from '../stored-job.ts'
 import { invalidJob } from './job-invalid.ts'
-import { chooseJobId, type JobRequest, parseJobRequest, type RequestLimits } from './job-request.ts'
-import { JobStore, type JobStoreOptions } from './job-store.ts'
+import { chooseJobId, type JobRequest } from './job-request.ts'
+import { JobStore } from './job-store.ts'
 import { type JobPage, type JobQuery, listJobs } from './list-jobs.ts'
-import { encodeWaitingMessage, readMessage, type SubmissionMessage } from './read-message.ts'
-import { messageJobId, storeRefusedJob } from './refused-job.ts'
+import { readJobRequest } from './read-request.ts'
 import { requireSize, type SentFile, type StagedFile, stageFile } from './staged-file.ts'
-import { type JobSubmission, parseSubmission } from './submission.ts'
+import { parseSubmission } from './submission.ts'
+import { type MessageOptions, MessageSubmitter } from './submit-message.ts'
 import { submissionFor } from './watched-blob.ts'
 
-interface JobServiceOptions extends JobStoreOptions, RequestLimits {
+interface JobServiceOptions extends MessageOptions {
   /** Largest file that comes with a submission. */
   readonly maxUploadBytes: number
   /** e.g. a UUID */
   newId(): string
-  log(line: string): void
 }
 
 export interface SubmitOptions {
@@ -48,17 +44,16 @@ export interface JobOutput {
   read(): AsyncIterable<Uint8Array>
 }
 
-/** Azure's default lifetime of a queue message. */
-const longestWaitMs = 7 * 24 * 3_600_000
-
 /** Creates, shows, lists, cancels and deletes jobs. It has no state of its own: all that it knows is in blobs. */
 export class JobService {
   readonly #options: JobServiceOptions
   readonly #jobs: JobStore
+  readonly #messages: MessageSubmitter
 
   constructor(options: JobServiceOptions) {
     this.#options = options
     this.#jobs = new JobStore(options)
+    this.#messages = new MessageSubmitter(options, this.#jobs)
   }
 
   /**
@@ -107,7 +102,7 @@ export class JobService {
       throw invalidJob(`service: is "${parsed.service}", the path names "${service}"; leave it out`)
     }
     const jobId = chooseJobId(service, parsed.jobId, idempotencyKey) ?? `job-${this.#options.newId()}`
-    return this.#parse({ service, jobId, file }, parsed)
+    return readJobRequest(this.#options, { service, jobId, file }, parsed)
   }
 
   /**
@@ -118,20 +113,8 @@ export class JobService {
    * @param messageId  becomes the id of a failed job whose own id is missing or taken
    * @param isLastTry  temporary failures become a failed job too; otherwise they are thrown, so that the queue retries
    */
-  async submitMessage(content: unknown, messageId: string, isLastTry = false): Promise<void> {
-    let message: SubmissionMessage | undefined
-    try {
-      message = readMessage(content)
-      await this.#createFromMessage(message, message.waiting?.messageId ?? messageId)
-    } catch (failure) {
-      if (!(failure instanceof ScoringError)) throw failure
-      const { waiting } = message ?? {}
-      const firstId = waiting?.messageId ?? messageId
-      if (failure.code === 'TOO_MANY_JOBS' && message && (await this.#postpone(message, firstId, failure))) return
-      const isFinal = failure.status < 500 && (failure.code !== 'TOO_MANY_JOBS' || waiting !== undefined)
-      if (!isFinal && !isLastTry) throw failure
-      await this.#refuse(message?.submission, firstId, failure)
-    }
+  submitMessage(content: unknown, messageId: string, isLastTry = false): Promise<void> {
+    return this.#messages.submit(content, messageId, isLastTry)
   }
 
   /**
@@ -223,53 +206,6 @@ export class JobService {
     return undefined
   }
 
-  async #createFromMessage({ submission }: SubmissionMessage, messageId: string): Promise<void> {
-    const { service, ...parsed } = parseSubmission(submission)
-    if (service === undefined) throw invalidJob('service: is missing; name the service that scores')
-    const member = parsed.input.url?.includes('?') ? 'input.url' : 'onCompleted.url'
-    if (parsed.input.url?.includes('?') || parsed.onCompleted?.url?.includes('?')) {
-      const why = 'has a query; queues store messages in plain text, so a signature must not be sent in one'
-      throw invalidJob(`${member}: ${why}; submit this job over HTTP`)
-    }
-    // A message that is delivered twice creates one job.
-    const jobId = parsed.jobId ?? messageJobId(messageId)
-    await this.#jobs.create({ ...this.#parse({ service, jobId }, parsed), messageId })
-  }
-
-  #parse(
-    job: Pick<JobRequest, 'service' | 'jobId'> & Pick<SubmitOptions, 'file'>,
-    submission: JobSubmission,
-  ): JobRequest {
-    const definition = this.#findService(job.service)?.definition
-    const takesEncrypted = definition?.encrypted !== false
-    const watched = definition ? watchedContainers(definition.jobs) : []
-    const limits = { ...this.#options, containers: [...this.#options.containers, ...watched] }
-    const trace = readTraceContext(submission.traceparent, submission.tracestate)
-    return { ...parseJobRequest({ ...job, takesEncrypted }, submission, limits), ...(trace && { trace }) }
-  }
-
-  /**
-   * Puts the submission back into the queue as a new message, which does not count as a failed delivery. If the old message is
-   * delivered again all the same, both create the same job, because the id is the same.
-   *
-   * @returns false when it has waited too long, or would be too long with what is added to it
-   */
-  async #postpone(
-    { json, waiting }: SubmissionMessage,
-    messageId: string,
-    { message }: ScoringError,
-  ): Promise<boolean> {
-    const { store, queues, log } = this.#options
-    const now = await store.now()
-    const since = waiting?.since ?? now
-    const waitedMs = now - since
-    const text = encodeWaitingMessage(json, { messageId, since })
-    if (waitedMs >= longestWaitMs || Buffer.byteLength(text) > maxMessageBytes) return false
-    await queues.sendBack(text, Math.min(300, Math.max(15, waitedMs / 4000)))
-    if (!waiting) log(`the job of message ${messageId} waits: ${message}`)
-    return true
-  }
-
   /** @throws ScoringError JOB_UNKNOWN, also for a job of another service */
   async #find(service: string, jobId: string): Promise<StoredJob> {
     const job = await this.#findIfAny(service, jobId)
@@ -282,23 +218,6 @@ export class JobService {
     if (!jobIdPattern.test(jobId)) return undefined
     // A failed job without a service is shown to every caller who knows the id of its message.
     return (await findJob(store, service, jobId)) ?? readJob(store, messageFolder(jobId))
-  }
-
-  async #refuse(submission: unknown, messageId: string, error: ScoringError): Promise<void> {
-    const { store, log } = this.#options
-    const named = ((submission ?? {}) as { service?: unknown }).service
-    const service = typeof named === 'string' && this.#findService(named) ? named : undefined
-    const createdAt = new Date(await store.now()).toISOString()
-    const jobId = await storeRefusedJob(store, { submission, messageId, service, error, createdAt })
-    if (jobId !== undefined) log(`job ${jobId} (from a queue message) failed: ${error.code}: ${error.message}`)
-  }
-
-  #findService(service: string): ScoringService | undefined {
-    try {
-      return this.#options.find(service)
-    } catch {
-      return undefined // there is none, which is said where it matters
-    }
   }
 }
 

@@ -29,6 +29,14 @@ export const inputTableMembers = {
     .max(100)
     .optional()
     .describe('texts of missing values in a CSV, besides those of pandas'),
+  decimal: z
+    .enum(['.', ','], 'must be "," or "."')
+    .optional()
+    .describe('what stands before the decimals of numbers in a CSV; default: a point'),
+  thousands: z
+    .enum([',', '.', ' ', "'", '_'], 'must be ",", ".", " ", "\'" or "_"')
+    .optional()
+    .describe('what stands between the thousands of numbers in a CSV; default: nothing'),
 }
 
 /** Members of `output`. */

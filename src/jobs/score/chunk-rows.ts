@@ -1,9 +1,9 @@
 import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { BlobStore } from '../blob-store.ts'
 import { chunkSize } from '../chunk-size.ts'
-import { textKey } from '../chunk-texts.ts'
 import { readRows } from '../formats/read-rows.ts'
 import { textFormat } from '../formats/row-scanner.ts'
+import { chunkKey } from '../kept-chunks.ts'
 import { chunkInputBlob } from '../layout.ts'
 import { openInput, rowOptions } from '../plan/job-input.ts'
 import { maxRowBytes } from '../plan/plan-chunks.ts'
@@ -43,7 +43,7 @@ export async function readChunkText(
   spec: JobSpec,
   { part, planned, signal }: ChunkSource,
 ): Promise<ChunkText> {
-  const kept = tools.texts.take(textKey(spec, planned.chunk))
+  const kept = tools.texts.take(chunkKey(spec, planned.chunk))
   const pieces = kept ?? (await openPieces(tools, spec, { part, planned }))
   const content = isHeld(spec, planned) ? memory.join(await collect(pieces)) : undefined
   const { fileColumns, ...options } = rowOptions(tools.scorer, spec)

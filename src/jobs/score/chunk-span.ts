@@ -1,5 +1,7 @@
 import { spanAttribute } from '../../telemetry/metric-names.ts'
 import type { PastSpan, Span, SpanAttributes, Tracing } from '../../telemetry/tracing.ts'
+import type { ChunkOutput } from '../output/chunk-output.ts'
+import type { JobTools } from '../tools.ts'
 
 /** Of a chunk: two for each run. A script that takes one row at a time has as many runs as rows, more than anybody reads. */
 const maxParts = 64
@@ -41,5 +43,23 @@ export class ChunkSpan implements Span {
   end(error?: string): void {
     this.#span.set({ [spanAttribute.runs]: this.#runs })
     this.#span.end(error)
+  }
+}
+
+/** Scores rows within a span, if the step has one. */
+export async function traceRows(
+  { tracing }: Pick<JobTools, 'tracing'>,
+  { chunk, span: step }: { readonly chunk: number; readonly span: Span | undefined },
+  score: (span: Span | undefined) => Promise<ChunkOutput | undefined>,
+): Promise<ChunkOutput | undefined> {
+  const span = ChunkSpan.start(tracing, step, chunk)
+  try {
+    const results = await score(span)
+    if (results) span?.set({ [spanAttribute.rows]: results.rowCount, [spanAttribute.failedRows]: results.failed })
+    span?.end()
+    return results
+  } catch (failure) {
+    span?.end((failure as { code?: string }).code ?? (failure as Error).name)
+    throw failure
   }
 }

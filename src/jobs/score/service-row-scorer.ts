@@ -20,8 +20,9 @@ import type {
 import { PieceSize } from './piece-size.ts'
 import { RequestSize } from './request-size.ts'
 import { ScoringRun } from './scoring-run.ts'
+import { ScoringTurns } from './scoring-turns.ts'
 import type { TextPiece } from './text-cutter.ts'
-import { pieceLine, TextRun } from './text-run.ts'
+import { pieceLine, TextRun, type TextRunOptions } from './text-run.ts'
 
 interface ServiceRowScorerOptions {
   /** @throws ScoringError SERVICE_UNKNOWN */
@@ -42,7 +43,7 @@ const loadingPollMs = 1000
 export class ServiceRowScorer implements RowScorer {
   readonly #options: ServiceRowScorerOptions
   readonly #sizes = new Map<string, RequestSize>()
-  readonly #pieceSizes = new Map<string, PieceSize>()
+  readonly #texts = new Map<string, { readonly size: PieceSize; readonly turns: ScoringTurns }>()
 
   constructor(options: ServiceRowScorerOptions) {
     this.#options = options
@@ -88,12 +89,25 @@ export class ServiceRowScorer implements RowScorer {
       const inputs = tensorInputs(report)
       if (!inputs || !mayShareRequest(report)) return undefined
       const { limits, batching } = service.definition
-      const size = this.#pieceSizes.get(name) ?? new PieceSize(limits.maxRows, batching.maxRows)
-      this.#pieceSizes.set(name, size)
-      const run = await this.#workTogether(options, signal => new TextRun(text, { ...options, signal, service, size }))
+      const size = () => new PieceSize(limits.maxRows, batching.maxRows)
+      const shared = this.#texts.get(name) ?? { size: size(), turns: new ScoringTurns() }
+      this.#texts.set(name, shared)
+      const run = await this.#scoreTurns(text, { ...options, ...shared, service })
       const others = await this.#scoreFailed(name, { text, inputs, failed: run.failed }, options)
       return [...run.scored, ...others].sort((one, other) => one.from - other.from)
     })
+  }
+
+  async #scoreTurns(text: TextOfRows, options: ScoreOptions & TextRunOptions): Promise<TextRun> {
+    let started: TextRun | undefined
+    try {
+      return await this.#workTogether(options, signal => {
+        started = new TextRun(text, { ...options, signal })
+        return started
+      })
+    } finally {
+      if (started) options.turns.leave(started)
+    }
   }
 
   /** Scores rows of pieces that failed, so that each gets its own result. */

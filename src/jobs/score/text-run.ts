@@ -4,6 +4,7 @@ import { readRowLines } from '../columns/row-lines.ts'
 import type { ScoredPiece, ScoreOptions, TextOfRows } from '../row-scorer.ts'
 import { inferPatiently } from './infer-patiently.ts'
 import type { PieceSize } from './piece-size.ts'
+import type { ScoringTurns } from './scoring-turns.ts'
 import { TextCutter, type TextPiece } from './text-cutter.ts'
 
 /** Most bytes of a piece of several rows. */
@@ -15,9 +16,11 @@ export function pieceLine({ firstLine }: TextOfRows, { startLine }: TextPiece): 
   return firstLine === undefined ? undefined : firstLine + startLine
 }
 
-interface TextRunOptions extends Pick<ScoreOptions, 'signal' | 'isTimeUp' | 'span' | 'nameRequest'> {
+export interface TextRunOptions extends Pick<ScoreOptions, 'signal' | 'isTimeUp' | 'span' | 'nameRequest'> {
   readonly service: ScoringService
   readonly size: PieceSize
+  /** Of the service. */
+  readonly turns: ScoringTurns
 }
 
 /** Scores the rows of a text. Several loops (`work`) send pieces of it until none are left, or the time is up. */
@@ -43,8 +46,9 @@ export class TextRun {
   }
 
   async work(): Promise<void> {
-    const { size, isTimeUp } = this.#options
+    const { size, isTimeUp, turns, signal } = this.#options
     while (this.scored.length + this.failed.length === 0 || !isTimeUp()) {
+      await turns.wait(this, signal)
       const piece = this.#cutter.take(size.rows, Math.min(maxPieceBytes, this.#maxRowBytes))
       if (!piece) return
       await this.#score(piece)

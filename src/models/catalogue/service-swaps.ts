@@ -1,3 +1,5 @@
+import { listNotes } from '../../inference/describe-service.ts'
+import { drainService } from '../../inference/drain-service.ts'
 import { describeLoad } from '../../inference/load-report-line.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { FileChange } from '../repository/store-changes.ts'
@@ -165,8 +167,8 @@ export class ServiceSwaps {
     if (failure !== undefined) return true
     this.#options.onChanged?.(name, 'switched')
     log(`[${name}] ${describeChange(files, previous)}: ${describeReady(candidate, previous, now() - startedAt)}`)
-    const known = new Set(previous?.notes)
-    for (const note of candidate.notes) if (!known.has(note)) log(`[${name}] ${note}`)
+    const known = new Set(previous && listNotes(previous))
+    for (const note of listNotes(candidate)) if (!known.has(note)) log(`[${name}] ${note}`)
     return true
   }
 
@@ -211,7 +213,7 @@ export class ServiceSwaps {
 
   #drain(service: ScoringService): void {
     this.#beside.add(service)
-    void this.#settle(service, service.drain(maxReadMs + service.definition.limits.timeoutMs))
+    void this.#settle(service, drainService(service, maxReadMs + service.definition.limits.timeoutMs))
   }
 
   #end(service: ScoringService): Promise<void> {

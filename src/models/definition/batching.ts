@@ -1,12 +1,15 @@
 import * as z from 'zod'
+import { usualMaxRows } from './usual-max-rows.ts'
 
 export const Batching = z.strictObject({
   maxRows: z
     .int()
     .min(1)
     .max(100_000)
-    .default(64)
-    .describe('rows per run; a request with more runs in slices; 1 turns micro-batching off'),
+    .default(usualMaxRows)
+    .describe(
+      'rows per run; a request with more runs in slices; 1 turns micro-batching off; absent: 64, and in batch jobs more while a run is short',
+    ),
   maxBytes: z
     .int()
     .min(1)

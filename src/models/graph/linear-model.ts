@@ -1,6 +1,3 @@
-import type { OnnxGraph, OnnxModel, OnnxNode } from './onnx-model.ts'
-import { type OnnxTensor, type ReadExternal, tensorData } from './onnx-tensor.ts'
-
 /** What a model computes before probabilities and labels: weights * features + bias. */
 export interface LinearModel {
   /** Row by row, one for each class. */
@@ -12,11 +9,6 @@ export interface LinearModel {
   readonly labels?: readonly (string | number)[]
 }
 
-export type FoundLinearModel =
-  | { readonly kind: 'linear'; readonly model: LinearModel }
-  /** `why` completes "the model is not linear: …". */
-  | { readonly kind: 'other'; readonly why: string }
-
 /** Features, each times a scale and plus an offset; undefined: 1 and 0. */
 interface Scaled {
   readonly kind: 'scaled'
@@ -25,236 +17,22 @@ interface Scaled {
 }
 
 type Sums = { readonly kind: 'sums' } & LinearModel
-type Value = Scaled | Sums
+/** What the operators of a linear model have made of its features so far. */
+export type LinearValue = Scaled | Sums
 
-/** The standard operators and those of machine learning. */
-const knownDomains = new Set(['', 'ai.onnx', 'ai.onnx.ml'])
+/** The message completes "the model is not linear: …". */
+export class NotLinear extends Error {}
 
-/** Operators with which exporters negate a score. */
-const negating = new Set(['Neg', 'Mul'])
-
-/** Operators that copy the values of a row. */
-const copying = new Set(['Identity', 'Cast', 'Flatten'])
-
-/** TensorProto.DataType of float32 and float64. */
-const floatTypes = new Set([1n, 11n])
-
-/** Operators that make probabilities and labels of scores, as exporters write them behind a linear model. */
-const afterScores = new Set([
-  ...['Identity', 'Cast', 'Flatten', 'Reshape', 'Squeeze', 'Unsqueeze', 'Concat'],
-  ...['Normalizer', 'Softmax', 'LogSoftmax', 'Sigmoid', 'ZipMap', 'ArgMax', 'ArrayFeatureExtractor', 'Gather'],
-  ...['Neg', 'Sub', 'Greater', 'Less', 'GreaterOrEqual', 'LessOrEqual', 'Where', 'Not', 'Binarizer', 'LabelEncoder'],
-])
-
-class NotLinear extends Error {}
-
-/**
- * Finds the weights of a linear model: `LinearClassifier`, `LinearRegressor`, `Gemm`, or `MatMul` with `Add`, behind a scaling of the
- * features if there is one.
- *
- * @param readExternal  reads weights that are in a file beside the model
- */
-export function findLinearModel({ graph }: OnnxModel, readExternal?: ReadExternal): FoundLinearModel {
-  try {
-    return { kind: 'linear', model: readScores(graph, readExternal) }
-  } catch (failure) {
-    if (failure instanceof NotLinear) return { kind: 'other', why: failure.message }
-    throw failure
-  }
-}
-
-function readScores(
-  { inputs, initializers, nodes, outputs }: OnnxGraph,
-  readExternal: ReadExternal | undefined,
-): LinearModel {
-  const constants = new Map(initializers.map(tensor => [tensor.name, tensor]))
-  const own = inputs.filter(({ name }) => !constants.has(name))
-  const [input] = own
-  if (!input || own.length > 1) throw new NotLinear(`it has ${own.length} inputs, and encrypted features are one`)
-  const shape = input.type?.kind === 'tensor' ? input.type.shape : undefined
-  const width = countFeatures(shape)
-  const uses = (of: string) =>
-    nodes.filter(node => node.inputs.includes(of)).length + outputs.filter(output => output.name === of).length
-  let name = input.name
-  let value: Value = { kind: 'scaled' }
-  let isFlat = (shape?.length ?? 2) <= 2
-  let isOver = false
-  for (const node of nodes) {
-    if (!knownDomains.has(node.domain)) throw new NotLinear(`it has the operator ${node.domain}.${node.operator}`)
-    const constant = node.operator === 'Constant' ? node.attributes.get('value')?.tensor : undefined
-    if (constant) {
-      constants.set(node.outputs[0] as string, constant)
-      continue
-    }
-    const isNext: boolean = !isOver && node.inputs.includes(name)
-    const next: Value | undefined = isNext
-      ? advance(value, node, { name, width, isFlat, read: read(constants, readExternal) })
-      : undefined
-    // scikit-learn's exports write -s beside s for two classes; the score is s.
-    if (next && value.kind === 'sums' && negating.has(node.operator) && uses(name) > 1) isOver = true
-    else if (next) {
-      isFlat ||= node.operator === 'Flatten'
-      value = next
-      // Labels come first, scores second.
-      name = (node.operator === 'LinearClassifier' ? node.outputs[1] : node.outputs[0]) ?? ''
-      isOver = node.operator === 'LinearClassifier'
-    } else if (value.kind === 'sums' && afterScores.has(node.operator)) isOver = true
-    else throw new NotLinear(`it has the operator ${node.operator}`)
-  }
-  if (value.kind === 'scaled') throw new NotLinear('it has no sums of products with weights')
-  const { kind: _, ...model } = value
-  if (width !== undefined && width !== model.featureCount)
-    throw new NotLinear(`its input has ${width} values, and its weights are for ${model.featureCount}`)
-  return model
-}
-
-/** Numbers of a constant, with its dimensions. */
-type ReadConstant = (name: string | undefined) => { readonly values: Float64Array; readonly dims: readonly number[] }
-
-function read(constants: ReadonlyMap<string, OnnxTensor>, readExternal: ReadExternal | undefined): ReadConstant {
-  return name => {
-    const tensor = constants.get(name ?? '')
-    if (!tensor) throw new NotLinear(`"${name}" is no constant`)
-    const data = tensorData(tensor, readExternal)
-    if (!data || Array.isArray(data)) throw new NotLinear(`the numbers of "${name}" cannot be read`)
-    return { values: Float64Array.from(data as ArrayLike<number>, Number), dims: tensor.dims }
-  }
-}
-
-interface Context {
-  /** Of the value. */
-  readonly name: string
-  /** Declared size of a row. */
-  readonly width: number | undefined
-  /** Whether a row has a single dimension. */
-  readonly isFlat: boolean
-  readonly read: ReadConstant
-}
-
-/** @returns undefined when the operator is no linear step */
-function advance(value: Value, node: OnnxNode, { name, width, isFlat, read }: Context): Value | undefined {
-  const { operator, inputs, attributes } = node
-  if (operator === 'Flatten' && (attributes.get('axis')?.int ?? 1n) !== 1n) return undefined
-  if (copying.has(operator)) {
-    const isFloat = operator !== 'Cast' || floatTypes.has(attributes.get('to')?.int ?? 0n)
-    return isFloat ? value : undefined
-  }
-  if (!isFlat) return advanceUnflattened(value, node, { name, read })
-  const floats = (attribute: string) => Float64Array.from(attributes.get(attribute)?.floats ?? [])
-  if (operator === 'LinearClassifier' || operator === 'LinearRegressor') {
-    if (value.kind === 'sums') return undefined
-    const coefficients = floats('coefficients')
-    const intercepts = floats('intercepts')
-    const targets = operator === 'LinearRegressor' ? Number(attributes.get('targets')?.int ?? 1n) : 0
-    const rows = targets || intercepts.length || countRows(coefficients.length, width)
-    if (operator === 'LinearRegressor' && !['', 'NONE'].includes(attributes.get('post_transform')?.string ?? ''))
-      throw new NotLinear('its regressor transforms scores')
-    const sums = multiply(value, coefficients, rows, intercepts)
-    const { strings = [] } = attributes.get('classlabels_strings') ?? {}
-    const labels = strings.length > 0 ? strings : (attributes.get('classlabels_ints')?.ints ?? []).map(Number)
-    return labels.length === rows ? { ...sums, labels } : sums
-  }
-  if (operator === 'Scaler') return shiftThenScale(value, floats('offset'), floats('scale'))
-  if (operator === 'Gemm') {
-    if (inputs[0] !== name || flag(node, 'transA')) return undefined
-    const { values, dims } = read(inputs[1])
-    const [alpha, beta] = [factor(node, 'alpha'), factor(node, 'beta')]
-    const isTransposed = flag(node, 'transB')
-    const weights = isTransposed ? values : transpose(values, dims)
-    const rows = dims[isTransposed ? 0 : 1] ?? 0
-    const bias = inputs[2] ? repeat(read(inputs[2]).values, rows) : new Float64Array(rows)
-    return multiply(
-      value,
-      weights.map(each => each * alpha),
-      rows,
-      bias.map(each => each * beta),
-    )
-  }
-  if (operator === 'MatMul') {
-    if (inputs[0] !== name) return undefined
-    const { values, dims } = read(inputs[1])
-    if (dims.length > 2) throw new NotLinear('its MatMul has weights that are no matrix')
-    const columns = dims[1] ?? 1 // a vector is a single column
-    return multiply(value, transpose(values, [dims[0] ?? 1, columns]), columns, new Float64Array(columns))
-  }
-  return combineWithConstant(value, node, { name, read })
-}
-
-/** Before `Flatten` features have several dimensions, so only a number for all of them is known to be one for each. */
-function advanceUnflattened(value: Value, node: OnnxNode, context: Pick<Context, 'name' | 'read'>): Value | undefined {
-  const read: ReadConstant = name => {
-    const constant = context.read(name)
-    if (constant.values.length !== 1) throw new NotLinear('its features have several dimensions')
-    return constant
-  }
-  return combineWithConstant(value, node, { ...context, read })
-}
-
-/** `Add`, `Sub`, `Mul`, `Div`, `Neg` */
-function combineWithConstant(
-  value: Value,
-  { operator, inputs }: OnnxNode,
-  { name, read }: Pick<Context, 'name' | 'read'>,
-): Value | undefined {
-  const negative = Float64Array.of(-1)
-  if (operator === 'Neg') return times(value, negative)
-  if (!['Add', 'Sub', 'Mul', 'Div'].includes(operator)) return undefined
-  const isFirst = inputs[0] === name
-  const { values } = read(isFirst ? inputs[1] : inputs[0])
-  if (!isFirst && operator === 'Div') throw new NotLinear('it divides by features or scores')
-  if (!isFirst && operator === 'Sub') return add(times(value, negative), values)
-  switch (operator) {
-    case 'Add':
-      return add(value, values)
-    case 'Sub':
-      return add(
-        value,
-        values.map(each => -each),
-      )
-    case 'Mul':
-      return times(value, values)
-    default:
-      return times(
-        value,
-        values.map(each => 1 / each),
-      )
-  }
-}
-
-const factor = ({ attributes }: OnnxNode, name: string) => attributes.get(name)?.float ?? 1
-const flag = ({ attributes }: OnnxNode, name: string) => (attributes.get(name)?.int ?? 0n) !== 0n
-
-/** @returns undefined when the model declares no size */
-function countFeatures(shape: readonly unknown[] | undefined): number | undefined {
-  if (!shape || shape.length < 2) return undefined
-  const product = shape.slice(1).reduce<number>((size, each) => size * (typeof each === 'number' ? each : 0), 1)
-  return product > 0 ? product : undefined
-}
-
-function countRows(count: number, width: number | undefined): number {
-  if (width !== undefined) return count / width
-  throw new NotLinear('its input declares no size, and its classifier no intercepts')
-}
-
-/** A number for each column: several, or one for all. */
-function repeat(values: Float64Array, count: number): Float64Array {
-  if (values.length === count) return values
-  if (values.length === 1) return new Float64Array(count).fill(values[0] as number)
-  throw new NotLinear(`${values.length} numbers are combined with ${count}`)
-}
-
-function transpose(values: Float64Array, [rows = 0, columns = 0]: readonly number[]): Float64Array {
-  return Float64Array.from(values, (_, at) => values[(at % rows) * columns + Math.floor(at / rows)] as number)
-}
-
-function add(value: Value, values: Float64Array): Value {
+/** @param values  one for each feature or sum, or one for all */
+export function add(value: LinearValue, values: Float64Array): LinearValue {
   if (value.kind === 'sums')
     return { ...value, bias: combine(value.bias, repeat(values, value.bias.length), (a, b) => a + b) }
   const offset = value.offset ? combineAny(value.offset, values, (a, b) => a + b) : values
   return { ...value, offset }
 }
 
-function times(value: Value, values: Float64Array): Value {
+/** @param values  one for each feature or sum, or one for all */
+export function times(value: LinearValue, values: Float64Array): LinearValue {
   if (value.kind === 'scaled')
     return {
       kind: 'scaled',
@@ -271,7 +49,7 @@ function times(value: Value, values: Float64Array): Value {
 }
 
 /** `Scaler`: (x - offset) * scale. */
-function shiftThenScale(value: Value, offset: Float64Array, scale: Float64Array): Value {
+export function shiftThenScale(value: LinearValue, offset: Float64Array, scale: Float64Array): LinearValue {
   const shifted =
     offset.length > 0
       ? add(
@@ -282,8 +60,14 @@ function shiftThenScale(value: Value, offset: Float64Array, scale: Float64Array)
   return scale.length > 0 ? times(shifted, scale) : shifted
 }
 
-/** @param weights  row by row */
-function multiply(value: Value, weights: Float64Array, rows: number, given: Float64Array): Sums {
+/**
+ * Multiplies features or sums with weights, and adds a bias.
+ *
+ * @param weights  row by row
+ * @param given  the bias, one for each row; empty: 0
+ * @throws NotLinear when their sizes do not agree
+ */
+export function multiply(value: LinearValue, weights: Float64Array, rows: number, given: Float64Array): Sums {
   if (rows < 1 || !Number.isInteger(weights.length / rows)) throw new NotLinear('the sizes of its weights do not agree')
   const columns = weights.length / rows
   const bias = given.length === 0 ? new Float64Array(rows) : given.slice()
@@ -327,4 +111,11 @@ function combine(a: Float64Array, b: Float64Array, join: (a: number, b: number) 
 function combineAny(a: Float64Array, b: Float64Array, join: (a: number, b: number) => number): Float64Array {
   const count = Math.max(a.length, b.length)
   return combine(repeat(a, count), repeat(b, count), join)
+}
+
+/** A number for each column: several, or one for all. @throws NotLinear when they are neither */
+export function repeat(values: Float64Array, count: number): Float64Array {
+  if (values.length === count) return values
+  if (values.length === 1) return new Float64Array(count).fill(values[0] as number)
+  throw new NotLinear(`${values.length} numbers are combined with ${count}`)
 }

@@ -3,6 +3,7 @@ import { attentionRules, contribAttentionRules } from './rules/attention.ts'
 import { contribConvolutionRules, convolutionRules } from './rules/convolutions.ts'
 import { contribElementwiseRules, elementwiseRules, machineLearningElementwiseRules } from './rules/elementwise.ts'
 import { indexingRules } from './rules/indexing.ts'
+import { joiningRules } from './rules/joining.ts'
 import { machineLearningRules } from './rules/machine-learning.ts'
 import { contribMatrixProductRules, matrixProductRules } from './rules/matrix-products.ts'
 import { contribNormalizationRules, normalizationRules } from './rules/normalizations.ts'
@@ -11,6 +12,7 @@ import { recurrentRules } from './rules/recurrent.ts'
 import { reductionRules } from './rules/reductions.ts'
 import { refusedRules } from './rules/refused.ts'
 import { reshapingRules } from './rules/reshaping.ts'
+import { resizingRules } from './rules/resizing.ts'
 import { contribTextRules, textRules } from './rules/text.ts'
 
 export type RuleTable = ReadonlyMap<string, ReadonlyMap<string, Rule>>
@@ -30,6 +32,8 @@ export const ruleTable: RuleTable = new Map([
       reductionRules,
       indexingRules,
       reshapingRules,
+      joiningRules,
+      resizingRules,
       quantizationRules,
       recurrentRules,
       attentionRules,

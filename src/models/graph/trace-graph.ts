@@ -123,11 +123,7 @@ export class Tracer {
       if (rules) throw new NotProven('is defined by the file in place of a standard operator')
       return this.#inline(called, node, inputs, scope)
     }
-    const opset = scope.opsets.get(node.domain) ?? (node.domain === 'com.microsoft' ? 1 : 0)
-    const newest = newestKnownOpset.get(node.domain)
-    if (newest === undefined) throw new NotProven(`is an operator of "${node.domain}", which is not known`)
-    if (opset > newest || opset < 1)
-      throw new NotProven(`is of operator set ${opset}, which is not known (known: 1 to ${newest})`)
+    const opset = findOpset(node, scope)
     const call = new OperatorCall({
       node,
       opset,
@@ -156,13 +152,7 @@ export class Tracer {
       return foldConstants(call, rule)
     }
     if (!rule) throw new NotProven('is an operator for which there is no rule')
-    const states = [rule(call)].flat()
-    const readsRows = inputs.some(
-      (state, index) => state?.kind === 'rows' && !(node.operator === 'CastLike' && index === 1),
-    )
-    return states.map((state, index) =>
-      readsRows && state.kind === 'constant' && call.isUsed(index) ? mixed(node, 'makes one value of all rows') : state,
-    )
+    return applyRule(call, rule)
   }
 
   #traceInner(graph: OnnxGraph, states: readonly State[], outer: Scope): readonly State[] {
@@ -225,6 +215,17 @@ export class Tracer {
   }
 }
 
+/** What a rule makes of rows must be rows, unless only the type of an operand is read. */
+function applyRule(call: OperatorCall, rule: Rule): readonly State[] {
+  const { node, inputs } = call
+  const readsRows = inputs.some(
+    (state, index) => state?.kind === 'rows' && !(node.operator === 'CastLike' && index === 1),
+  )
+  const isMixed = (state: State, index: number) => readsRows && state.kind === 'constant' && call.isUsed(index)
+  const states = [rule(call)].flat()
+  return states.map((state, index) => (isMixed(state, index) ? mixed(node, 'makes one value of all rows') : state))
+}
+
 /** An operator on constants gives constants; the rule is asked for their shapes. */
 function foldConstants(call: OperatorCall, rule: Rule | undefined) {
   let states: readonly State[] = []
@@ -241,6 +242,16 @@ function leavingOut(called: OnnxFunction, given: ReadonlyMap<string, State>): re
   const absent = new Set(called.inputs.filter(name => !given.has(name)))
   if (absent.size === 0) return called.nodes
   return called.nodes.map(node => ({ ...node, inputs: node.inputs.map(name => (absent.has(name) ? '' : name)) }))
+}
+
+/** @throws NotProven when the operator is of a set that is not known */
+function findOpset({ domain }: OnnxNode, { opsets }: Scope): number {
+  const opset = opsets.get(domain) ?? (domain === 'com.microsoft' ? 1 : 0)
+  const newest = newestKnownOpset.get(domain)
+  if (newest === undefined) throw new NotProven(`is an operator of "${domain}", which is not known`)
+  if (opset > newest || opset < 1)
+    throw new NotProven(`is of operator set ${opset}, which is not known (known: 1 to ${newest})`)
+  return opset
 }
 
 function hasRows(state: State): boolean {

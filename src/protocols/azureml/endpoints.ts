@@ -22,7 +22,6 @@ export async function answerServiceHealth(
     if (ids.fault) throw ids.fault
     if (request.method === 'OPTIONS') return encodeEmpty({ ...headers, allow: 'HEAD, GET, OPTIONS' })
     service.requireAvailable()
-    service.requireKeys()
     return encodeHealthy(headers)
   } catch (failure) {
     return answerFailure(failure, headers)

@@ -49,7 +49,7 @@ export function answerPublicKeys(
     const account = service.openAccount()
     try {
       const maxBytes = Math.min(maxKeyBytes, service.definition.limits.maxBodyBytes)
-      const keys = { keyId, caller: identifyCaller(request) }
+      const keys = { keyId, identifyCaller: (trustedProxies: number) => identifyCaller(request, trustedProxies) }
       await (await requests()).storeKeys(service, keys, () => readBody(request, maxBytes, account))
     } finally {
       account.held.release()

@@ -17,11 +17,13 @@ const dayMs = 86_400_000
 /**
  * A name for who sends a request: the address, and a digest of the key. Several clients share the key of a service, and several
  * may have one address.
+ *
+ * @param trustedProxies  proxies before the app whose word is taken for the address
  */
-export function identifyCaller(request: WireRequest): string {
+export function identifyCaller(request: WireRequest, trustedProxies: number): string {
   const credential = request.headers.get('authorization') ?? ''
   const digest = createHash('sha256').update(credential).digest('base64url').slice(0, 22)
-  return `${clientNetwork(readClientAddress(request))} ${digest}`
+  return `${clientNetwork(readClientAddress(request, trustedProxies))} ${digest}`
 }
 
 /** Limits the public keys that callers send, and those that a service stores. Each instance of the app counts for itself. */

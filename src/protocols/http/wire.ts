@@ -18,7 +18,7 @@ export interface WireRequest {
   readonly hostTrace?:
     | { readonly traceParent?: string | undefined; readonly traceState?: string | undefined }
     | undefined
-  /** Address at the other end of the connection; only set by the embedded host. */
+  /** Address at the other end of the connection, a client's or a proxy's; only set by the embedded host. */
   readonly clientAddress?: string
 }
 

@@ -1,7 +1,6 @@
-/** The classification extension of Triton: the best classes of each row instead of all scores. */
-import { ScoringError } from '../../errors.ts'
 import { elementEncoder } from '../../tensor/python-json-elements.ts'
 import { Tensor } from '../../tensor/tensor.ts'
+import { invalidInput } from './invalid-input.ts'
 
 /**
  * Chooses the classes with the highest scores.
@@ -15,10 +14,10 @@ import { Tensor } from '../../tensor/tensor.ts'
 export function classify(name: string, scores: Tensor, hasRows: boolean, count: number): Tensor {
   const { dtype, data, shape, classes } = scores
   if (dtype === 'string') {
-    throw new ScoringError('INPUT_INVALID', `output ${JSON.stringify(name)} has texts, which cannot be classified`)
+    throw invalidInput(`output ${JSON.stringify(name)} has texts, which cannot be classified`)
   }
   if (!Number.isSafeInteger(count) || count < 1) {
-    throw new ScoringError('INPUT_INVALID', `output ${JSON.stringify(name)}: "classification" must be 1 or more`)
+    throw invalidInput(`output ${JSON.stringify(name)}: "classification" must be 1 or more`)
   }
   // A script may answer rows with a single number.
   const isByRow = hasRows && shape.length > 0

@@ -1,6 +1,7 @@
 /** The element types of the Open Inference Protocol V2 ("Tensor Data Types"), and of Triton's model configuration. */
 import { ScoringError } from '../../errors.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
+import { showName } from './invalid-input.ts'
 
 const datatypes: Readonly<Record<Dtype, string>> = {
   bool: 'BOOL',
@@ -37,7 +38,7 @@ export function decodeDatatype(name: string, datatype: string): Dtype {
   if (dtype) return dtype
   throw new ScoringError(
     'INPUT_TYPE_MISMATCH',
-    `input ${JSON.stringify(name.slice(0, 64))} has the datatype ${JSON.stringify(datatype.slice(0, 32))}; taken are ${[...dtypes.keys()].join(', ')}`,
+    `input ${showName(name)} has the datatype ${JSON.stringify(datatype.slice(0, 32))}; taken are ${[...dtypes.keys()].join(', ')}`,
   )
 }
 

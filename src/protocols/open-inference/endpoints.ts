@@ -167,7 +167,6 @@ async function answerModelReady(
     const service = await findService(route, source)
     Object.assign(headers, corsHeaders(service.definition.cors, request))
     service.requireAvailable()
-    service.requireKeys()
     return encodeJson({ name: route.model, ready: true }, { ...headers, ...uncached })
   } catch (failure) {
     return { ...encodeFailure(failure, headers), status: 400 } // as Triton

@@ -1,5 +1,3 @@
-/** Infer requests of the Open Inference Protocol V2 over gRPC, read and written inside the workers. */
-import { ScoringError } from '../../errors.ts'
 import { refuseTensors } from '../../models/session/load-report.ts'
 import type { Feeds } from '../../models/session/model-session.ts'
 import type { InferenceRequest, TensorCall } from '../../scheduling/inference-request.ts'
@@ -13,6 +11,7 @@ import { MessageWriter } from '../grpc/message-writer.ts'
 import { frame, isSameModel } from '../grpc/method.ts'
 import { encodeDatatype } from './datatypes.ts'
 import { type InferMessage, readInferMessage } from './infer-message.ts'
+import { invalidInput, showName } from './invalid-input.ts'
 import { countRawBytes, decodeRawTensor, writeRawTensor } from './raw-tensor.ts'
 import { type RequestedOutputs, selectOutputs } from './select-outputs.ts'
 
@@ -48,23 +47,23 @@ function decodeRows({ body, details }: InferenceRequest, script: RowScript): Dec
 /** Nobody gets the answer of another model than they asked for. @throws ScoringError INPUT_INVALID */
 function checkModel({ model, version }: InferMessage, call: TensorCall): void {
   if (isSameModel(model, call.model) && (version === '' || version === call.version)) return
-  const named = version === '' ? show(model) : `${show(model)} version ${show(version)}`
-  throw new ScoringError(
-    'INPUT_INVALID',
-    `The message names the model ${named}, but went to ${show(call.model ?? '')} version ${show(call.version)}: model_name and model_version have to be its first fields.`,
+  const named = version === '' ? showName(model) : `${showName(model)} version ${showName(version)}`
+  throw invalidInput(
+    `The message names the model ${named}, but went to ${showName(call.model ?? '')} version ${showName(call.version)}: model_name and model_version have to be its first fields.`,
   )
 }
 
 function readTensors({ inputs, raw }: InferMessage): Feeds {
   if (raw.length > 0 && raw.length !== inputs.length)
-    throw invalid(`there are ${raw.length} raw_input_contents for ${inputs.length} inputs; send one for each`)
+    throw invalidInput(`there are ${raw.length} raw_input_contents for ${inputs.length} inputs; send one for each`)
   const tensors = new Map<string, Tensor>()
   for (const [index, { contents, ...head }] of inputs.entries()) {
     const bytes = raw[index]
-    if (tensors.has(head.name)) throw invalid(`input ${show(head.name)} is there twice`)
+    if (tensors.has(head.name)) throw invalidInput(`input ${showName(head.name)} is there twice`)
     if (bytes && contents)
-      throw invalid(`input ${show(head.name)} has both contents and raw_input_contents; send one of them`)
-    if (!bytes && !contents) throw invalid(`input ${show(head.name)} has neither contents nor raw_input_contents`)
+      throw invalidInput(`input ${showName(head.name)} has both contents and raw_input_contents; send one of them`)
+    if (!bytes && !contents)
+      throw invalidInput(`input ${showName(head.name)} has neither contents nor raw_input_contents`)
     tensors.set(
       head.name,
       bytes ? decodeRawTensor(head, bytes) : (contents as NonNullable<typeof contents>).decode(head),
@@ -92,12 +91,4 @@ function encodeAnswer(result: unknown, { outputs: declared }: LoadedService, for
 /** An entry of a map of `InferParameter`. */
 function encodeFlag(name: string, value: boolean): MessageWriter {
   return new MessageWriter().text(1, name).message(2, new MessageWriter().bool(1, value))
-}
-
-function invalid(what: string): ScoringError {
-  return new ScoringError('INPUT_INVALID', what)
-}
-
-function show(text: string): string {
-  return JSON.stringify(text.slice(0, 64))
 }

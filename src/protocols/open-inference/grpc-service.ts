@@ -21,6 +21,7 @@ import {
   encodeStatistics,
 } from './description-messages.ts'
 import { readNamedModel, readRequestId } from './infer-message.ts'
+import { invalidInput } from './invalid-input.ts'
 import {
   describeConfig,
   describeModel,
@@ -150,8 +151,7 @@ function findService(call: GrpcCall, named: NamedModel): ScoringService {
   const service = call.findService(named)
   if (isSameModel(named.name ?? '', service.name)) return service
   const shown = JSON.stringify(named.name?.slice(0, 64))
-  throw new ScoringError(
-    'INPUT_INVALID',
+  throw invalidInput(
     `The message names the model ${shown}, but the route header names "${service.name}"; send one of them.`,
   )
 }

@@ -1,8 +1,7 @@
-/** `ModelInferRequest` of the Open Inference Protocol V2 over gRPC (KServe, grpc_predict_v2.proto; Triton, grpc_service.proto). */
-import { ScoringError } from '../../errors.ts'
 import { MessageReader } from '../grpc/message-reader.ts'
 import type { NamedModel } from '../grpc/method.ts'
 import { RepeatedNumbers } from '../grpc/repeated-numbers.ts'
+import { invalidInput, showName } from './invalid-input.ts'
 import { TypedContents } from './typed-contents.ts'
 
 /** A request, whose tensors are not read yet. */
@@ -127,7 +126,7 @@ export function readInferMessage(message: Uint8Array): InferMessage {
 
 function add<Item>(list: Item[], item: Item): void {
   if (list.length >= maxTensors)
-    throw new ScoringError('INPUT_INVALID', `The message has more than ${maxTensors} inputs, outputs or contents.`)
+    throw invalidInput(`The message has more than ${maxTensors} inputs, outputs or contents.`)
   list.push(item)
 }
 
@@ -135,7 +134,7 @@ function add<Item>(list: Item[], item: Item): void {
 function refuseDoubles(outputs: readonly OutputMessage[]): void {
   const names = new Set<string>()
   for (const { name } of outputs) {
-    if (names.has(name)) throw new ScoringError('INPUT_INVALID', `output ${show(name)} is asked for twice`)
+    if (names.has(name)) throw invalidInput(`output ${showName(name)} is asked for twice`)
     names.add(name)
   }
 }
@@ -168,7 +167,7 @@ function readInput(reader: MessageReader): InputMessage {
         reader.skip()
     }
   }
-  refuseSharedMemory(`input ${show(name)}`, 'send its contents', parameters)
+  refuseSharedMemory(`input ${showName(name)}`, 'send its contents', parameters)
   return { name, datatype, shape: readShape(shape), contents }
 }
 
@@ -187,10 +186,10 @@ function readOutput(reader: MessageReader): OutputMessage {
     else if (reader.field === 2) readParameter(reader.message('parameter'), parameters)
     else reader.skip()
   }
-  refuseSharedMemory(`output ${show(name)}`, 'it comes in the answer', parameters)
+  refuseSharedMemory(`output ${showName(name)}`, 'it comes in the answer', parameters)
   const classCount = parameters.get('classification')
   if (classCount !== undefined && typeof classCount !== 'number')
-    throw new ScoringError('INPUT_INVALID', `output ${show(name)}: classification must be an int64_param`)
+    throw invalidInput(`output ${showName(name)}: classification must be an int64_param`)
   // Triton's clients write 0 for none.
   return { name, classCount: classCount || undefined }
 }
@@ -198,7 +197,7 @@ function readOutput(reader: MessageReader): OutputMessage {
 /** @throws ScoringError INPUT_INVALID */
 function refuseSharedMemory(what: string, advice: string, parameters: ReadonlyMap<string, Parameter>): void {
   if (!parameters.has('shared_memory_region')) return
-  throw new ScoringError('INPUT_INVALID', `${what}: there is no shared memory here; ${advice}`)
+  throw invalidInput(`${what}: there is no shared memory here; ${advice}`)
 }
 
 /** An entry of a map of `InferParameter`, of which the last one with a name counts. */
@@ -237,8 +236,4 @@ function readParameterValue(reader: MessageReader): Parameter | undefined {
     }
   }
   return value
-}
-
-function show(name: string): string {
-  return JSON.stringify(name.slice(0, 64))
 }

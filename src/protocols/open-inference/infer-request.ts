@@ -13,6 +13,7 @@ import type { LoadedService } from '../../workers/runtime/load-service.ts'
 import { checkNamedInputs } from '../../workers/runtime/named-inputs.ts'
 import { decodeJsonBody } from '../http/json-body.ts'
 import { decodeDatatype, encodeDatatype } from './datatypes.ts'
+import { invalidInput, maxShown, showName } from './invalid-input.ts'
 import { checkSizes, decodeRawTensor, decodeText, type TensorHead } from './raw-tensor.ts'
 import type { RequestedOutput, RequestedOutputs } from './select-outputs.ts'
 
@@ -28,9 +29,6 @@ export interface AnswerForm extends RequestedOutputs<RequestedForm> {
 interface RequestedForm extends RequestedOutput {
   readonly isBinary?: boolean | undefined
 }
-
-/** The longest part of a name that a message repeats. */
-const maxShown = 64
 
 type Members = Readonly<Record<string, unknown>>
 
@@ -66,10 +64,11 @@ class FollowingBytes {
   take(name: string, size: unknown): Uint8Array {
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
       const came = typeof size === 'number' ? size : describeMember(size)
-      throw invalid(`input ${show(name)}: binary_data_size must be a number of bytes, got ${came}`)
+      throw invalidInput(`input ${showName(name)}: binary_data_size must be a number of bytes, got ${came}`)
     }
     const left = this.#bytes.length - this.#offset
-    if (size > left) throw invalid(`input ${show(name)}: binary_data_size is ${size}, but ${left} bytes follow`)
+    if (size > left)
+      throw invalidInput(`input ${showName(name)}: binary_data_size is ${size}, but ${left} bytes follow`)
     this.#offset += size
     return this.#bytes.subarray(this.#offset - size, this.#offset)
   }
@@ -77,16 +76,16 @@ class FollowingBytes {
   /** @throws ScoringError INPUT_INVALID */
   requireEnd(): void {
     const left = this.#bytes.length - this.#offset
-    if (left > 0) throw invalid(`${left} bytes follow the last input; each input says its binary_data_size`)
+    if (left > 0) throw invalidInput(`${left} bytes follow the last input; each input says its binary_data_size`)
   }
 }
 
 function readInputs(inputs: unknown, bytes: FollowingBytes, takes: NonFiniteInput): Record<string, Tensor> {
-  if (!Array.isArray(inputs)) throw invalid(`"inputs" must be a list of tensors, got ${describeMember(inputs)}`)
+  if (!Array.isArray(inputs)) throw invalidInput(`"inputs" must be a list of tensors, got ${describeMember(inputs)}`)
   const tensors = new Map<string, Tensor>()
   for (const [index, input] of inputs.entries()) {
     const head = readHead(input, index)
-    if (tensors.has(head.name)) throw invalid(`input ${show(head.name)} is there twice`)
+    if (tensors.has(head.name)) throw invalidInput(`input ${showName(head.name)} is there twice`)
     tensors.set(head.name, readTensor(input as Members, head, bytes, takes))
   }
   return Object.fromEntries(tensors)
@@ -94,29 +93,29 @@ function readInputs(inputs: unknown, bytes: FollowingBytes, takes: NonFiniteInpu
 
 function readHead(input: unknown, index: number): TensorHead {
   const where = `inputs[${index}]`
-  if (!isMembers(input)) throw invalid(`${where} must be an object, got ${describeMember(input)}`)
+  if (!isMembers(input)) throw invalidInput(`${where} must be an object, got ${describeMember(input)}`)
   const { name, datatype, shape } = input
-  if (typeof name !== 'string') throw invalid(`${where}.name must be a string, got ${describeMember(name)}`)
+  if (typeof name !== 'string') throw invalidInput(`${where}.name must be a string, got ${describeMember(name)}`)
   if (typeof datatype !== 'string')
-    throw invalid(`${where}.datatype must be a string such as "FP32", got ${describeMember(datatype)}`)
+    throw invalidInput(`${where}.datatype must be a string such as "FP32", got ${describeMember(datatype)}`)
   if (!Array.isArray(shape) || !shape.every(size => typeof size === 'number'))
-    throw invalid(`${where}.shape must be a list of sizes such as [1, 4]`)
+    throw invalidInput(`${where}.shape must be a list of sizes such as [1, 4]`)
   checkSizes(name, shape)
   return { name, datatype, shape }
 }
 
 function readTensor(input: Members, head: TensorHead, bytes: FollowingBytes, takes: NonFiniteInput): Tensor {
-  const { binary_data_size: size, shared_memory_region: region } = readParameters(input.parameters, show(head.name))
-  if (isThere(region)) throw invalid(`input ${show(head.name)}: there is no shared memory here; send its data`)
+  const { binary_data_size: size, shared_memory_region: region } = readParameters(input.parameters, showName(head.name))
+  if (isThere(region)) throw invalidInput(`input ${showName(head.name)}: there is no shared memory here; send its data`)
   if (!isThere(size)) return readJsonTensor(input.data, head, takes)
   if (isThere(input.data))
-    throw invalid(`input ${show(head.name)} has both data and binary_data_size; send one of them`)
+    throw invalidInput(`input ${showName(head.name)} has both data and binary_data_size; send one of them`)
   return decodeRawTensor(head, bytes.take(head.name, size))
 }
 
 /** Data may come nested or flat; both are row-major. (Open Inference Protocol, REST, "Tensor Data") */
 function readJsonTensor(data: unknown, { name, datatype, shape }: TensorHead, takes: NonFiniteInput): Tensor {
-  if (!isThere(data)) throw invalid(`input ${show(name)} has neither data nor binary_data_size`)
+  if (!isThere(data)) throw invalidInput(`input ${showName(name)} has neither data nor binary_data_size`)
   const dtype = decodeDatatype(name, datatype)
   const list = Array.isArray(data) ? data : [data]
   const read = decodeNested(list, { name: name.slice(0, maxShown), dtype, shape: undefined, takes })
@@ -125,7 +124,7 @@ function readJsonTensor(data: unknown, { name, datatype, shape }: TensorHead, ta
     const came = isNested ? `is nested as [${read.shape.join(', ')}]` : `has ${read.data.length} elements`
     throw new ScoringError(
       'INPUT_SHAPE_MISMATCH',
-      `input ${show(name)}: its data ${came}, its shape is [${shape.join(', ')}]`,
+      `input ${showName(name)}: its data ${came}, its shape is [${shape.join(', ')}]`,
     )
   }
   return new Tensor(dtype, read.data, shape)
@@ -139,7 +138,7 @@ function isSameShape(one: Shape, other: Shape): boolean {
 function decodeBareTensor(body: Uint8Array, { inputs, hasRowAxis }: RowScript): Record<string, Tensor> {
   const [input] = inputs
   if (!input || inputs.length > 1) {
-    throw invalid(
+    throw invalidInput(
       `a body without JSON (Inference-Header-Content-Length: 0) is for models with one input; this one has ${inputs.length}`,
     )
   }
@@ -162,14 +161,16 @@ function inferShape(
   const declared = shape?.map((size, axis) => (hasRows && axis === 0 ? 1 : isOpen(size) ? -1 : (size as number)))
   const open = declared?.filter(size => size < 0).length ?? 2
   if (!declared || open > 1) {
-    throw invalid(`input ${show(name)} has several dimensions of any size: send its shape, in JSON before the bytes`)
+    throw invalidInput(
+      `input ${showName(name)} has several dimensions of any size: send its shape, in JSON before the bytes`,
+    )
   }
   const known = elementCount(declared.filter(size => size >= 0)) * elementSize(dtype)
   return declared.map(size => (size < 0 ? Math.floor(byteCount / known) || 0 : size))
 }
 
 function readForm({ id, parameters, outputs }: Members): Pick<AnswerForm, 'id' | 'outputs' | 'isBinary'> {
-  if (isThere(id) && typeof id !== 'string') throw invalid(`"id" must be a string, got ${describeMember(id)}`)
+  if (isThere(id) && typeof id !== 'string') throw invalidInput(`"id" must be a string, got ${describeMember(id)}`)
   const { binary_data_output: isBinary } = readParameters(parameters, 'the request')
   return {
     id: id ?? undefined,
@@ -180,19 +181,20 @@ function readForm({ id, parameters, outputs }: Members): Pick<AnswerForm, 'id' |
 
 function readOutputs(outputs: unknown): readonly RequestedForm[] | undefined {
   if (!isThere(outputs)) return undefined
-  if (!Array.isArray(outputs)) throw invalid(`"outputs" must be a list, got ${describeMember(outputs)}`)
+  if (!Array.isArray(outputs)) throw invalidInput(`"outputs" must be a list, got ${describeMember(outputs)}`)
   if (outputs.length === 0) return undefined
   const requested = new Map<string, RequestedForm>()
   for (const [index, output] of outputs.entries()) {
     const name = isMembers(output) ? output.name : undefined
-    if (typeof name !== 'string') throw invalid(`outputs[${index}].name must be a string, got ${describeMember(name)}`)
-    if (requested.has(name)) throw invalid(`output ${show(name)} is asked for twice`)
-    const parameters = readParameters((output as Members).parameters, `output ${show(name)}`)
+    if (typeof name !== 'string')
+      throw invalidInput(`outputs[${index}].name must be a string, got ${describeMember(name)}`)
+    if (requested.has(name)) throw invalidInput(`output ${showName(name)} is asked for twice`)
+    const parameters = readParameters((output as Members).parameters, `output ${showName(name)}`)
     if (isThere(parameters.shared_memory_region))
-      throw invalid(`output ${show(name)}: there is no shared memory here; it comes in the answer`)
+      throw invalidInput(`output ${showName(name)}: there is no shared memory here; it comes in the answer`)
     const { binary_data: isBinary, classification: classCount } = parameters
     if (isThere(classCount) && typeof classCount !== 'number')
-      throw invalid(`output ${show(name)}: classification must be a number, got ${describeMember(classCount)}`)
+      throw invalidInput(`output ${showName(name)}: classification must be a number, got ${describeMember(classCount)}`)
     // Triton's clients write 0 for none.
     requested.set(name, { name, isBinary: readFlag(isBinary, 'binary_data'), classCount: classCount || undefined })
   }
@@ -203,13 +205,13 @@ function readOutputs(outputs: unknown): readonly RequestedForm[] | undefined {
 function readParameters(parameters: unknown, where: string): Members {
   if (!isThere(parameters)) return {}
   if (isMembers(parameters)) return parameters
-  throw invalid(`the parameters of ${where} must be an object, got ${describeMember(parameters)}`)
+  throw invalidInput(`the parameters of ${where} must be an object, got ${describeMember(parameters)}`)
 }
 
 function readFlag(flag: unknown, name: string): boolean | undefined {
   if (!isThere(flag)) return undefined
   if (typeof flag === 'boolean') return flag
-  throw invalid(`${name} must be true or false, got ${describeMember(flag)}`)
+  throw invalidInput(`${name} must be true or false, got ${describeMember(flag)}`)
 }
 
 /** Some programs write null for the members that they leave out. */
@@ -224,12 +226,4 @@ function describeMember(value: unknown): string {
 
 function isMembers(value: unknown): value is Members {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function invalid(what: string): ScoringError {
-  return new ScoringError('INPUT_INVALID', what)
-}
-
-function show(name: string): string {
-  return JSON.stringify(name.slice(0, maxShown))
 }

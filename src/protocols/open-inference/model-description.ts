@@ -2,6 +2,7 @@
  * What the Open Inference Protocol V2 tells of services, with the names of its messages: REST sends these objects as JSON, gRPC
  * encodes them. Triton's extensions "model configuration", "statistics" and "model repository" are among them.
  */
+import { chooseDescribed } from '../../inference/describe-service.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { modelVersion } from '../../models/catalogue/find-model.ts'
 import { findTensors, type LoadReport } from '../../models/session/load-report.ts'
@@ -85,7 +86,7 @@ export function describeConfig(service: ScoringService, report: LoadReport, name
     name,
     platform: 'onnxruntime_onnx',
     backend: 'onnxruntime',
-    max_batch_size: hasRows ? service.described.batching.maxRows : 0,
+    max_batch_size: hasRows ? chooseDescribed(service).batching.maxRows : 0,
     input: inputs.map(input => ({
       name: input.name,
       data_type: encodeConfigDatatype(input.dtype),

@@ -7,6 +7,7 @@ import { decodeElements, elementSize, writeElements } from '../../tensor/element
 import { elementCount, type Shape } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { decodeDatatype } from './datatypes.ts'
+import { invalidInput, maxShown, showName } from './invalid-input.ts'
 
 /** What is said of a tensor beside its elements. */
 export interface TensorHead {
@@ -18,9 +19,6 @@ export interface TensorHead {
 
 /** More dimensions than any model has. */
 const maxRank = 32
-
-/** The longest part of a name that a message repeats. */
-const maxShown = 64
 
 /** Bytes of the length before each text. */
 const lengthBytes = 4
@@ -38,7 +36,7 @@ export function decodeRawTensor({ name, datatype, shape }: TensorHead, bytes: Ui
   if (dtype === 'string') return new Tensor('string', decodeTexts(name, count, bytes), shape)
   if (count * elementSize(dtype) !== bytes.byteLength) {
     const needs = `shape [${shape.join(', ')}] of ${datatype} needs ${count * elementSize(dtype)} bytes`
-    throw new ScoringError('INPUT_SHAPE_MISMATCH', `input ${show(name)}: ${needs}, got ${bytes.byteLength}`)
+    throw new ScoringError('INPUT_SHAPE_MISMATCH', `input ${showName(name)}: ${needs}, got ${bytes.byteLength}`)
   }
   return new Tensor(dtype, decodeElements(name.slice(0, maxShown), dtype, bytes, true), shape)
 }
@@ -50,14 +48,17 @@ export function checkSizes(name: string, shape: Shape): void {
     shape.length > maxRank
       ? `has ${shape.length} dimensions, at most ${maxRank} are taken`
       : 'has a size that is not a whole number from 0 on'
-  throw new ScoringError('INPUT_INVALID', `input ${show(name)}: its shape ${why}`)
+  throw invalidInput(`input ${showName(name)}: its shape ${why}`)
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 function decodeTexts(name: string, count: number, bytes: Uint8Array): string[] {
   const wrong = (what: string) =>
-    new ScoringError('INPUT_SHAPE_MISMATCH', `input ${show(name)} of BYTES ${what}; before each text stands its length`)
+    new ScoringError(
+      'INPUT_SHAPE_MISMATCH',
+      `input ${showName(name)} of BYTES ${what}; before each text stands its length`,
+    )
   // Each text takes the bytes of its length at least, so what is allocated is bounded by what came.
   if (!(count * lengthBytes <= bytes.byteLength))
     throw wrong(`needs ${count * lengthBytes} bytes for its lengths alone, got ${bytes.byteLength}`)
@@ -84,7 +85,7 @@ export function decodeText(name: string, index: number, bytes: Uint8Array): stri
   try {
     return utf8.decode(bytes)
   } catch {
-    throw new ScoringError('INPUT_TYPE_MISMATCH', `input ${show(name)}: element ${index} is not UTF-8`)
+    throw new ScoringError('INPUT_TYPE_MISMATCH', `input ${showName(name)}: element ${index} is not UTF-8`)
   }
 }
 
@@ -104,8 +105,4 @@ export function writeRawTensor({ data }: Tensor, target: Uint8Array): void {
     bytes.writeUInt32LE(length, offset)
     offset += lengthBytes + length
   }
-}
-
-function show(name: string): string {
-  return JSON.stringify(name.slice(0, maxShown))
 }

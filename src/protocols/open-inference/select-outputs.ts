@@ -1,7 +1,7 @@
-import { ScoringError } from '../../errors.ts'
 import type { Feeds } from '../../models/session/model-session.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { classify } from './classification.ts'
+import { invalidInput, showName } from './invalid-input.ts'
 
 /** What a request says of the outputs that it wants. */
 export interface RequestedOutputs<Requested extends RequestedOutput = RequestedOutput> {
@@ -29,8 +29,8 @@ export function selectOutputs<Requested extends RequestedOutput>(
     const tensor = Object.hasOwn(tensors, name) ? tensors[name] : undefined
     if (!tensor) {
       const known = Object.keys(tensors).map(each => JSON.stringify(each))
-      const what = `there is no output ${JSON.stringify(name.slice(0, 64))}; the service gives ${known.join(', ')}`
-      throw new ScoringError('INPUT_INVALID', what)
+      const what = `there is no output ${showName(name)}; the service gives ${known.join(', ')}`
+      throw invalidInput(what)
     }
     return { name, requested, tensor: classCount === undefined ? tensor : classify(name, tensor, hasRows, classCount) }
   })

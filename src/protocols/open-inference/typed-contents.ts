@@ -7,6 +7,7 @@ import { Tensor } from '../../tensor/tensor.ts'
 import type { MessageReader } from '../grpc/message-reader.ts'
 import { RepeatedNumbers } from '../grpc/repeated-numbers.ts'
 import { decodeDatatype } from './datatypes.ts'
+import { showName } from './invalid-input.ts'
 import { checkSizes, type TensorHead } from './raw-tensor.ts'
 
 /** The fields by their numbers. FP16 has none. */
@@ -55,13 +56,13 @@ export class TypedContents {
     checkSizes(name, shape)
     if (dtype === 'float16') {
       const what = `${datatype} has no typed contents; send raw_input_contents`
-      throw new ScoringError('INPUT_TYPE_MISMATCH', `input ${show(name)}: ${what}`)
+      throw new ScoringError('INPUT_TYPE_MISMATCH', `input ${showName(name)}: ${what}`)
     }
     const field = fieldNumbers[dtype]
     const count = dtype === 'string' ? this.#texts.length : this.#list(field).count
     if (count !== elementCount(shape)) {
       const needs = `shape [${shape.join(', ')}] of ${datatype} needs ${elementCount(shape)} elements in ${fieldNames[field]}`
-      throw new ScoringError('INPUT_SHAPE_MISMATCH', `input ${show(name)}: ${needs}, got ${count}`)
+      throw new ScoringError('INPUT_SHAPE_MISMATCH', `input ${showName(name)}: ${needs}, got ${count}`)
     }
     const data = dtype === 'string' ? this.#texts : decodeNumbers(name, dtype, this.#list(field))
     return new Tensor(dtype, data, shape)
@@ -100,13 +101,9 @@ function narrow(
   const at = numbers.findIndex(number => number < min || number > max)
   if (at >= 0) {
     const what = `element ${at} is ${numbers[at]}, ${dtype} holds ${min} to ${max}`
-    throw new ScoringError('INPUT_TYPE_MISMATCH', `input ${show(name)}: ${what}`)
+    throw new ScoringError('INPUT_TYPE_MISMATCH', `input ${showName(name)}: ${what}`)
   }
   const data = allocate(dtype, numbers.length) as Int8Array
   data.set(numbers)
   return data
-}
-
-function show(name: string): string {
-  return JSON.stringify(name.slice(0, 64))
 }

@@ -11,6 +11,7 @@ import { jobsDocument } from './jobs.ts'
 import { openInferenceDocument } from './open-inference.ts'
 import { describeHeader, inHeader, listOperations, type Operation } from './operations.ts'
 import { describePayload } from './payload.ts'
+import { jsonContent, ref } from './schema-parts.ts'
 import { type OpenApiVersion, openApiVersions } from './version.ts'
 
 /** Body of every failure that the server itself reports. */
@@ -150,13 +151,12 @@ function openApi3Operation(
   payload: string,
   version: Exclude<OpenApiVersion, '2'>,
 ): object {
-  const asJson = (name: string) => ({ 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } })
-  const failure = (description: string) => ({ description, content: asJson('ErrorResponse') })
+  const failure = (description: string) => ({ description, content: jsonContent(ref('ErrorResponse')) })
   const parameter = { name: 'version', in: 'query', required: false, schema: versionParameter }
   const [, ...binary] = takes ?? []
   // Bytes have no JSON type, and in 3.1, unlike 3.0, no format either (OpenAPI 3.1.0, "Considerations for File Uploads").
   const bytes = { schema: version === '3' ? { type: 'string', format: 'binary' } : {} }
-  const content = { ...asJson('ServiceInput'), ...Object.fromEntries(binary.map(type => [type, bytes])) }
+  const content = { ...jsonContent(ref('ServiceInput')), ...Object.fromEntries(binary.map(type => [type, bytes])) }
   return {
     parameters: takesVersion ? [parameter] : headers.length > 0 ? headers.map(describeHeader) : undefined,
     requestBody: takes && { description: payload, content },

@@ -1,8 +1,10 @@
 import { STATUS_CODES } from 'node:http'
 import { type ErrorCode, statusOf } from '../../errors.ts'
 import { deploymentHeader } from '../../inference/deployments.ts'
+import { chooseDescribed } from '../../inference/describe-service.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
+import { jsonContent, ref } from './schema-parts.ts'
 import { listScoreFailures } from './score-failures.ts'
 
 const json = 'application/json'
@@ -40,64 +42,72 @@ const keyFailures: readonly ErrorCode[] = [...bearerFailures, 'TOO_MANY_WRONG_KE
 const tokenFailures: readonly ErrorCode[] = [...bearerFailures, 'ROLE_MISSING', 'TOKEN_KEYS_UNAVAILABLE']
 
 /** Lists the operations of a service, with Azure ML's ids, descriptions and order (azureml-inference-server, `swagger2_template.json`). */
-export function listOperations(
-  { name, definition, described, authorizer }: ScoringService,
-  report: LoadReport,
-): readonly Operation[] {
-  const { mediaTypes = [] } = report
-  const prefix = `/api/v1/service/${name}`
-  const hasKeys = authorizer !== undefined
-  const authFailures = listAuthFailures({ definition, authorizer })
-  const isDocumentProtected = hasKeys && !definition.openapi.public
+export function listOperations(service: ScoringService, report: LoadReport): readonly Operation[] {
+  const prefix = `/api/v1/service/${service.name}`
+  const encryption = report.encrypted ? [describeEncryption(prefix, listAuthFailures(service))] : []
   return [
-    {
-      path: `${prefix}/`,
-      method: 'get',
-      id: 'ServiceHealthCheck',
-      description: 'Simple health check endpoint to ensure the service is up at any given point.',
-      isProtected: false,
-      answer: {
-        description: "If service is up and running, this response will be returned with the content 'Healthy'",
-        contentType: 'text/html',
-        schema: 'text',
-        example: 'Healthy',
-      },
-      failures: byStatus(serviceFailures),
-    },
-    {
-      path: `${prefix}/score`,
-      method: 'post',
-      id: 'RunMLService',
-      description: report.encrypted
-        ? "Run web service's model and get the prediction output. Features may also come encrypted."
-        : "Run web service's model and get the prediction output",
-      isProtected: hasKeys,
-      takes: [json, ...mediaTypes],
-      headers: listDeploymentHeaders(definition),
-      answer: {
-        description: 'The service processed the input correctly and provided a result prediction, if applicable.',
-        contentType: json,
-        schema: 'ServiceOutput',
-      },
-      failures: byStatus([
-        ...listScoreFailures(described, report),
-        ...serviceFailures,
-        ...authFailures,
-        'REQUEST_ID_TOO_LONG',
-      ]),
-    },
-    {
-      path: `${prefix}/swagger.json`,
-      method: 'get',
-      id: 'GetSwaggerSpec',
-      description: 'Get the Swagger specification.',
-      isProtected: isDocumentProtected,
-      takesVersion: true,
-      answer: { description: 'The Swagger specification.', contentType: json, schema: 'object' },
-      failures: byStatus([...serviceFailures, ...(isDocumentProtected ? authFailures : []), 'REQUEST_ID_TOO_LONG']),
-    },
-    ...(report.encrypted ? [describeEncryption(prefix, authFailures)] : []),
+    describeHealthCheck(prefix),
+    describeScore(prefix, service, report),
+    describeDocument(prefix, service),
+    ...encryption,
   ]
+}
+
+function describeHealthCheck(prefix: string): Operation {
+  return {
+    path: `${prefix}/`,
+    method: 'get',
+    id: 'ServiceHealthCheck',
+    description: 'Simple health check endpoint to ensure the service is up at any given point.',
+    isProtected: false,
+    answer: {
+      description: "If service is up and running, this response will be returned with the content 'Healthy'",
+      contentType: 'text/html',
+      schema: 'text',
+      example: 'Healthy',
+    },
+    failures: byStatus(serviceFailures),
+  }
+}
+
+function describeScore(prefix: string, service: ScoringService, report: LoadReport): Operation {
+  const { mediaTypes = [], encrypted } = report
+  const more = encrypted ? '. Features may also come encrypted.' : ''
+  return {
+    path: `${prefix}/score`,
+    method: 'post',
+    id: 'RunMLService',
+    description: `Run web service's model and get the prediction output${more}`,
+    isProtected: service.authorizer !== undefined,
+    takes: [json, ...mediaTypes],
+    headers: listDeploymentHeaders(service.definition),
+    answer: {
+      description: 'The service processed the input correctly and provided a result prediction, if applicable.',
+      contentType: json,
+      schema: 'ServiceOutput',
+    },
+    failures: byStatus([
+      ...listScoreFailures(chooseDescribed(service), report),
+      ...serviceFailures,
+      ...listAuthFailures(service),
+      'REQUEST_ID_TOO_LONG',
+    ]),
+  }
+}
+
+function describeDocument(prefix: string, service: ScoringService): Operation {
+  const isProtected = service.authorizer !== undefined && !service.definition.openapi.public
+  const authFailures = isProtected ? listAuthFailures(service) : []
+  return {
+    path: `${prefix}/swagger.json`,
+    method: 'get',
+    id: 'GetSwaggerSpec',
+    description: 'Get the Swagger specification.',
+    isProtected,
+    takesVersion: true,
+    answer: { description: 'The Swagger specification.', contentType: json, schema: 'object' },
+    failures: byStatus([...serviceFailures, ...authFailures, 'REQUEST_ID_TOO_LONG']),
+  }
 }
 
 /** By which a caller chooses one of several deployments; none where the service has but one. */
@@ -150,4 +160,10 @@ export function byStatus(codes: readonly ErrorCode[]): [number, string][] {
   return [...groups]
     .sort(([one], [other]) => one - other)
     .map(([status, group]) => [status, `${STATUS_CODES[status]}: ${group.join(', ')}`])
+}
+
+/** The failures of an operation as OpenAPI 3 has them. @param schema  name of the schema of their bodies */
+export function describeFailures(codes: readonly ErrorCode[], schema: string): object {
+  const content = jsonContent(ref(schema))
+  return Object.fromEntries(byStatus(codes).map(([status, description]) => [status, { description, content }]))
 }

@@ -1,5 +1,6 @@
 /** Describes input and output of a service as the schemas `ServiceInput` and `ServiceOutput` of its document. */
 import { isDeepStrictEqual } from 'node:util'
+import { chooseDescribed } from '../../inference/describe-service.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { isAnsweredByScript } from '../../models/definition/answered-by-script.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
@@ -23,11 +24,8 @@ interface Payload {
   readonly isForm: boolean
 }
 
-export function describePayload(
-  { described: definition }: ScoringService,
-  report: LoadReport,
-  version: OpenApiVersion,
-): Payload {
+export function describePayload(service: ScoringService, report: LoadReport, version: OpenApiVersion): Payload {
+  const definition = chooseDescribed(service)
   const sample = parseSample(report.inputSample)
   const hasTensors = report.scriptKind === 'typed' && report.inputJsonSchema === undefined
   const example = hasTensors ? dataExample(report, definition, sample) : undefined

@@ -1,3 +1,4 @@
+import { listNotes } from '../../inference/describe-service.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'
 import { allow, answerFailure, answerUnknownPath, refuseTrailingSlash } from '../azureml/endpoints.ts'
@@ -123,9 +124,10 @@ async function showService(service: ScoringService, { files, isDevelopment }: Pa
 }
 
 /** What `/health/ready` says in words. */
-function describeForOwner({ report, notes }: ScoringService): string[] {
+function describeForOwner(service: ScoringService): string[] {
+  const { report } = service
   if (report?.microBatching === undefined) return []
-  return [report.microBatching, ...notes.filter(note => !note.startsWith('micro-batching is '))]
+  return [report.microBatching, ...listNotes(service).filter(note => !note.startsWith('micro-batching is '))]
 }
 
 /** Clients that accept other types get other answers from the same address. */

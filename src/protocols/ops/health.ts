@@ -2,6 +2,7 @@
 
 import { ScoringError } from '../../errors.ts'
 import type { Deployment } from '../../inference/deployments.ts'
+import { listNotes } from '../../inference/describe-service.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { ReadyWhen, RejectedChange, ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'
 import { describeTriggers } from '../../models/definition/triggers.ts'
@@ -75,7 +76,7 @@ function describeService(service: ScoringService, rejected?: RejectedChange): ob
     auth: service.definition.auth.mode,
     keys: service.authorizer?.describe?.(),
     triggers: listOrNone(describeTriggers(service.definition.triggers)),
-    notes: report && service.notes,
+    notes: report && listNotes(service),
     example: report && describeExample(report),
     loadMs: report && Math.round(report.loadMs),
     warmUpMs: report && Math.round(report.warmUpMs),

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { maxWaitForLoadMs, type ScoringService } from '../../inference/scoring-service.ts'
+import { maxWaitForLoadMs } from '../../inference/load-waiters.ts'
+import type { ScoringService } from '../../inference/scoring-service.ts'
 import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
 
 /**

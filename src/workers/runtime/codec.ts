@@ -21,6 +21,9 @@ export interface DecodedFeeds {
  * several protocols share runs. `compose/scoring-thread.ts` lists the codecs.
  */
 export interface Codec {
+  /** Its requests are parts of batch jobs, which nobody waits for. Absent: no. */
+  readonly isForJobs?: boolean
+
   /** Media types of the bodies that a service with these inputs takes besides JSON. */
   mediaTypes(inputs: readonly TensorInfo[]): readonly string[]
 

@@ -253,10 +253,16 @@ export class DispatchRunner {
     const { runLimits } = this.#service
     for (const batch of planMicroBatches(decoded, runLimits)) {
       const [only] = batch
-      if (only && isOversize(only, runLimits)) this.#sliced.push(new SlicedRequest(only, runLimits, this.#axes))
+      if (only && isOversize(only, runLimits)) this.#sliced.push(this.#slice(only))
       else await this.#runBatch(script, batch)
     }
     await this.#runSlices(script)
+  }
+
+  #slice(request: DecodedRow): SlicedRequest<DecodedRow> {
+    const { runLimits, mayRunsGrow } = this.#service
+    const mayGrow = mayRunsGrow && request.codec.isForJobs === true
+    return new SlicedRequest(request, { limits: runLimits, axes: this.#axes, mayGrow })
   }
 
   /** The axis of the rows in results. */

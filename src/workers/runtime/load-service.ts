@@ -1,4 +1,5 @@
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
+import { usualMaxRows } from '../../models/definition/usual-max-rows.ts'
 import { hasScript, type ModelPath, type ServiceSpec } from '../../models/repository/service-spec.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import type { ModelSession, TensorInfo } from '../../models/session/model-session.ts'
@@ -72,6 +73,8 @@ export interface LoadedService {
   /** Most rows of a request. */
   readonly maxRows: number
   readonly runLimits: RunLimits
+  /** The owner has not chosen how many rows a run takes, so that those of jobs may take more. */
+  readonly mayRunsGrow: boolean
   readonly response: ServiceSpec['definition']['response']
   readonly tensorflowServing: ServiceSpec['definition']['tensorflowServing']
 }
@@ -120,6 +123,7 @@ export async function loadService(
     mediaTypes: report.mediaTypes ?? [],
     maxRows: limits.maxRows,
     runLimits: batching,
+    mayRunsGrow: !hasScript(spec) && !batching.exact && batching.maxRows === usualMaxRows,
     response,
     tensorflowServing,
   }

@@ -226,8 +226,23 @@ describe('rowsCodec', () => {
       delimiter: fc.constantFrom(';', '\t', '|', ','),
       quote: fc.constantFrom('"', "'", ''),
       na: fc.constantFrom(undefined, ['?'], ['2', '-0.50', 'x', 'true']),
+      decimal: fc.constantFrom(undefined, ',', '.'),
+      thousands: fc.constantFrom(undefined, ' ', "'"),
     })
-    const more = fc.constantFrom('?', '2.0', '-5e-1', "'4'", "'a;b'", "'it''s'", "'x'y", '4;5')
+    const more = fc.constantFrom(
+      "1'234",
+      '1 234,5',
+      '"1,5"',
+      'True',
+      '?',
+      '2.0',
+      '-5e-1',
+      "'4'",
+      "'a;b'",
+      "'it''s'",
+      "'x'y",
+      '4;5',
+    )
     const cells = fc.array(fc.oneof({ weight: 3, arbitrary: cell }, more), { minLength: 3, maxLength: 3 })
     const service = fc.record({ dtype: fc.constantFrom(...dtypes), missing: fc.constantFrom('nan', 'error') })
     await fc.assert(

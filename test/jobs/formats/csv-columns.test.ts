@@ -12,8 +12,9 @@ const titanic = [
   input('sex', 'string', ['n', 1]),
   input('age', 'float32', ['n', 1]),
 ]
-const rowsOf = (content: string, tried: Partial<Tried> = {}) => read(content, { format: 'csv', inputs: wide, ...tried })
-const refuses = (content: string, code: string, message: RegExp, tried: Partial<Tried> = {}) =>
+const rowsOf = (content: string | Buffer, tried: Partial<Tried> = {}) =>
+  read(content, { format: 'csv', inputs: wide, ...tried })
+const refuses = (content: string | Buffer, code: string, message: RegExp, tried: Partial<Tried> = {}) =>
   assert.rejects(rowsOf(content, tried), (failure: Error & { code?: string }) => {
     assert.equal(failure.code, code, failure.message)
     assert.match(failure.message, message)
@@ -93,6 +94,23 @@ describe('csvColumns, for named columns', () => {
       assert.deepEqual(await rowsOf('review\ngood\n', { inputs }), [row], 'a single column has no other meaning')
       await refuses('id,review\n7,good\n', 'INPUT_COLUMNS_UNFIT', /2 column\(s\)/, { inputs })
     }
+  })
+
+  it('finds columns whose letters are composed in another way', async () => {
+    const inputs = [input('x', 'float32', ['n', 2])]
+    const german = ['Größe (cm)', 'naïve col']
+    const decomposed = german.map(name => name.normalize('NFD'))
+    const header = (names: readonly string[]) => `id,${names.toReversed().join(',')}\n1,2,3\n`
+    assert.deepEqual(await rowsOf(header(decomposed), { names: german, inputs }), ['[3,2]'])
+    assert.deepEqual(await rowsOf(header(german), { names: decomposed, inputs }), ['[3,2]'])
+    const twice = `${german.join(',')},${decomposed[1]}\n1,2,3\n`
+    assert.deepEqual(await rowsOf(twice, { names: german, inputs }), ['[1,2]'], 'the same name comes first')
+  })
+
+  it('refuses a note for Excel in the first line, and a header in the code page of Windows', async () => {
+    await refuses('sep=;\r\na;b\r\n1;2\r\n', 'INPUT_NOT_CSV', /remove the line, and set "delimiter": ";" in the input/)
+    const latin1 = Buffer.from('Größe\n1\n', 'latin1')
+    await refuses(latin1, 'INPUT_NOT_UTF8', /^the CSV's header is not UTF-8; save the file as UTF-8/)
   })
 
   it('lists missing columns with suggestions', async () => {

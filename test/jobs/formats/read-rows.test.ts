@@ -123,7 +123,7 @@ describe('readRows of missing values', () => {
   it('makes an error row of missing integers and booleans, and keeps texts', async () => {
     for (const [dtype, kind, code] of [
       ['int64', 'a number (int64)', 'ROW_NOT_A_NUMBER'],
-      ['bool', 'true or false', 'ROW_NOT_A_BOOL'],
+      ['bool', 'true or false, or 1 or 0', 'ROW_NOT_A_BOOL'],
     ] as const) {
       const one = { format: 'csv', inputs: [input('x', dtype, ['n', 2])] } as const
       const why = `it must be ${kind}; only floating-point values can be missing`
@@ -254,6 +254,61 @@ describe('readRows of CSV in another dialect', () => {
   })
 })
 
+describe('readRows of CSV with numbers in other spellings', () => {
+  const x = [input('x', 'float64', ['n', 2])]
+  const inSpelling = (content: string, dialect: CsvDialect, more: Partial<Tried> = {}) =>
+    read(content, { format: 'csv', inputs: x, dialect, ...more })
+
+  it('takes decimal commas and marks between thousands', async () => {
+    // pandas 3.1: read_csv(…, sep=';', decimal=',', thousands='.') reads the same numbers.
+    const german = { delimiter: ';', decimal: ',', thousands: '.' }
+    const rows = ['[1234.25,-1000000]', '[0.5,1.5e-3]', '[7,+12345.0]'.replace('+', '')]
+    assert.deepEqual(await inSpelling('a;b\n1.234,25; -1.000.000\n,5;1,5e-3\n7;+12.345,0\n', german), rows)
+    const english = await inSpelling('a,b\n"1,234.25","-1,000,000"\n.5,1.5e-3\n7,"+12,345.0"\n', { thousands: ',' })
+    assert.deepEqual(english, rows)
+    const french = '1\u202f234,25;-1\u00a0000 000\n0,5;1,5e-3\n7;12 345,0\n'
+    assert.deepEqual(await inSpelling(`a;b\n${french}`, { delimiter: ';', decimal: ',', thousands: ' ' }), rows)
+    assert.deepEqual(await inSpelling("a,b\n1'234.5,2\n", { thousands: "'" }), ['[1234.5,2]'])
+    assert.deepEqual(await inSpelling('a,b\n"12,34,567.5",1\n', { thousands: ',' }), ['[1234567.5,1]'], 'as in India')
+  })
+
+  it('does not guess what marks in other places mean', async () => {
+    const german = { delimiter: ';', decimal: ',', thousands: '.' }
+    for (const cell of ['1.5', '1.2345', '1,234,567', '1.234.56', '.123', '1,5.000', '12.34,5'])
+      assert.deepEqual(await inSpelling(`a;b\n${cell};1\n`, german), ['ROW_NOT_A_NUMBER'], cell)
+    assert.deepEqual(await inSpelling('a;b\n1.5;1\n', { delimiter: ';', decimal: ',' }), ['ROW_NOT_A_NUMBER'])
+    assert.deepEqual(await inSpelling('a,b\n1.5,1\n', { decimal: ',' }), ['ROW_NOT_A_NUMBER'])
+  })
+
+  it('knows missing values, flags and infinities beside them, and keeps texts', async () => {
+    const dialect = { delimiter: ';', decimal: ',', na: ['-999'] }
+    const cells = ['NA;-999,0', '-inf;1.#IND', 'True;-999']
+    assert.deepEqual(await inSpelling(`a;b\n${cells.join('\n')}\n`, dialect), [
+      ...['[NaN,NaN]', '[-Infinity,NaN]', '[1,NaN]'],
+    ])
+    const texts = [input('x', 'string', ['n', 2])]
+    assert.deepEqual(await inSpelling('a;b\n1,50;007\n', dialect, { inputs: texts }), ['["1,50","007"]'])
+    const script = await inSpelling('a;b\n1,50;1.5\n01.02.2024;x\n', dialect, { inputs: undefined })
+    assert.deepEqual(script, ['{"a":1.50,"b":"1.5"}', '{"a":"01.02.2024","b":"x"}'])
+  })
+
+  it('is what the failure of a row advises', async () => {
+    for (const [cell, marks, dialect = {}] of [
+      ['1,5', '"decimal": ","'],
+      ['1,234', '"thousands": "," or "decimal": ","'],
+      ['1,234.5', '"thousands": ","'],
+      ['1.234,5', '"decimal": "," and "thousands": "."'],
+      ['1 234', '"thousands": " " or "decimal": "," and "thousands": " "'],
+      ["1'234.5", '"thousands": "\'"'],
+      ['1.5', 'no "decimal" and no "thousands"', { decimal: ',' }],
+    ] as const) {
+      const row = await first(`age,b\n"${cell}",1\n`, { format: 'csv', inputs: x, dialect })
+      const message = `column "age" has another value; it must be a number (float64); ${marks} in the input of a job would read it`
+      assert.deepEqual(row, { code: 'ROW_NOT_A_NUMBER', message, line: 2 })
+    }
+  })
+})
+
 describe('readRows of CSV by inputs', () => {
   it('makes a list in the order of the columns for one input', async () => {
     assert.deepEqual(await table('b,a\n1,2\n', input('x', 'float32', ['n', 2])), ['[1,2]'])
@@ -327,21 +382,7 @@ describe('readRows of CSV by inputs', () => {
   })
 
   it('names the column of a cell that is not a number', async () => {
-    for (const cell of [
-      '.',
-      '+',
-      'e5',
-      '1e',
-      '1,5',
-      '1 2',
-      '0x10',
-      'infinite',
-      'nanx',
-      '1_000',
-      '١',
-      'secret',
-      '--1',
-    ]) {
+    for (const cell of ['.', '+', 'e5', '1e', '1 2', '0x10', 'infinite', 'nanx', '1_000', '١', 'secret', '--1']) {
       const row = await first(`id,age\n0,"${cell}"\n`, {
         format: 'csv',
         inputs: [input('x', 'float32', ['n', 2])],
@@ -355,14 +396,16 @@ describe('readRows of CSV by inputs', () => {
   })
 
   it('reads true and false as bool, and any text as string', async () => {
-    const flags = 'a\ntrue\nFalse\n 1\n0\nyes\n'
+    const flags = 'a\ntrue\nFalse\n 1\n0\n1.0\n0.0\nyes\n2\n'
     assert.deepEqual(await table(flags, input('x', 'bool', ['n'])), [
-      'true',
-      'false',
-      'true',
-      'false',
-      'ROW_NOT_A_BOOL',
+      ...['true', 'false', 'true', 'false', 'true', 'false', 'ROW_NOT_A_BOOL', 'ROW_NOT_A_BOOL'],
     ])
+    // pandas 3.1, get_dummies: columns of flags, which are numbers to the model.
+    const dummies = 'a,b\nTrue,False\n1,TRUE\n'
+    for (const dtype of ['float32', 'int64'] as const)
+      assert.deepEqual(await table(dummies, input('x', dtype, ['n', 2])), ['[1,0]', '[1,1]'])
+    const asMissing = { dialect: { na: ['True'] }, format: 'csv', inputs: [input('x', 'float32', ['n', 2])] } as const
+    assert.deepEqual(await read(dummies, asMissing), ['[NaN,0]', '[1,1]'])
     assert.deepEqual(await table('a,b\n 1,""\n', input('x', 'string', ['n', 2])), ['[" 1",""]'])
   })
 

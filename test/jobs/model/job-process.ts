@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { ScoringError } from '../../../src/errors.ts'
 import type { BlobReference, BlobStore, ListedBlob } from '../../../src/jobs/blob-store.ts'
-import { ChunkTexts } from '../../../src/jobs/chunk-texts.ts'
 import { JobCache } from '../../../src/jobs/job-cache.ts'
 import { jobQueues } from '../../../src/jobs/job-queues.ts'
+import { KeptChunks } from '../../../src/jobs/kept-chunks.ts'
 import { jobLimits } from '../../../src/jobs/limits.ts'
 import type { MessageQueues } from '../../../src/jobs/message-queues.ts'
 import { planParquet } from '../../../src/jobs/plan/plan-parquet.ts'
 import type { Row, RowResult, RowScorer } from '../../../src/jobs/row-scorer.ts'
+import { PartsInProgress } from '../../../src/jobs/score/parts-in-progress.ts'
 import { ScoringLock } from '../../../src/jobs/score/scoring-lock.ts'
 import { SharedMemory } from '../../../src/jobs/score/shared-memory.ts'
 import { createJobSteps, type JobSteps, type StepTools } from '../../../src/jobs/steps.ts'
@@ -58,9 +59,11 @@ export class JobProcess {
       clock,
       limits,
       lock: new ScoringLock(),
+      parts: new PartsInProgress(),
       memory: new SharedMemory(),
       cache: new JobCache(),
-      texts: new ChunkTexts(clock),
+      texts: new KeptChunks(clock, 2 ** 20),
+      results: new KeptChunks(clock, 2 ** 20),
       stopping: new AbortController().signal,
       background: new Set(),
       log: () => {},

@@ -82,6 +82,40 @@ describe('planChunks of Parquet', () => {
     assert.match(fault?.message ?? '', /4 column\(s\) fill the input "x"/)
   })
 
+  it('reads flags as numbers and numbers as flags, as in a CSV', async () => {
+    const column = (name: string, dtype: TensorInfo['dtype']) =>
+      read(fixture('types'), { ...tried, inputs: [{ name: 'x', dtype, shape: ['n', 1] }], names: [name] })
+    assert.deepEqual(await column('flag', 'float32'), ['[1]', '[null]', '[0]'])
+    assert.deepEqual(await column('flag', 'bool'), ['[true]', '[null]', '[false]'])
+    assert.deepEqual(await column('u8', 'bool'), ['[255]', '[null]', '[false]'])
+    assert.deepEqual(await column('money', 'float64'), ['[-12.30]', '[null]', '[0.05]'])
+    assert.deepEqual(await column('day', 'string'), ['["1969-12-31"]', '[null]', '["9999-12-31"]'])
+    const options: Tried = { ...tried, inputs: [float('x', 'n', 1)], names: ['flag'], include: ['flag'] }
+    const [chunk] = (await plan(fixture('types'), options)).chunks
+    assert.deepEqual(
+      [String(chunk?.content), chunk?.next.types?.flag],
+      ['{"flag":1}\n{"flag":null}\n{"flag":0}', 'float32'],
+    )
+  })
+
+  it.for<[column: string, dtype: TensorInfo['dtype'], message: string]>([
+    ['text', 'float32', 'column "text" holds text, and the service takes numbers (float32) there'],
+    ['text', 'bool', 'column "text" holds text, and the service takes flags there'],
+    ['local_ms', 'float32', 'column "local_ms" holds dates or times, and the service takes numbers (float32) there'],
+    ['day', 'int64', 'column "day" holds dates or times, and the service takes numbers (int64) there'],
+    ['bytes', 'float32', 'column "bytes" holds bytes, and the service takes numbers (float32) there'],
+    ['i64', 'string', 'column "i64" holds numbers, and the service takes text there'],
+    ['flag', 'string', 'column "flag" holds flags, and the service takes text there'],
+  ])('refuses a file whose column %s cannot fill an input of %s', async ([column, dtype, message]) => {
+    const inputs: TensorInfo[] = [{ name: 'x', dtype, shape: ['n', 1] }]
+    const { fault, chunks } = await plan(fixture('types'), { ...tried, inputs, names: [column] })
+    assert.deepEqual([fault?.code, chunks.length], ['INPUT_COLUMNS_UNFIT', 0])
+    assert.ok(
+      fault?.message.startsWith(`the columns of the input do not fit the service: ${message}; write it`),
+      fault?.message,
+    )
+  })
+
   it('uses a column of lists as the row', async () => {
     const rows = ['[0,1]', '[1,2]', '[2,3]', '[3,4]', '[4,5]']
     assert.deepEqual(await read(fixture('vectors'), { ...tried, inputs: [float('x', 'n', 2)] }), rows)

@@ -72,6 +72,32 @@ describe('splitInput', () => {
     assert.equal(large.output, lines(12))
   })
 
+  it('scores the first chunks while it plans the others, and their messages write what was scored', async () => {
+    const bench = new JobBench({ window: 4, chunksPerPart: 4, aheadBytes: 1000 })
+    await bench.createJob(rows(30))
+    await bench.steps.split(job)
+    assert.ok(bench.scored.length > 0)
+    await bench.deliverAll()
+    assert.equal(bench.output, lines(30))
+    const scored = bench.scored.flat()
+    assert.deepEqual([...scored].sort(), [...new Set(scored)].sort())
+  })
+
+  it('scores none of them again in the next run when it has died of them', async () => {
+    const bench = new JobBench({ window: 4, chunksPerPart: 4, aheadBytes: 1000 })
+    await bench.createJob(rows(30))
+    bench.answer = () => new Promise(() => {}) // as the process that ended
+    await bench.steps.split(job)
+    const before = bench.scored.length
+    bench.answer = json => ({ prediction: `[${json}]` })
+    const next = bench.restarted()
+    await next.split(job)
+    assert.equal(bench.scored.length, before)
+    for (let chunk = bench.take('chunk'); chunk; chunk = bench.take('chunk')) await next.chunk(chunk, 1)
+    await next.finish(job)
+    assert.equal(bench.output, lines(30))
+  })
+
   it('completes a job without rows with an empty output, or a CSV header', async () => {
     const [empty, headerOnly] = [new JobBench(), new JobBench()]
     await empty.runJob('')

@@ -62,13 +62,13 @@ describe('PublicKeyQuota', () => {
 describe('identifyCaller', () => {
   const request = (clientAddress: string, authorization: string | null) =>
     ({ clientAddress, headers: { get: () => authorization } }) as unknown as WireRequest
-  const caller = identifyCaller(request('203.0.113.7', 'Bearer secret'))
+  const caller = identifyCaller(request('203.0.113.7', 'Bearer secret'), 0)
 
   it('tells addresses and keys apart, but not the addresses of one network', () => {
-    assert.notEqual(identifyCaller(request('203.0.113.8', 'Bearer secret')), caller)
-    assert.notEqual(identifyCaller(request('203.0.113.7', 'Bearer other')), caller)
-    assert.equal(identifyCaller(request('203.0.113.7:61598', 'Bearer secret')), caller)
-    const inNetwork = (end: string) => identifyCaller(request(`2001:db8::${end}`, null))
+    assert.notEqual(identifyCaller(request('203.0.113.8', 'Bearer secret'), 0), caller)
+    assert.notEqual(identifyCaller(request('203.0.113.7', 'Bearer other'), 0), caller)
+    assert.equal(identifyCaller(request('203.0.113.7:61598', 'Bearer secret'), 0), caller)
+    const inNetwork = (end: string) => identifyCaller(request(`2001:db8::${end}`, null), 0)
     assert.equal(inNetwork('1'), inNetwork('2'))
   })
 

@@ -2,7 +2,7 @@ import { broadcastStates } from '../broadcasting.ts'
 import { NotProven } from '../not-proven.ts'
 import { axisWithin, isScalar, keepOffRows, knownRank, type OperatorCall, type Rule } from '../operator-call.ts'
 import type { State, TensorState } from '../row-state.ts'
-import { concat } from './reshaping.ts'
+import { concat } from './joining.ts'
 
 export const quantizationRules: Readonly<Record<string, Rule>> = {
   QuantizeLinear: quantize,

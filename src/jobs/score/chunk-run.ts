@@ -1,0 +1,178 @@
+import type { Span } from '../../telemetry/tracing.ts'
+import { asJobFailure, JobStopped } from '../failure.ts'
+import { partNumber } from '../limits.ts'
+import { type JobMessage, messageJobFolder } from '../message-queues.ts'
+import type { OpenJob } from '../open-job.ts'
+import { afterResult, closePartAndJob, type FollowingSteps } from '../output/after-result.ts'
+import type { ChunkOutput } from '../output/chunk-output.ts'
+import { hasNextResult, writeResult } from '../output/chunk-result.ts'
+import { failJob } from '../output/end-job.ts'
+import { listPlan, type PlannedChunk, type PlanPart, readPart } from '../plan-parts.ts'
+import type { JobSpec } from '../spec.ts'
+import type { JobTools } from '../tools.ts'
+import { traceRows } from './chunk-span.ts'
+import { RowInProgress } from './isolation.ts'
+import { takeResult } from './score-ahead.ts'
+import { type ScoreTools, scoreRows } from './score-rows.ts'
+
+export type ChunkMessage = JobMessage & { readonly chunk: number }
+
+/** A chunk whose rows are to be scored now. */
+export interface ChunkRun {
+  readonly message: ChunkMessage
+  /** How long its rows are scored before the rest is left to another message, in milliseconds. */
+  readonly budgetMs: number
+  /** Gets the chunk as a part; absent: the step is not traced. */
+  readonly span?: Span | undefined
+  /** The previous receiver of the message may have died. */
+  readonly isRedelivered: boolean
+  /** A row of the chunk may have ended a process. */
+  readonly isIsolated: boolean
+}
+
+/** A chunk whose rows have results that are not written yet. */
+export interface ScoredChunk {
+  readonly run: ChunkRun
+  readonly part: PlanPart
+  readonly planned: PlannedChunk
+  readonly results: ChunkOutput
+}
+
+/** A chunk whose rows are being scored. */
+export interface Scoring {
+  /** Undefined when another message takes over, or the job has ended. Rejects with failures after which a retry may succeed. */
+  readonly result: Promise<ScoredChunk | undefined>
+  /** Gives the results up, which nobody needs. */
+  abandon(): void
+}
+
+export function startScoring(tools: ScoreTools, job: OpenJob, run: ChunkRun): Scoring {
+  const abandoned = new AbortController()
+  const result = scorePlanned(tools, job, run, abandoned.signal)
+  result.catch(() => {}) // while the result before it is written, nobody waits for it
+  const abandon = () => {
+    abandoned.abort()
+    result
+      .then(scored => scored && giveUp(tools, job, scored.part))
+      .catch(failure => tools.log(`job ${job.spec.folder}: ${failure instanceof Error ? failure.message : failure}`))
+  }
+  return { result, abandon }
+}
+
+async function scorePlanned(
+  tools: ScoreTools,
+  job: OpenJob,
+  run: ChunkRun,
+  signal: AbortSignal,
+): Promise<ScoredChunk | undefined> {
+  const { message } = run
+  const { chunk } = message
+  const part = await findPart(tools, job.spec, chunk)
+  const planned = part?.chunks.find(each => each.chunk === chunk)
+  if (!part || !planned) {
+    await waitForPlan(tools, message)
+    return undefined
+  }
+  tools.parts.enter(partKey(job.spec, part))
+  let results: ChunkOutput | undefined
+  try {
+    results = await scoreOrContinue(tools, job, { run, part, planned, signal })
+    if (results) return { run, part, planned, results }
+  } catch (failure) {
+    if (!signal.aborted) await endOrRetry(tools, job, { message, failure })
+  } finally {
+    if (!results) await giveUp(tools, job, part)
+  }
+  return undefined
+}
+
+interface ScoringTask extends Omit<ScoredChunk, 'results'> {
+  readonly signal: AbortSignal
+}
+
+/** @returns undefined when the time was up, and another message goes on */
+async function scoreOrContinue(
+  tools: ScoreTools,
+  { spec }: OpenJob,
+  { run, part, planned, signal }: ScoringTask,
+): Promise<ChunkOutput | undefined> {
+  const { message, isIsolated, budgetMs } = run
+  const ahead = await takeResult(tools, spec, planned)
+  if (ahead && ahead !== 'time is up') return ahead
+  const isContinued = message.isContinued === true || ahead === 'time is up'
+  const task = { part, planned, isIsolated, isContinued, budgetMs, signal }
+  const results = await traceRows(tools, { chunk: message.chunk, span: run.span }, span =>
+    scoreRows(tools, spec, { ...task, span }),
+  )
+  // A new message, because nothing has failed.
+  if (!results) await tools.queues.send('chunk', { ...message, isRevival: isIsolated, isContinued: true })
+  return results
+}
+
+/** @returns what follows. @throws failures after which a retry may succeed */
+export async function commitScored(
+  tools: ScoreTools,
+  job: OpenJob,
+  { run: { message, isRedelivered }, part, planned, results }: ScoredChunk,
+): Promise<FollowingSteps> {
+  const { chunk } = message
+  let isWritten = false
+  try {
+    const isFirstWriter = await writeResult(tools, job.spec, planned, results)
+    isWritten = true
+    const lists = tools.parts.leave(partKey(job.spec, part), true)
+    // The previous receiver may have died between its result and the next chunk.
+    const goesOn = isFirstWriter || (isRedelivered && !(await hasNextResult(tools, job.spec.folder, chunk)))
+    return await afterResult(tools, job, { chunk, failed: results.failed, part, goesOn, lists })
+  } catch (failure) {
+    await endOrRetry(tools, job, { message, failure })
+    return {}
+  } finally {
+    if (!isWritten) await giveUp(tools, job, part)
+  }
+}
+
+/** The process scores a chunk of the part no longer. Others of it may have relied on that chunk to list the part. */
+async function giveUp(tools: ScoreTools, job: OpenJob, part: PlanPart): Promise<void> {
+  if (!tools.parts.leave(partKey(job.spec, part), false)) return
+  const finish = await closePartAndJob(tools, job.spec, part)
+  if (finish) await tools.queues.send(finish.queue, finish.message)
+}
+
+function partKey({ folder, createdAt }: JobSpec, { part }: PlanPart): string {
+  return `${folder} ${createdAt} ${part}`
+}
+
+export function findPart(
+  { store, cache, limits }: JobTools,
+  spec: JobSpec,
+  chunk: number,
+): Promise<PlanPart | undefined> {
+  const number = partNumber(chunk, limits)
+  return cache.part(spec, number, () => readPart(store, spec.folder, number))
+}
+
+/** The first chunks are enqueued before the plan is complete. Either the plan will reach this one, or it does not exist. */
+async function waitForPlan({ store, queues }: JobTools, message: ChunkMessage): Promise<void> {
+  const { chunk } = message
+  const plan = await listPlan(store, messageJobFolder(message))
+  const planned = plan.reduce((sum, { chunkCount }) => sum + chunkCount, 0)
+  if (plan.at(-1)?.isLast && chunk >= planned) return
+  await queues.send('chunk', message, 1 + (chunk % 2)) // spread over two seconds
+}
+
+async function endOrRetry(
+  tools: JobTools,
+  job: OpenJob,
+  { message, failure }: { readonly message: ChunkMessage; readonly failure: unknown },
+): Promise<void> {
+  if (failure instanceof JobStopped) return
+  if (failure instanceof RowInProgress) {
+    // A new message, because nothing has failed. Throwing would bring this one closer to the poison queue.
+    const delaySeconds = Math.ceil(tools.limits.rowGraceMs / 2000)
+    return tools.queues.send('chunk', { ...message, isRevival: true }, delaySeconds)
+  }
+  const fatal = asJobFailure(failure, job.spec)
+  if (!fatal) throw failure
+  await failJob(tools, job, fatal)
+}

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'vitest'
+import { chunkKey, KeptChunks } from '../../src/jobs/kept-chunks.ts'
+import { jobFolder } from '../../src/jobs/layout.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+
+const MiB = 2 ** 20
+
+describe('KeptChunks', () => {
+  it('gives what there is of a chunk away once', () => {
+    const kept = new KeptChunks(new VirtualClock(), MiB)
+    assert.equal(kept.put('a', 'first', 1), true)
+    assert.equal(kept.put('a', 'second', 1), false)
+    assert.equal(kept.take('a'), 'first')
+    assert.equal(kept.take('a'), undefined)
+  })
+
+  it('keeps so many bytes, and what comes first', () => {
+    const kept = new KeptChunks(new VirtualClock(), 64 * MiB)
+    for (const key of ['a', 'b', 'c']) kept.put(key, key, 30 * MiB)
+    assert.equal(kept.take('c'), undefined)
+    assert.equal(kept.take('b'), 'b')
+    assert.equal(kept.hasRoom(35 * MiB), false)
+    assert.equal(kept.put('c', 'c', 30 * MiB), true)
+    assert.equal(kept.take('c'), 'c')
+  })
+
+  it('drops what nobody has taken after half a minute, and leaves no timer behind', async () => {
+    const clock = new VirtualClock()
+    const kept = new KeptChunks(clock, 64 * MiB)
+    kept.put('a', 'a', 60 * MiB)
+    await clock.advance(20_000)
+    kept.put('b', 'b', MiB)
+    await clock.advance(25_000)
+    kept.put('c', 'c', 30 * MiB)
+    assert.equal(kept.take('a'), undefined)
+    assert.equal(kept.take('c'), 'c')
+    assert.equal(kept.take('b'), 'b')
+    assert.equal(clock.timerCount, 0)
+  })
+
+  it('tells jobs with the same id apart', () => {
+    const spec = (createdAt: string) => ({ folder: jobFolder('iris', 'a'), createdAt })
+    assert.notEqual(chunkKey(spec('2026-01-01'), 0), chunkKey(spec('2026-01-02'), 0))
+  })
+})
