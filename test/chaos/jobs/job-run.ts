@@ -33,17 +33,19 @@ export async function runJob(job: ChaosJob, dice: Dice, context: JobContext): Pr
   const startedAt = performance.now()
   await submit(job, dice, context)
   const mishap = doMishap(job, dice, context)
-  const { end, isFinal } = await awaitEnd(job, dice, context)
+  const { end: seen, isFinal } = await awaitEnd(job, dice, context)
   const seconds = (performance.now() - startedAt) / 1000
   const foreign = await mishap
+  const end = job.mishap === 'delete early' && (await isDeleted(job, context)) ? deleted : seen
   const outputs = await Promise.all(job.outputs.map(({ blob }) => storage.read(blob)))
   const partial = await readPartial(end, storage)
   const faults = await findFaults(job, end, { outputs, partial, foreign })
-  if (!isFinal) faults.push(`it had ended, and is ${end.status} now`)
-  if (!job.isDeleted) return { job, end, outputs, faults, seconds }
-  faults.push(...(await deleteJob(job, dice, context)))
-  // What stands in its folder is gone with it.
-  const left = outputs.map((content, at) => (job.outputs[at]?.blob.startsWith('jobs/') ? undefined : content))
+  if (!isFinal) faults.push(`it had ended, and is ${seen.status} now`)
+  if (job.isDeleted) faults.push(...(await deleteJob(job, dice, context)))
+  // What stands in its folder goes with it.
+  const isKept = (at: number) => !job.outputs[at]?.blob.startsWith('jobs/')
+  const isGone = job.isDeleted || end === deleted
+  const left = outputs.map((content, at) => (isGone && !isKept(at) ? undefined : content))
   return { job, end, outputs: left, faults, seconds }
 }
 
@@ -128,7 +130,7 @@ async function awaitEnd(job: ChaosJob, dice: Dice, context: JobContext): Promise
   for (;;) {
     const answer = await call(context.hosts, dice, { service, path: `/${jobId}` })
     if (answer?.status === 404 && job.mishap === 'delete early' && (await isDeleted(job, context)))
-      return { end: { status: 'Deleted', progress: none }, isFinal: true }
+      return { end: deleted, isFinal: true }
     if (answer?.status === 200) {
       const end = answer.body as EndOfJob
       const now = JSON.stringify(end.progress)
@@ -142,7 +144,7 @@ async function awaitEnd(job: ChaosJob, dice: Dice, context: JobContext): Promise
   }
 }
 
-const none = { rows: 0, succeeded: 0, failed: 0, percent: 0 }
+const deleted: EndOfJob = { status: 'Deleted', progress: { rows: 0, succeeded: 0, failed: 0, percent: 0 } }
 
 async function describeStandstill({ service, jobId, submission }: ChaosJob, { storage }: JobContext): Promise<string> {
   const files = (await storage.list('jobs', `${service}/${jobId}/`)).join('\n')
