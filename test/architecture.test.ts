@@ -77,7 +77,7 @@ const mayImport: Record<string, readonly string[]> = {
     ...['jobs/columns', 'jobs/plan', 'jobs/output', 'jobs/formats', 'jobs', 'scripts', 'inference', 'scheduling'],
     ...['models/repository', 'models/session', 'models/definition'],
   ],
-  'jobs/removal': ['jobs'],
+  'jobs/removal': ['jobs/output', 'jobs'],
   'jobs/recovery': ['jobs/removal', 'jobs/score', 'jobs/output', 'jobs', 'models/definition'],
   'jobs/requests': ['jobs/removal', 'jobs/output', 'jobs/formats', 'jobs', 'inference', 'models/definition'],
   'jobs/steps.ts': ['jobs/removal', 'jobs/recovery', 'jobs/score', 'jobs/plan', 'jobs/output', 'jobs'],

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type BlobClient, BlobServiceClient } from '@azure/storage-blob'
+import { type BlobClient, BlobSASPermissions, BlobServiceClient } from '@azure/storage-blob'
 import { rootDir } from '../cache.ts'
 import { ourHost, primaryKeyOf } from '../http/our-host.ts'
 import { ServerProcess } from '../http/server-process.ts'
@@ -55,11 +56,15 @@ export class JobHosts {
     const startedAt = performance.now()
     const submission = { jobId, input: { blob: `input/${name}` }, ...(miniBatchSize && { miniBatchSize }) }
     const { output } = (await this.#call(service, '', submission)) as JobStatus
-    const blob = this.#blob(output.blob)
+    const outputUrl = await this.#blob(output.blob).generateSasUrl({
+      permissions: BlobSASPermissions.from({ read: true }),
+      expiresOn: new Date(Date.now() + 86_400_000),
+    })
     for (let looks = 0; ; looks++) {
-      // Clients are told to ask the host every five seconds, and each answer costs it several calls of the storage.
-      await delay(20)
-      if (looks % 250 < 249 && !(await blob.exists())) continue
+      // Clients are told to ask the host every five seconds, and each answer costs it several calls of the storage. A look costs the
+      // emulator a millisecond, which it would take from the job, and the SDK would cost another.
+      await delay(50)
+      if (looks % 100 < 99 && !(await exists(outputUrl))) continue
       const job = (await this.#call(service, `/${jobId}`)) as JobStatus
       if (job.status === 'Completed') {
         const seconds = (performance.now() - startedAt) / 1000
@@ -107,6 +112,19 @@ export class JobHosts {
     if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`)
     return answer.json()
   }
+}
+
+const agent = new Agent({ keepAlive: true })
+
+function exists(url: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    request(url, { method: 'HEAD', agent }, response => {
+      response.resume()
+      resolve(response.statusCode === 200)
+    })
+      .on('error', reject)
+      .end()
+  })
 }
 
 interface JobStatus {

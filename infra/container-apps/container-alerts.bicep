@@ -45,6 +45,15 @@ ContainerAppConsoleLogs
 '''
   }
   {
+    name: 'events-given-up'
+    description: 'The event of a batch job was not accepted in three hours, and is not sent again. The line says by whom and why; GET of the job shows its end.'
+    severity: 2
+    query: '''
+ContainerAppConsoleLogs
+| where Log has "its event is given up after "
+'''
+  }
+  {
     name: 'keys-unavailable'
     description: 'Callers get 503 because the keys of their service cannot be read: is the vault reachable, and has the identity its role?'
     severity: 1

@@ -90,7 +90,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const isRejected = (name: string) => catalogue.rejected(name) !== undefined
   const metrics = [...scoringMetrics.families, ...observeServices(() => catalogue.all, isRejected)]
   openTelemetry?.forwardMetrics(metrics)
-  const jobs = openBackgroundJobs({ settings, catalogue, tracing }, runRecords)
+  const jobs = openBackgroundJobs({ settings, catalogue, metrics: scoringMetrics, tracing }, runRecords)
   const stop = async () => {
     const jobsEnd = jobs.stop()
     authorizers.stop()
@@ -121,7 +121,7 @@ function tellFirstAnswer({ isDevelopment }: Settings, tracing: Tracing | undefin
 
 /** Opens batch jobs, and at once if an earlier process ended while it scored for one: nothing else may open them before the sweeper. */
 function openBackgroundJobs(
-  parts: Pick<JobsParts, 'settings' | 'catalogue' | 'tracing'>,
+  parts: Pick<JobsParts, 'settings' | 'catalogue' | 'metrics' | 'tracing'>,
   runRecords: RunRecords | undefined,
 ): { readonly open: App['jobs']; stop(): Promise<void> } {
   const lostRequests = runRecords?.lost.flatMap(({ requests }) => requests) ?? []

@@ -166,7 +166,9 @@ const Environment = z.object({
     .describe('maximum size of a file that comes with the submission of a job; default: 100 MiB'),
   SCORING_JOB_MAX_ACTIVE: upTo9999
     .default(200)
-    .describe('maximum number of active jobs per service; beyond it messages wait and HTTP gets 429'),
+    .describe(
+      'maximum number of active jobs per service, a quarter of them from messages and watched folders; beyond it these wait and HTTP gets 429',
+    ),
   SCORING_JOB_RETENTION_DAYS: z
     .string()
     .regex(/^\d{1,4}$/, 'must be a whole number of days, at most 9999; 0 keeps jobs for ever')

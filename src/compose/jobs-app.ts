@@ -19,12 +19,14 @@ import { createJobSteps, type JobSteps } from '../jobs/steps.ts'
 import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import type { JobRoutes } from '../protocols/jobs/endpoints.ts'
 import { submitJob } from '../protocols/jobs/submit-job.ts'
+import type { ScoringMetrics } from '../telemetry/service-metrics.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
 import type { Settings } from './settings.ts'
 
 export interface JobsParts {
   readonly settings: Settings
   readonly catalogue: ServiceCatalogue
+  readonly metrics: Pick<ScoringMetrics, 'eventAttempted'>
   /** undefined: jobs are not traced. */
   readonly tracing: Tracing | undefined
   /** Names of the requests that earlier processes were running when they ended. */
@@ -40,7 +42,7 @@ export interface Jobs extends JobRoutes {
 }
 
 export async function createJobs(parts: JobsParts, { blobs, queues }: Storage): Promise<Jobs> {
-  const { settings, catalogue, tracing, lostRequests, stopping, background } = parts
+  const { settings, catalogue, metrics, tracing, lostRequests, stopping, background } = parts
   const log = (line: string) => console.error(`[jobs] ${line}`)
   const digests = new ModelDigests(new FolderServiceFiles(), randomUUID)
   const find = (service: string) => catalogue.find(service)
@@ -59,6 +61,7 @@ export async function createJobs(parts: JobsParts, { blobs, queues }: Storage): 
     queues,
     scorer,
     events: httpsEvents,
+    countEvent: (service, outcome) => metrics.eventAttempted(service, outcome),
     planParquet: planParquetInProcess(),
     clock: systemClock,
     limits,

@@ -1,5 +1,5 @@
 import { ScoringError } from '../errors.ts'
-import { BlobChanged, BlobGone } from './blob-store.ts'
+import { BlobChanged, BlobGone, StorageError } from './blob-store.ts'
 import { inputName, type JobSpec } from './spec.ts'
 
 export type InputFault =
@@ -49,17 +49,28 @@ export class JobStopped extends Error {
   override readonly name = 'JobStopped'
 }
 
+/**
+ * @param name  of the input
+ * @returns undefined when the failure is not that its version cannot be read for hours at least
+ */
+export function asInputFailure(failure: unknown, name: string): JobFailure | undefined {
+  if (failure instanceof BlobChanged) {
+    return new JobFailure('INPUT_CHANGED', `the input ${name} has changed since the job was submitted`)
+  }
+  if (failure instanceof BlobGone) return new JobFailure('INPUT_MISSING', `the input ${name} no longer exists`)
+  if (failure instanceof StorageError && failure.code === 'BlobArchived') {
+    const advice = 'which takes hours to read; change its tier, and submit the job when that is done'
+    return new JobFailure('INPUT_ARCHIVED', `the input ${name} is in the archive tier, ${advice}`)
+  }
+  return undefined
+}
+
 /** @returns undefined when a retry may succeed */
 export function asJobFailure(failure: unknown, { input, service }: JobSpec): JobFailure | undefined {
   if (failure instanceof JobFailure) return failure
-  // The input is the only blob that is read by version.
-  if (failure instanceof BlobChanged) {
-    return new JobFailure('INPUT_CHANGED', `the input ${inputName(input)} has changed since the job was submitted`)
-  }
-  if (failure instanceof BlobGone)
-    return new JobFailure('INPUT_MISSING', `the input ${inputName(input)} no longer exists`)
   if (failure instanceof ScoringError && failure.code === 'SERVICE_UNKNOWN') {
     return new JobFailure('SERVICE_UNKNOWN', `the service "${service}" no longer exists`)
   }
-  return undefined
+  // The input is the only blob that is read by version.
+  return asInputFailure(failure, inputName(input))
 }

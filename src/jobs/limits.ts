@@ -19,6 +19,8 @@ export interface JobLimits {
   readonly turnMs: number
   /** How long after a step the steps that follow from it are still begun in the same invocation. */
   readonly runOnMs: number
+  /** How long a step waits in this process for those of other jobs, before it is left to its queue. */
+  readonly slotWaitMs: number
   /** Delay of the message of a step that begins at once, outside of an invocation that would be repeated. */
   readonly safetyNetMs: number
   /** After this long without progress, the message is assumed lost. */
@@ -61,6 +63,7 @@ export const jobLimits: JobLimits = {
   ownChunkBudgetMs: 1000,
   turnMs: 250,
   runOnMs: 3000,
+  slotWaitMs: 10_000,
   safetyNetMs: 30_000,
   stallMs: 90_000,
   longestPauseMs: 600_000,

@@ -2,11 +2,12 @@
 import type { Clock } from '../clock.ts'
 import type { JobLimits } from './limits.ts'
 import { type JobStep, type MessageQueues, messageJobFolder } from './message-queues.ts'
+import { RunSlots } from './run-slots.ts'
 
 export interface RunOnTools {
   readonly queues: MessageQueues
   readonly clock: Clock
-  readonly limits: Pick<JobLimits, 'runOnMs' | 'safetyNetMs'>
+  readonly limits: Pick<JobLimits, 'runOnMs' | 'safetyNetMs' | 'slotWaitMs'>
   readonly stopping: AbortSignal
   /** Runs that no invocation waits for. The app waits for them when it stops, because they enqueue what they leave undone. */
   readonly background: Set<Promise<void>>
@@ -15,16 +16,24 @@ export interface RunOnTools {
   perform(step: JobStep): Promise<readonly JobStep[]>
 }
 
+/**
+ * Whether steps wait for those of other jobs in this process before they are left to their queue. `fair`: those of other services
+ * only; beside one of their own service they are left to the queue at once.
+ */
+export type SlotWait = 'none' | 'fair' | 'full'
+
 /** Starts steps without waiting for messages. A message remains the safety net: this process may end at any instruction. */
 export interface StepRunner {
   /**
    * Runs steps and those that follow from them. What there is no time for is enqueued, and so is a step that fails. The caller's
    * own message is the safety net.
+   *
+   * @param slotWait  default: none
    */
-  run(steps: readonly JobStep[]): Promise<void>
+  run(steps: readonly JobStep[], slotWait?: SlotWait): Promise<void>
 
   /**
-   * For callers without a message, whose answer must not wait. Enqueues the step: with a delay if this process can begin it now.
+   * For callers without a message, whose answer must not wait. Enqueues the step: with a delay if this process can begin it soon.
    *
    * @returns a function that begins the step
    */
@@ -32,31 +41,77 @@ export interface StepRunner {
 }
 
 /**
- * Steps with rows to read or score that run on at a time. One less than the messages of a queue that the host delivers at a time, so
- * that slow services do not keep all invocations from splitting and submitting the jobs of others.
+ * Runs at a time that read or score rows. One less than the messages of a queue that the host delivers at a time, so that slow services
+ * do not keep all invocations from splitting and submitting the jobs of others.
  */
 const maxRunning = 2
+/** Those of callers who wait for their job have slots of their own: it begins at once beside any backlog of messages and files. */
+const maxInteractive = 2
+const maxWaitingInteractive = 8
 
 export class RunOn implements StepRunner {
   readonly #tools: RunOnTools
-  #running = 0
+  readonly #slots: RunSlots
+  readonly #interactiveSlots: RunSlots
 
   constructor(tools: RunOnTools) {
     this.#tools = tools
+    // Each that waits holds an invocation, of which the host limits the number.
+    this.#slots = new RunSlots({ ...tools, count: maxRunning, maxWaiting: Number.POSITIVE_INFINITY })
+    this.#interactiveSlots = new RunSlots({ ...tools, count: maxInteractive, maxWaiting: maxWaitingInteractive })
   }
 
-  async run(steps: readonly JobStep[]): Promise<void> {
-    const { clock, limits, stopping, queues, log } = this.#tools
+  run(steps: readonly JobStep[], slotWait: SlotWait = 'none'): Promise<void> {
+    return this.#runIn(this.#slots, steps, slotWait)
+  }
+
+  async prepare(step: JobStep): Promise<() => void> {
+    const { limits, queues, background, log } = this.#tools
+    const { queue, message } = step
+    const slots = this.#interactiveSlots
+    if (limits.runOnMs === 0 || !(isShort(step) || slots.isOpen)) {
+      await queues.send(queue, message)
+      return () => {}
+    }
+    await queues.send(queue, message, limits.safetyNetMs / 1000)
+    return () => {
+      const run = this.#runIn(slots, [step], 'full')
+        .catch(failure => log(`job ${messageJobFolder(message)}: ${asMessage(failure)}`))
+        .finally(() => background.delete(run))
+      background.add(run)
+    }
+  }
+
+  async #runIn(slots: RunSlots, steps: readonly JobStep[], slotWait: SlotWait): Promise<void> {
+    const long = steps.find(step => !isShort(step))
+    const service = long?.message.service ?? ''
+    const hasSlot = long !== undefined && (await this.#takeSlot(slots, service, slotWait))
+    try {
+      await this.#runOn(steps, hasSlot)
+    } finally {
+      if (hasSlot) slots.release(service)
+    }
+  }
+
+  async #takeSlot(slots: RunSlots, service: string, slotWait: SlotWait): Promise<boolean> {
+    if (slotWait === 'none') return slots.take(service)
+    if (slotWait === 'fair' && slots.taken(service) > 0) return false
+    return slots.wait(service, this.#tools.limits.slotWaitMs)
+  }
+
+  /** @param hasSlot  whether steps may read or score rows */
+  async #runOn(steps: readonly JobStep[], hasSlot: boolean): Promise<void> {
+    const { clock, limits, stopping, queues, log, perform } = this.#tools
     const endsAt = clock.monotonicMs() + limits.runOnMs
     const open = [...steps]
     const left: JobStep[] = []
     for (let step = open.shift(); step; step = open.shift()) {
-      if (stopping.aborted || clock.monotonicMs() >= endsAt || !this.#hasCapacity(step)) {
+      if (stopping.aborted || clock.monotonicMs() >= endsAt || !(hasSlot || isShort(step))) {
         left.push(step)
         continue
       }
       try {
-        open.push(...(await this.#perform(step)))
+        open.push(...(await perform(step)))
       } catch (failure) {
         const what = `job ${messageJobFolder(step.message)}: the step "${step.queue}"`
         log(`${what} failed, and is enqueued: ${asMessage(failure)}`)
@@ -64,36 +119,6 @@ export class RunOn implements StepRunner {
       }
     }
     for (const { queue, message } of left) await queues.send(queue, message)
-  }
-
-  async prepare(step: JobStep): Promise<() => void> {
-    const { limits, queues, background, log } = this.#tools
-    const { queue, message } = step
-    if (!this.#hasCapacity(step) || limits.runOnMs === 0) {
-      await queues.send(queue, message)
-      return () => {}
-    }
-    await queues.send(queue, message, limits.safetyNetMs / 1000)
-    return () => {
-      const run = this.run([step])
-        .catch(failure => log(`job ${messageJobFolder(message)}: ${asMessage(failure)}`))
-        .finally(() => background.delete(run))
-      background.add(run)
-    }
-  }
-
-  #hasCapacity(step: JobStep): boolean {
-    return isShort(step) || this.#running < maxRunning
-  }
-
-  async #perform(step: JobStep): Promise<readonly JobStep[]> {
-    if (isShort(step)) return this.#tools.perform(step)
-    this.#running++
-    try {
-      return await this.#tools.perform(step)
-    } finally {
-      this.#running--
-    }
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
 import type { BlobStore } from './blob-store.ts'
-import type { EventSender } from './event-sender.ts'
+import type { EventOutcome, EventSender } from './event-sender.ts'
 import type { JobCache } from './job-cache.ts'
 import type { KeptChunks } from './kept-chunks.ts'
 import type { JobLimits } from './limits.ts'
@@ -14,6 +14,8 @@ export interface JobTools {
   readonly queues: MessageQueues
   readonly scorer: RowScorer
   readonly events: EventSender
+  /** Counts an attempt to send the event of a job. @param service  that of the job */
+  readonly countEvent: (service: string, outcome: EventOutcome) => void
   readonly clock: Clock
   readonly limits: JobLimits
   /** One for the process. */

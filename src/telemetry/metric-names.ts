@@ -165,5 +165,10 @@ export const metric = {
     '{answer}',
     'Answers of a deployment to copies of requests, compared with what callers got: same, close, different, failed; dropped: too many copies, or too little memory.',
   ),
+  jobEvents: counter(
+    'scoring.job.events',
+    '{attempt}',
+    'Attempts to send the event of a batch job: delivered, failed (sent again later), given_up (the tenth has failed).',
+  ),
   info: gauge('scoring.service.info', '', 'Always 1; the labels name the execution provider of the service.'),
 } as const

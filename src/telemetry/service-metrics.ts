@@ -48,6 +48,7 @@ export class ScoringMetrics {
   readonly retries = new CounterFamily(metric.retries)
   readonly messagesRefused = new CounterFamily(metric.messagesRefused)
   readonly mirrored = new CounterFamily(metric.mirrored)
+  readonly jobEvents = new CounterFamily(metric.jobEvents)
   readonly changes = new CounterFamily(metric.changes)
   readonly unloads = new CounterFamily(metric.unloads)
   readonly publicKeyLookups = new CounterFamily(metric.publicKeyLookups)
@@ -77,6 +78,10 @@ export class ScoringMetrics {
   /** Counts a service that was unloaded because others were used later. */
   unloaded(service: string, reason: 'count' | 'bytes' | 'memory'): void {
     this.#count(this.unloads, service, reason)
+  }
+
+  eventAttempted(service: string, outcome: 'delivered' | 'failed' | 'given_up'): void {
+    this.#count(this.jobEvents, service, outcome)
   }
 
   #count(family: CounterFamily, service: string, reason: string): void {

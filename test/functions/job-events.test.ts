@@ -106,6 +106,27 @@ describe.skipIf(noOpenssl)('onCompleted of a job', () => {
     assert.equal(second.event.id, first.event.id)
   })
 
+  it('sends it after the job was deleted, and counts the attempts', async () => {
+    assert.equal((await submit('deleted', { url: `https://${address}/jobs?sig=SECRET` })).status, 202)
+    const first = await next()
+    first.response.writeHead(503).end()
+    assert.equal((await call('DELETE', '/deleted')).status, 204)
+    assert.equal((await call('GET', '/deleted')).status, 404)
+    const second = await next()
+    second.response.writeHead(202).end()
+    assert.deepEqual(
+      [second.path, second.event.id, second.event.data.status],
+      ['/jobs?sig=SECRET', first.event.id, 'Completed'],
+    )
+    for (const reason of ['failed', 'delivered']) {
+      const counted = new RegExp(
+        `^scoring_job_events_total\\{scoring_service="iris",scoring_reason="${reason}"\\} [1-9]`,
+        'm',
+      )
+      while (!counted.test(await (await fetch(`${app.url}/metrics`)).text())) await delay(50)
+    }
+  })
+
   it('puts it into a queue', async () => {
     assert.equal((await submit('queued', { queue: 'job-events' })).status, 202)
     const queue = QueueServiceClient.fromConnectionString(storage).getQueueClient('job-events')

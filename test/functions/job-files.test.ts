@@ -138,12 +138,19 @@ describe('POST /jobs with the file itself', () => {
     const args = ['?output=output/{date}/{name}.csv', '-g', '-F', 'file=@patients.csv.gz']
     const [status, { code }] = await curl(...args)
     assert.deepEqual([status, code], [409, 'JOB_OUTPUT_EXISTS'])
+    const jobIds: string[] = []
     for (let day = 0; day < 2; day++) {
       const [accepted, job] = await curl(...args, '-F', 'overwrite=true')
       assert.equal(accepted, 202, JSON.stringify(job))
       assert.equal((await endOf(job)).status, 'Completed')
       assert.match((await blob.downloadToBuffer()).toString(), /^index,prediction,.*\n0,217\.67978/)
+      jobIds.push(job.jobId)
     }
+    const [replaced, { code: missing, message }] = await curl(`/${jobIds[0]}/output`)
+    assert.deepEqual([replaced, missing], [404, 'JOB_OUTPUT_MISSING'])
+    assert.match(message ?? '', /has been replaced since, by a later job or another program/)
+    const headers = { authorization: `Bearer ${key}` }
+    assert.equal((await fetch(`${jobsUrl}/${jobIds[1]}/output`, { headers })).status, 200)
   })
 
   it('counts rows without an output', async () => {

@@ -117,6 +117,17 @@ describe('POST /jobs with several files', () => {
     assert.match(error?.message ?? '', /^input\/unlike\/b\.csv: .*column 3 is "BMI", not "bmi"/)
   })
 
+  it('fails when a file is in the archive tier, naming it, as a job for it alone does', async () => {
+    await put('archived/a.csv', csvOf(0))
+    await put('archived/b.csv', csvOf(1))
+    await blobs.getContainerClient('input').getBlobClient('archived/b.csv').setAccessTier('Archive')
+    for (const blob of ['input/archived/*.csv', 'input/archived/b.csv']) {
+      const { status, error } = await runJob({ input: { blob } })
+      assert.deepEqual([status, error?.code], ['Failed', 'INPUT_ARCHIVED'])
+      assert.match(error?.message ?? '', /^the input input\/archived\/b\.csv is in the archive tier/)
+    }
+  })
+
   it('scores files of JSON beyond one part of the plan', async () => {
     const names = Array.from({ length: 80 }, (_, index) => `many/${String(index).padStart(3, '0')}.json`)
     await Promise.all(names.map((name, index) => put(name, JSON.stringify([rows[index % 2], rows[0]]))))

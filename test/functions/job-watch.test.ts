@@ -50,7 +50,11 @@ it('a blob that a service watches becomes one job, also while a host is killed, 
   const [first] = await until(app.url, 1)
   assert.equal(first?.status, 'Completed', JSON.stringify(first))
   assert.match(await read('before.csv'), /\n0,1\.0,2\.0,/)
-  await Promise.all(['a.csv', 'b.csv', 'not.json', 'folder/c.csv'].map((name, at) => put(name, `x,y\n${at},2\n`)))
+  await Promise.all(
+    ['a.csv', 'b.csv', 'not.json', 'folder/c.csv', '.hidden.csv', '_part.csv'].map((name, at) =>
+      put(name, `x,y\n${at},2\n`),
+    ),
+  )
   app.process.kill('SIGKILL')
   const again = await app.restart()
   assert.equal((await until(again.url, 3)).length, 3)

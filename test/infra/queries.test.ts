@@ -62,16 +62,19 @@ describe('infra/queries', () => {
   })
 })
 
-describe('the alert of refused messages', () => {
+describe.each([
+  { alert: 'refused-messages', lines: 5 },
+  { alert: 'events-given-up', lines: 1 },
+])('the alert $alert', ({ alert, lines }) => {
   const check = openKusto()
 
   it.each(['infra/function-alerts.bicep', 'infra/container-apps/container-alerts.bicep'])(
     'looks for lines that are written (%s)',
     file => {
-      const [, query = ''] = /name: 'refused-messages'.*?query: '''\n(.*?)'''/s.exec(read(file)) ?? []
+      const [, query = ''] = new RegExp(`name: '${alert}'.*?query: '''\n(.*?)'''`, 's').exec(read(file)) ?? []
       if (file === 'infra/function-alerts.bicep') assert.deepEqual(check(query), []) // the parser knows its tables
       const texts = matches(query, /(?:contains|has) "([^"]+)"/g)
-      assert.equal(texts.length, 5)
+      assert.equal(texts.length, lines)
       for (const each of texts) assert.ok(sources.includes(each), each)
     },
   )

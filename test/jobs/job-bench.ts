@@ -48,6 +48,8 @@ export class JobBench {
   /** The answer of the service; throws as the service would. */
   answer: (json: string) => RowResult | Promise<RowResult> = json =>
     json === '"fails"' ? { code: 'MODEL_RUN_FAILED', message: 'no' } : { prediction: `[${json}]` }
+  /** Attempts to send events, as `<service> <outcome>`. */
+  readonly counted: string[] = []
   /** The receiver of events. */
   receive: (url: string, event: string) => Promise<void> = async () => {}
   readonly tools: StepTools
@@ -80,6 +82,7 @@ export class JobBench {
         score,
       },
       events: { post: (url, event) => this.receive(url, event) },
+      countEvent: (service, outcome) => this.counted.push(`${service} ${outcome}`),
       planParquet,
       clock: this.clock,
       limits,

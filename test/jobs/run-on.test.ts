@@ -18,7 +18,7 @@ function openRunner(perform: (step: JobStep, clock: VirtualClock) => Promise<rea
   const runner = new RunOn({
     queues,
     clock,
-    limits: { runOnMs: 3000, safetyNetMs: 30_000 },
+    limits: { runOnMs: 3000, safetyNetMs: 30_000, slotWaitMs: 10_000 },
     stopping: stopping.signal,
     background,
     log: line => log.push(line),
@@ -32,7 +32,7 @@ function openRunner(perform: (step: JobStep, clock: VirtualClock) => Promise<rea
     (['split', 'chunk', 'finish'] as const).flatMap(queue =>
       queues.peek(`scoring-job-${queue}`).map(({ visibleAt }) => [queue, (visibleAt - clock.wallMs()) / 1000] as const),
     )
-  return { runner, performed, enqueued, log, stopping, background }
+  return { runner, performed, enqueued, log, stopping, background, clock }
 }
 
 describe('RunOn.run', () => {
@@ -103,24 +103,77 @@ describe('RunOn.prepare', () => {
     assert.equal(background.size, 0)
   })
 
-  it('leaves a third job to the queue while two are running, but finishes jobs', async () => {
+  it('lets a third job wait in the process, and leaves it to the queue when that takes too long', async () => {
     let end = () => {}
     const ended = new Promise<JobStep[]>(resolve => (end = () => resolve([])))
-    const { runner, performed, enqueued } = openRunner(({ queue }) =>
+    const { runner, performed, enqueued, clock } = openRunner(({ queue }) =>
       queue === 'finish' ? Promise.resolve([]) : ended,
     )
-    for (let job = 0; job < 3; job++) (await runner.prepare(split))()
-    await runner.run([chunk, finish])
+    for (let job = 0; job < 4; job++) (await runner.prepare(split))()
+    await runner.run([finish])
     assert.deepEqual(performed, ['split', 'split', 'finish'])
-    assert.deepEqual(enqueued(), [
-      ['split', 30],
-      ['split', 30],
-      ['split', 0],
-      ['chunk', 0],
-    ])
+    await clock.advance(10_000)
+    assert.deepEqual(enqueued(), [...Array(4).fill(['split', 20]), ['split', 0], ['split', 0]])
+    ;(await runner.prepare(split))()
     end()
     await settle()
-    await runner.run([chunk])
-    assert.deepEqual(performed, ['split', 'split', 'finish', 'chunk'])
+    assert.deepEqual(performed, ['split', 'split', 'finish', 'split'])
+  })
+
+  it('leaves jobs to the queue when eight wait', async () => {
+    const { runner, enqueued } = openRunner(() => new Promise(() => {}))
+    for (let job = 0; job < 11; job++) (await runner.prepare(split))()
+    assert.deepEqual(enqueued(), [...Array(10).fill(['split', 30]), ['split', 0]])
+  })
+})
+
+describe('RunOn, with messages of several services', () => {
+  const splitOf = (service: string): JobStep => ({ queue: 'split', message: { service, jobId: 'nightly-1' } })
+
+  /** A runner whose steps end when they are told to: `services` that run, in the order in which they began. */
+  function openStepwise() {
+    const running: { readonly service: string | undefined; end(): void }[] = []
+    const opened = openRunner(
+      ({ message }) => new Promise(resolve => running.push({ service: message.service, end: () => resolve([]) })),
+    )
+    const services = () => running.map(({ service }) => service)
+    return { ...opened, running, services }
+  }
+
+  it('begins jobs of callers beside those of messages', async () => {
+    const { runner, services } = openStepwise()
+    for (const service of ['a', 'b', 'c']) void runner.run([splitOf(service)], 'full')
+    await settle()
+    ;(await runner.prepare(splitOf('by hand')))()
+    await settle()
+    assert.deepEqual(services(), ['a', 'b', 'by hand'])
+  })
+
+  it('leaves a second message of a service to the queue, and lets one of another service wait for its turn', async () => {
+    const { runner, services, running, enqueued } = openStepwise()
+    for (const service of ['a', 'a', 'b', 'c']) void runner.run([splitOf(service)], 'fair')
+    await settle()
+    assert.deepEqual([services(), enqueued()], [['a', 'b'], [['split', 0]]])
+    running[0]?.end()
+    await settle()
+    assert.deepEqual(services(), ['a', 'b', 'c'])
+  })
+
+  it('gives the service that has the fewest runs the next turn', async () => {
+    const { runner, services, running } = openStepwise()
+    for (const service of ['a', 'a', 'a', 'b']) void runner.run([splitOf(service)], 'full')
+    await settle()
+    running[0]?.end()
+    await settle()
+    assert.deepEqual(services(), ['a', 'a', 'b'])
+  })
+
+  it('leaves what waits to the queue when the app stops', async () => {
+    const { runner, services, enqueued, stopping } = openStepwise()
+    for (const service of ['a', 'b', 'c']) void runner.run([splitOf(service)], 'full')
+    await settle()
+    stopping.abort()
+    await settle()
+    assert.deepEqual([services(), enqueued()], [['a', 'b'], [['split', 0]]])
   })
 })

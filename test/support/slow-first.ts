@@ -31,6 +31,7 @@ export const slowFiles = [
   'test/fuzz/encrypted-fuzz.test.ts',
   'test/clients/models-page.test.ts',
   'test/clients/image-service.test.ts',
+  'test/functions/job-fairness.test.ts',
   'test/functions/grpc.test.ts',
   'test/clients/jobs.test.ts',
   'test/workers/runtime/script-faults.test.ts',

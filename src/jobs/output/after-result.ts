@@ -81,5 +81,8 @@ export function isAboveThreshold({ errorThreshold }: JobSpec, failed: number): b
 }
 
 export function thresholdExceeded({ errorThreshold }: JobSpec, failed: number): JobFailure {
-  return new JobFailure('ERROR_THRESHOLD_EXCEEDED', `${failed} rows have failed; errorThreshold is ${errorThreshold}`)
+  return new JobFailure(
+    'ERROR_THRESHOLD_EXCEEDED',
+    `${failed} ${failed === 1 ? 'row has' : 'rows have'} failed; errorThreshold is ${errorThreshold}`,
+  )
 }

@@ -34,7 +34,7 @@ export async function endJob(
   const now = await changeState(tools.store, spec.folder, { ...end, endedAt, progress })
   if (!now || !hasEnded(now.status)) return
   await cleanUp(tools, { spec, state: now })
-  if (spec.onCompleted) await sendEvent(tools, spec.folder)
+  if (spec.onCompleted) await sendEvent(tools, spec.folder, { isFirst: true })
 }
 
 /**

@@ -3,6 +3,7 @@
  * before the job leaves the active ones, so that a death in between delays the event to the next sweep.
  */
 import { type BlobStore, readJson } from '../blob-store.ts'
+import { maxMessageBytes } from '../job-queues.ts'
 import {
   entryBlob,
   entryFolder,
@@ -12,24 +13,26 @@ import {
   type JobFolder,
   jobsContainer,
 } from '../layout.ts'
+import { jobMessage } from '../message-queues.ts'
 import type { OpenJob } from '../open-job.ts'
-import { readSpec, readState } from '../records.ts'
-import { hasEnded } from '../state.ts'
+import type { JobSpec } from '../spec.ts'
+import { readJob } from '../stored-job.ts'
 import type { JobTools } from '../tools.ts'
-import { type EventDelivery, readDelivery } from './event-delivery.ts'
-import { endedView } from './job-view.ts'
+import { type EventDelivery, type JobEvent, readDelivery } from './event-delivery.ts'
+import { endedView, type JobView } from './job-view.ts'
 
 /** With the pauses between them, about three hours. */
 const maxAttempts = 10
 const longestPauseMs = 3_600_000
 
-/** Records that the event of a job is to be sent. It may be repeated. */
-export async function announceEnd({ store }: JobTools, { spec }: OpenJob): Promise<void> {
-  if (!spec.onCompleted) return
-  const nothing: EventDelivery = { attempts: 0 }
-  await store.create(eventBlob(spec.folder), JSON.stringify(nothing))
-  const delivery = await readDelivery(store, spec.folder)
-  if (delivery && !isOver(delivery)) await store.create(entryBlob('events', spec.folder), '')
+/** Records that the event of a job that has ended is to be sent. It may be repeated. The deletion of a job does it before all else. */
+export async function announceEnd({ store }: Pick<JobTools, 'store'>, job: OpenJob): Promise<void> {
+  const { folder, onCompleted: target } = job.spec
+  if (!target || !(await readJob(store, folder))) return
+  const unsent: JobEvent = { target, event: describeEnd(job), delivery: { attempts: 0 } }
+  await store.create(eventBlob(folder), JSON.stringify(unsent))
+  const delivery = await readDelivery(store, folder)
+  if (delivery && !isOver(delivery)) await store.create(entryBlob('events', folder), '')
 }
 
 /** Sends the events that were not accepted yet, and whose pause is over. */
@@ -51,34 +54,47 @@ export async function sweepEvents(tools: JobTools): Promise<void> {
 /**
  * Makes one attempt. It is recorded before the event is sent, so of two processes one sends, and one that dies meanwhile sends it again
  * after a pause: receivers know such an event by its `id`.
+ *
+ * @param options.isFirst  several processes may see that the job has ended; only one of them makes the first attempt
  */
-export async function sendEvent(tools: JobTools, folder: JobFolder): Promise<void> {
+export async function sendEvent(
+  tools: JobTools,
+  folder: JobFolder,
+  { isFirst = false }: { readonly isFirst?: boolean } = {},
+): Promise<void> {
   const { store, log } = tools
-  const spec = await readSpec(store, folder)
-  const state = spec && (await readState(store, folder))
-  const stored = await readJson<EventDelivery>(store, eventBlob(folder))
-  if (!spec || !state || !hasEnded(state.status) || !stored || isOver(stored.value)) {
-    return store.remove(entryBlob('events', folder)) // it was sent, or the job was deleted
-  }
-  const attempt: EventDelivery = { attempts: stored.value.attempts + 1 }
+  const stored = await readJson<JobEvent>(store, eventBlob(folder))
+  if (!stored || isOver(stored.value.delivery)) return forgetEvent(store, folder)
+  if (isFirst && stored.value.delivery.attempts > 0) return
+  const attempt: JobEvent = { ...stored.value, delivery: { attempts: stored.value.delivery.attempts + 1 } }
   if (!(await store.replace(eventBlob(folder), JSON.stringify(attempt), stored.etag))) return
-  const delivery = await deliver(tools, { spec, state }, attempt)
+  const delivery = await deliver(tools, folder, attempt)
   const claimed = await store.head(eventBlob(folder))
-  if (claimed) await store.replace(eventBlob(folder), JSON.stringify(delivery), claimed.etag)
+  if (claimed) await store.replace(eventBlob(folder), JSON.stringify({ ...attempt, delivery }), claimed.etag)
+  countAttempt(tools, folder, delivery)
   if (!isOver(delivery)) return log(`job ${folder}: its event was not accepted: ${delivery.lastError}`)
   if (delivery.isGivenUp)
     log(`job ${folder}: its event is given up after ${maxAttempts} attempts: ${delivery.lastError}`)
+  await forgetEvent(store, folder)
+}
+
+/** Of a deleted job the event is the last that is left. */
+async function forgetEvent(store: BlobStore, folder: JobFolder): Promise<void> {
   await store.remove(eventSignatureBlob(folder))
+  if (!(await readJob(store, folder))) await store.remove(eventBlob(folder))
   await store.remove(entryBlob('events', folder))
 }
 
-async function deliver(tools: JobTools, job: OpenJob, { attempts }: EventDelivery): Promise<EventDelivery> {
+async function deliver(
+  tools: JobTools,
+  folder: JobFolder,
+  { target, event, delivery }: JobEvent,
+): Promise<EventDelivery> {
   const { store, queues, events } = tools
-  const { folder, onCompleted } = job.spec
+  const { attempts } = delivery
   try {
-    const event = describeEnd(job)
-    if (onCompleted && 'queue' in onCompleted) await queues.sendEvent(onCompleted.queue, event)
-    else if (onCompleted) await events.post(onCompleted.url + (await readSignature(store, folder)), event)
+    if ('queue' in target) await queues.sendEvent(target.queue, event)
+    else await events.post(target.url + (await readSignature(store, folder)), event)
     return { attempts, deliveredAt: new Date(await store.now()).toISOString() }
   } catch (failure) {
     const lastError = failure instanceof Error ? failure.message : String(failure)
@@ -86,17 +102,32 @@ async function deliver(tools: JobTools, job: OpenJob, { attempts }: EventDeliver
   }
 }
 
-/** CloudEvents 1.0.2, JSON Event Format. The same job gives the same `id`, however often it is sent. */
+function countAttempt({ countEvent }: JobTools, folder: JobFolder, { deliveredAt, isGivenUp }: EventDelivery): void {
+  const { service = '' } = jobMessage(folder)
+  if (deliveredAt !== undefined) return countEvent(service, 'delivered')
+  countEvent(service, isGivenUp ? 'given_up' : 'failed')
+}
+
+/** The same job gives the same event, however often it is sent. A queue takes 64 KiB, which long lists of columns may exceed. */
 function describeEnd({ spec, state }: OpenJob): string {
+  const view = endedView(spec, state)
+  const event = encodeEvent(spec, view)
+  if (Buffer.byteLength(event) <= maxMessageBytes || !view.output) return event
+  const { include: _, columns: __, ...output } = view.output
+  return encodeEvent(spec, { ...view, output })
+}
+
+/** CloudEvents 1.0.2, JSON Event Format. */
+function encodeEvent({ jobId, service, createdAt }: JobSpec, data: JobView): string {
   return JSON.stringify({
     specversion: '1.0',
-    id: `${spec.jobId}-${spec.createdAt}`,
-    source: `/api/v1/service/${spec.service}/jobs`,
-    type: `ScoringFunctions.BatchJob.${state.status}`,
-    subject: spec.jobId,
-    ...(state.endedAt !== undefined && { time: state.endedAt }),
+    id: `${jobId}-${createdAt}`,
+    source: `/api/v1/service/${service}/jobs`,
+    type: `ScoringFunctions.BatchJob.${data.status}`,
+    subject: jobId,
+    ...(data.endedAt !== undefined && { time: data.endedAt }),
     datacontenttype: 'application/json',
-    data: endedView(spec, state),
+    data,
   })
 }
 

@@ -1,6 +1,6 @@
 /** The output of a job: blocks that are staged one by one and committed together as a new blob. */
 import { createHash } from 'node:crypto'
-import type { BlobHead, BlobMetadata } from '../blob-store.ts'
+import { type BlobHead, type BlobMetadata, StorageError } from '../blob-store.ts'
 import { JobFailure } from '../failure.ts'
 import { parseBlobReference } from '../layout.ts'
 import type { JobSpec } from '../spec.ts'
@@ -26,7 +26,15 @@ export function isOwnOutput(spec: JobSpec, { metadata }: BlobHead): boolean {
   return Object.entries(outputMetadata(spec)).every(([name, value]) => metadata[name] === value)
 }
 
-/** @throws JobFailure OUTPUT_EXISTS */
+/** Why no retry helps, by the storage's code ("Put Block"). Others, such as a busy storage, pass. */
+const refusals: Readonly<Record<string, string>> = {
+  InvalidBlobType: 'it is no block blob; remove it',
+  InvalidBlobOrBlock: 'it has staged blocks of another program; remove it',
+  LeaseIdMissing: 'another program holds a lease on it',
+  BlobImmutableDueToPolicy: 'a policy of its container keeps it as it is',
+}
+
+/** @throws JobFailure OUTPUT_EXISTS when a foreign blob takes no blocks; failures after which a retry may succeed */
 export async function stageForOutput(
   { store }: JobTools,
   spec: JobSpec,
@@ -36,16 +44,17 @@ export async function stageForOutput(
   try {
     await store.stageBlock(output, id, content)
   } catch (failure) {
-    // No retry helps if a foreign blob of another type, or with staged blocks whose ids have another length, is there.
-    const head = await store.head(output)
+    const why = failure instanceof StorageError ? refusals[failure.code] : undefined
+    const head = why === undefined ? undefined : await store.head(output)
     if (!head || isOwnOutput(spec, head)) throw failure
-    throw outputExists(spec, blob)
+    throw outputExists(spec, blob, why)
   }
 }
 
-export function outputExists({ output }: JobSpec, blob: string): JobFailure {
+/** @param why  it cannot be replaced */
+export function outputExists({ output }: JobSpec, blob: string, why = 'it was written while the job ran'): JobFailure {
   const what = output.overwrite
-    ? `the blob ${blob} cannot be replaced, because it is no block blob; remove it`
+    ? `the blob ${blob} cannot be replaced: ${why}`
     : `another program wrote the blob ${blob} while the job ran; it is not overwritten`
   return new JobFailure('OUTPUT_EXISTS', what)
 }

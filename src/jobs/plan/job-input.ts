@@ -1,6 +1,6 @@
-import { BlobChanged, BlobGone, type ReadableReference } from '../blob-store.ts'
+import type { ReadableReference } from '../blob-store.ts'
 import { chunkSize } from '../chunk-size.ts'
-import { JobFailure } from '../failure.ts'
+import { asInputFailure } from '../failure.ts'
 import type { TableNames } from '../formats/row-shape.ts'
 import type { ReadInput } from '../formats/text-source.ts'
 import { type InputFile, readFiles } from '../input-files.ts'
@@ -47,10 +47,7 @@ function openFile({ store }: JobTools, { blob, etag, bytes }: InputFile): Planne
     try {
       yield* store.read(parseBlobReference(blob), etag, range)
     } catch (failure) {
-      if (failure instanceof BlobChanged)
-        throw new JobFailure('INPUT_CHANGED', `the input ${blob} has changed since the job was submitted`)
-      if (failure instanceof BlobGone) throw new JobFailure('INPUT_MISSING', `the input ${blob} no longer exists`)
-      throw failure
+      throw asInputFailure(failure, blob) ?? failure
     }
   }
   return { name: blob, bytes, read }

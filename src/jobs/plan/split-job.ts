@@ -1,6 +1,7 @@
+import { enterActive } from '../active-jobs.ts'
 import { asJobFailure } from '../failure.ts'
 import { chunkKey } from '../kept-chunks.ts'
-import { activeBlob, chunkInputBlob, type JobFolder } from '../layout.ts'
+import { chunkInputBlob, type JobFolder } from '../layout.ts'
 import { type JobMessage, type JobStep, jobMessage, messageJobFolder } from '../message-queues.ts'
 import { isActive, openJob } from '../open-job.ts'
 import { totalsWhenAllDone } from '../output/done-parts.ts'
@@ -47,7 +48,7 @@ export async function splitInput(
   const state = await changeState(store, folder, { from: ['NotStarted'], to: 'Running', startedAt })
   if (state?.status !== 'Running') return []
   // Without this entry the sweeper would not see the job.
-  await store.create(activeBlob(folder), '', { service: job.spec.service })
+  await enterActive(store, job.spec)
   // If a row of the first chunks ends the process, the next planner scores none, so that it comes to the end of the part.
   const ahead = state.startedAt === startedAt ? scoreAhead(job.spec) : undefined
   const steps: JobStep[] = []

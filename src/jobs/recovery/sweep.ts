@@ -1,3 +1,4 @@
+import { enterActive } from '../active-jobs.ts'
 import { activeBlob, activeJobFolder, activePrefix, type JobFolder, jobsContainer, stateBlob } from '../layout.ts'
 import { cleanUp } from '../output/end-job.ts'
 import { sweepEvents } from '../output/job-event.ts'
@@ -60,5 +61,5 @@ async function removeOrphan({ store }: JobTools, folder: JobFolder): Promise<voi
   await store.remove(activeBlob(folder))
   // A submission writes the entry again after the spec, so one of the two sees the other.
   const spec = await readSpec(store, folder)
-  if (spec) await store.create(activeBlob(folder), '', { service: spec.service })
+  if (spec) await enterActive(store, spec)
 }

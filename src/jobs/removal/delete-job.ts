@@ -1,7 +1,8 @@
 /**
  * Deletes jobs that have ended. A record in place of the spec is the moment from which the job is gone; what is left after a death is
  * removed by the sweeper. Other processes may still write blobs of the job at this moment, so its state, which shows that it has
- * ended, and that record stay for a day. Then all is removed, with what was written meanwhile.
+ * ended, and that record stay for a day. Then all is removed, with what was written meanwhile. An event that was not accepted yet stays
+ * until then, and is sent.
  */
 import { type BlobStore, readJson } from '../blob-store.ts'
 import {
@@ -9,6 +10,8 @@ import {
   entryBlob,
   entryFolder,
   entryPrefixes,
+  eventBlob,
+  eventSignatureBlob,
   type JobFolder,
   jobsContainer,
   listEntryBlob,
@@ -17,7 +20,11 @@ import {
   stateBlob,
 } from '../layout.ts'
 import type { JobLimits } from '../limits.ts'
-import { type DeletedJob, isDeleted, readRecord, type StoredJob } from '../stored-job.ts'
+import { isEventPending } from '../output/event-delivery.ts'
+import { announceEnd } from '../output/job-event.ts'
+import { readState } from '../records.ts'
+import { hasEnded } from '../state.ts'
+import { type DeletedJob, isDeleted, isRefused, readRecord, type StoredJob } from '../stored-job.ts'
 
 /** Blobs that are removed at a time. */
 const concurrency = 16
@@ -29,11 +36,19 @@ const concurrency = 16
  */
 export async function deleteJob(store: BlobStore, job: StoredJob | DeletedJob): Promise<void> {
   const { folder } = job
+  await announceIfEnded(store, job)
   await store.create(entryBlob('deleting', folder), '')
   await markDeleted(store, folder)
   await removeContents(store, job)
   await store.create(entryBlob('deleted', folder), '')
   await store.remove(entryBlob('deleting', folder))
+}
+
+/** The process that ended it may have died before it recorded that its event is to be sent. */
+async function announceIfEnded(store: BlobStore, job: StoredJob | DeletedJob): Promise<void> {
+  if (isDeleted(job) || isRefused(job)) return
+  const state = await readState(store, job.folder)
+  if (state && hasEnded(state.status)) await announceEnd({ store }, { spec: job, state })
 }
 
 /** Whether its folder is named by its id alone. Such a folder may also hold jobs of a service, if that has this name. */
@@ -60,7 +75,8 @@ async function markDeleted(store: BlobStore, folder: JobFolder): Promise<void> {
 async function removeContents(store: BlobStore, { folder, service, jobId, createdAt }: StoredJob | DeletedJob) {
   if (service !== undefined) await store.remove(listEntryBlob(service, Date.parse(createdAt), jobId))
   await store.remove(activeBlob(folder))
-  const kept = [specBlob(folder).path, stateBlob(folder).path]
+  const event = (await isEventPending(store, folder)) ? [eventBlob(folder).path, eventSignatureBlob(folder).path] : []
+  const kept = [specBlob(folder).path, stateBlob(folder).path, ...event]
   await removeFolder(store, folder, path => !kept.includes(path))
 }
 
@@ -90,7 +106,7 @@ export async function sweepDeleted(
     await completeDeletion(store, entryFolder('deleting', path))
   }
   for await (const { path, modifiedAt, etag } of store.list(jobsContainer, entryPrefixes.deleted)) {
-    if (now - modifiedAt < deletedMs) continue
+    if (now - modifiedAt < deletedMs || (await isEventPending(store, entryFolder('deleted', path)))) continue
     if (left-- === 0) return
     // Of two sweepers one frees the id: the other could remove a new job that has it.
     const isOurs = await store.replace({ container: jobsContainer, path }, '', etag)

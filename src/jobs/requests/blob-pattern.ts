@@ -79,7 +79,10 @@ function isMatch<Part, Value>(
   return pattern.slice(at).every(isWildcard)
 }
 
-/** Names that programs write beside data: `_SUCCESS`, `.crc`. */
-export function isHidden(path: string): boolean {
-  return path.split('/').some(segment => /^[._]/.test(segment))
+/** Names that programs write beside data: `_SUCCESS`, `.crc`. The folders that the pattern itself names may have any name. */
+export function isHidden(path: string, { folder }: Pick<BlobPattern, 'folder'>): boolean {
+  return path
+    .slice(folder.length)
+    .split('/')
+    .some(segment => /^[._]/.test(segment))
 }

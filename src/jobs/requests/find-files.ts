@@ -40,13 +40,13 @@ export async function findFiles(
 }
 
 async function listMatches(store: BlobStore, pattern: string): Promise<InputFile[]> {
-  const { container, prefix, matches } = parsePattern(pattern)
+  const { container, prefix, folder, matches } = parsePattern(pattern)
   const files: InputFile[] = []
   let listed = 0
   for await (const blob of store.list(container, prefix)) {
     if (++listed > maxListed) throw tooMany(`more than ${maxListed} blobs begin with "${container}/${prefix}"`)
     const { path, etag, bytes } = blob
-    if (!matches(path) || isHidden(path) || isFolder(blob)) continue
+    if (!matches(path) || isHidden(path, { folder }) || isFolder(blob)) continue
     if (files.length === maxFiles) throw tooMany(`more than ${maxFiles} blobs match "${pattern}"`)
     files.push({ blob: `${container}/${path}`, etag, bytes })
   }
@@ -62,7 +62,7 @@ function tooMany(what: string): ScoringError {
 }
 
 /** Storage with folders lists them as empty blobs. */
-function isFolder({ bytes, metadata }: ListedBlob): boolean {
+export function isFolder({ bytes, metadata }: Pick<ListedBlob, 'bytes' | 'metadata'>): boolean {
   return bytes === 0 && metadata.hdi_isfolder === 'true'
 }
 

@@ -46,6 +46,8 @@ type RowSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'column
 export interface RequestLimits extends EventLimits {
   /** Containers that jobs may read from and write to. */
   readonly containers: readonly string[]
+  /** What the service makes a job of each. */
+  readonly watch?: string | undefined
   /** Hosts that jobs may read from by URL. */
   readonly inputHosts: readonly string[]
 }
@@ -66,7 +68,7 @@ export function parseJobRequest(
   const folder = jobFolder(service, jobId)
   const input = takesEncrypted ? keepNoSecrets(submission.input) : submission.input
   const source = file ? fileSource(file, input) : parseSource(input, limits)
-  const output = chooseOutput(submission.output, { service, jobId, folder, source }, limits.containers)
+  const output = chooseOutput(submission.output, { service, jobId, folder, source }, limits)
   const event = submission.onCompleted && allowEvent(submission.onCompleted, limits)
   const onCompleted = event && { onCompleted: event.target }
   const options = { service, output, errorThreshold, maxRetries, ...onCompleted }
@@ -150,7 +152,7 @@ function sourceName(source: RowSource): string | undefined {
 function chooseOutput(
   asked: JobSubmission['output'],
   { service, jobId, folder, source }: Pick<JobRequest, 'service' | 'jobId' | 'folder' | 'source'>,
-  containers: readonly string[],
+  { containers, watch }: Pick<RequestLimits, 'containers' | 'watch'>,
 ): JobSpec['output'] {
   const isPerFile = 'files' in source && asked.blob?.includes('{name}') === true
   // Each file gives its name later.
@@ -165,7 +167,7 @@ function chooseOutput(
     ...(isPerFile && { isPerFile }),
   }
   requireIncludable(output)
-  requireOtherBlob(source, output.blob)
+  requireOtherBlob(source, output.blob, watch)
   return output
 }
 
@@ -233,8 +235,10 @@ function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
   }
 }
 
-/** @throws ScoringError JOB_INVALID when the output would be an input of this job, or of the next one */
-function requireOtherBlob(source: RowSource, output: string): void {
+/** @throws ScoringError JOB_INVALID when the output would be an input of this job, or of another one */
+function requireOtherBlob(source: RowSource, output: string, watch: string | undefined): void {
+  if (watch !== undefined && createMatcher(watch)(output))
+    throw invalidJob(`output.blob: "${output}" is watched ("${watch}" in service.json), and would become a job as well`)
   if ('blob' in source && source.blob === output)
     throw invalidJob(`output.blob: "${output}" is the input of the job; choose another name for the output`)
   if (!('files' in source)) return

@@ -3,6 +3,7 @@ import type { TraceContext } from '../../telemetry/trace-context.ts'
 import { jobFolder, messageFolder, parseBlobReference, uploadBlob } from '../layout.ts'
 import { jobMessage } from '../message-queues.ts'
 import { type JobView, readJobView } from '../output/job-view.ts'
+import { isOwnOutput } from '../output/output-blocks.ts'
 import { changeState, ensureState } from '../records.ts'
 import { deleteJob, isOfFirstVersion } from '../removal/delete-job.ts'
 import { jobIdPattern } from '../spec.ts'
@@ -67,7 +68,7 @@ export class JobService {
     { idempotencyKey, trace, file }: SubmitOptions = {},
   ): Promise<JobView> {
     const request = this.#read(service, submission, { idempotencyKey, file })
-    return this.#jobs.create({ ...request, ...(trace && { trace }) })
+    return this.#jobs.create({ ...request, ...(trace && { trace }) }, 'http')
   }
 
   /**
@@ -114,7 +115,7 @@ export class JobService {
    * @param isLastTry  temporary failures become a failed job too; otherwise they are thrown, so that the queue retries
    */
   submitMessage(content: unknown, messageId: string, isLastTry = false): Promise<void> {
-    return this.#messages.submit(content, messageId, isLastTry)
+    return this.#messages.submit(content, { messageId, origin: 'message', isLastTry })
   }
 
   /**
@@ -126,7 +127,7 @@ export class JobService {
   async submitWatched(service: string, blob: string): Promise<void> {
     const { jobs } = this.#options.find(service).definition
     const submission = await submissionFor(this.#options.store, { service, blob, jobs })
-    if (submission) await this.submitMessage(submission, submission.jobId)
+    if (submission) await this.#messages.submit(submission, { messageId: submission.jobId, origin: 'watch' })
   }
 
   /** @throws ScoringError JOB_UNKNOWN */
@@ -141,8 +142,9 @@ export class JobService {
    */
   async output(service: string, jobId: string): Promise<JobOutput> {
     const { store } = this.#options
-    const job = await this.status(service, jobId)
-    if (job.status !== 'Completed') throw notCompleted(job)
+    const stored = await this.#find(service, jobId)
+    const job = await readJobView(store, stored)
+    if (isRefused(stored) || job.status !== 'Completed') throw notCompleted(job)
     if (!job.output) throw new ScoringError('JOB_OUTPUT_MISSING', 'The job has no output ("action": "summary_only").')
     if (job.progress.files !== undefined && job.output.blob.includes('{name}')) {
       const why = `each file of the input has an output of its own, ${job.output.blob}; read these blobs`
@@ -151,6 +153,10 @@ export class JobService {
     const blob = parseBlobReference(job.output.blob)
     const head = await store.head(blob)
     if (!head) throw new ScoringError('JOB_OUTPUT_MISSING', `The output ${job.output.blob} has been deleted.`)
+    if (!isOwnOutput(stored, head)) {
+      const why = 'has been replaced since, by a later job or another program; read the blob for what it holds now'
+      throw new ScoringError('JOB_OUTPUT_MISSING', `The output ${job.output.blob} ${why}.`)
+    }
     return {
       format: job.output.format,
       isGzip: job.output.isGzip === true,

@@ -1,23 +1,17 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
+import { enterActive } from '../active-jobs.ts'
 import type { BlobStore } from '../blob-store.ts'
 import { chooseChunkBytes } from '../chunk-size.ts'
-import {
-  activeBlob,
-  activePrefixFor,
-  eventSignatureBlob,
-  jobsContainer,
-  listEntryBlob,
-  parseBlobReference,
-  specBlob,
-} from '../layout.ts'
+import { eventSignatureBlob, listEntryBlob, parseBlobReference, specBlob } from '../layout.ts'
 import { jobMessage, type MessageQueues } from '../message-queues.ts'
 import { type JobView, readJobView } from '../output/job-view.ts'
 import { ensureState } from '../records.ts'
 import type { RowScorer } from '../row-scorer.ts'
-import type { StepRunner } from '../run-on.ts'
+import type { SlotWait, StepRunner } from '../run-on.ts'
 import { inputName, type JobSpec } from '../spec.ts'
 import { findJob, isDeleted, isRefused, readJob, readRecord, type StoredJob } from '../stored-job.ts'
+import { ActiveLimit, type JobOrigin } from './active-limit.ts'
 import { invalidJob } from './job-invalid.ts'
 import type { JobRequest } from './job-request.ts'
 import { fillDate } from './output-options.ts'
@@ -35,24 +29,33 @@ export interface JobStoreOptions {
   readonly maxActiveJobs: number
 }
 
+/**
+ * Messages of all services come in one queue, so one invocation is enough for a service: the others see to the messages behind it. Those
+ * of a watched folder are of no use to others, so the folder waits as a whole.
+ */
+const slotWaitFor: Readonly<Record<Exclude<JobOrigin, 'http'>, SlotWait>> = { message: 'fair', watch: 'full' }
+
 /** Creates jobs. A submission that was interrupted at any point is completed by the next one with the same id. */
 export class JobStore {
   readonly #options: JobStoreOptions
+  readonly #limit: ActiveLimit
 
   constructor(options: JobStoreOptions) {
     this.#options = options
+    this.#limit = new ActiveLimit(options)
   }
 
   /**
    * @returns the job, also when it existed before
    * @throws ScoringError JOB_ID_TAKEN, JOB_INPUT_CHANGED, JOB_INVALID, JOB_INPUT_…, JOB_OUTPUT_EXISTS, TOO_MANY_JOBS, SERVICE_UNKNOWN
    */
-  async create(request: JobRequest): Promise<JobView> {
+  async create(request: JobRequest, origin: JobOrigin): Promise<JobView> {
     const { store } = this.#options
+    if (origin !== 'http') await this.#limit.requireNotFull(request.service)
     await this.#requireNotDeleted(request)
     const existing = await findJob(store, request.service, request.jobId)
-    if (existing) return this.#resume(request, existing, () => findCurrentEtag(store, request))
-    const spec = await this.#createSpec(request)
+    if (existing) return this.#resume(request, { job: existing, origin }, () => findCurrentEtag(store, request))
+    const spec = await this.#createSpec(request, origin)
     const { jobId, folder, service, createdAt } = spec
     // A job exists once its spec does, so the list entry is written first.
     await store.create(listEntryBlob(service, Date.parse(createdAt), jobId), '')
@@ -62,11 +65,11 @@ export class JobStore {
     if (!isFirst) await this.#requireNotDeleted(request)
     const job = stored ?? spec
     // A file that came second has another version, and the same content if the fingerprints are the same.
-    return this.#resume(request, job, async () => ('file' in request.source ? undefined : spec.input.etag))
+    return this.#resume(request, { job, origin }, async () => ('file' in request.source ? undefined : spec.input.etag))
   }
 
   /** Checks the request against the services and the storage. */
-  async #createSpec(submitted: JobRequest): Promise<JobSpec> {
+  async #createSpec(submitted: JobRequest, origin: JobOrigin): Promise<JobSpec> {
     const { store, scorer, maxInputBytes } = this.#options
     const createdAt = new Date(await store.now()).toISOString()
     const output = { ...submitted.output, blob: fillDate(submitted.output.blob, createdAt) }
@@ -79,16 +82,16 @@ export class JobStore {
       const why = 'has an entry script that takes raw HTTP requests (rawHttp), not rows'
       throw invalidJob(`service: "${service}" ${why}; call it over HTTP`)
     }
+    await this.#limit.requireRoom(service, origin)
     const modelDigest = await scorer.modelDigest(service)
     const isNew = !output.overwrite && !output.isPerFile && output.action !== 'summary_only'
     if (isNew && (await store.head(parseBlobReference(output.blob)))) {
       const advice = 'choose another name, remove the blob, or say "overwrite": true'
       throw new ScoringError('JOB_OUTPUT_EXISTS', `output.blob: the blob "${output.blob}" already exists; ${advice}`)
     }
-    await this.#limitActiveJobs(service)
     const input = await pinInput(store, request, maxInputBytes)
     if (eventSignature !== undefined) await store.create(eventSignatureBlob(request.folder), eventSignature)
-    await store.create(activeBlob(request.folder), '', { service })
+    await enterActive(store, request)
     const chunkBytes = request.miniBatchSize === undefined ? { chunkBytes: chooseChunkBytes(input.bytes) } : {}
     return { ...asked, ...chunkBytes, modelDigest, input, createdAt }
   }
@@ -107,7 +110,11 @@ export class JobStore {
    *
    * @param readEtag  version of the input that the request finds
    */
-  async #resume(request: JobRequest, job: StoredJob, readEtag: () => Promise<string | undefined>): Promise<JobView> {
+  async #resume(
+    request: JobRequest,
+    { job, origin }: { readonly job: StoredJob; readonly origin: JobOrigin },
+    readEtag: () => Promise<string | undefined>,
+  ): Promise<JobView> {
     const { store, runner } = this.#options
     if (isRefused(job) || job.fingerprint !== request.fingerprint) {
       const advice = 'an id belongs to one job; choose another one'
@@ -117,10 +124,10 @@ export class JobStore {
     if (!isRedelivered) requireSameInput(job, await readEtag())
     const state = await ensureState(store, job)
     if (state?.status !== 'NotStarted') return readJobView(store, job)
-    await store.create(activeBlob(job.folder), '', { service: job.service })
+    await enterActive(store, job)
     const split = { queue: 'split', message: jobMessage(job.folder) } as const
-    if (request.messageId !== undefined) {
-      await runner.run([split])
+    if (origin !== 'http') {
+      await runner.run([split], slotWaitFor[origin])
       return readJobView(store, job)
     }
     const begin = await runner.prepare(split)
@@ -134,18 +141,6 @@ export class JobStore {
     if (!record || !isDeleted(record)) return
     const advice = 'its id is free again a day after that; choose another one'
     throw new ScoringError('JOB_ID_TAKEN', `jobId: the job "${jobId}" of ${record.createdAt} was deleted; ${advice}`)
-  }
-
-  async #limitActiveJobs(service: string): Promise<void> {
-    const { store, maxActiveJobs } = this.#options
-    let active = 0
-    for await (const _ of store.list(jobsContainer, activePrefixFor(service))) active++
-    if (active < maxActiveJobs) return
-    throw new ScoringError(
-      'TOO_MANY_JOBS',
-      `${active} jobs of this service have not ended; the limit is ${maxActiveJobs} (SCORING_JOB_MAX_ACTIVE). Try again later.`,
-      { retryAfterSeconds: 30 },
-    )
   }
 }
 

@@ -26,7 +26,7 @@ export interface NameVariables {
  * Replaces the variables in the name of an output, but for `{date}`, which is known with the job.
  *
  * @param template  e.g. `output/{date}/{name}.jsonl`
- * @throws ScoringError JOB_INVALID for an unknown variable, and when the name is none of a blob
+ * @throws ScoringError JOB_INVALID for an unknown variable or a single brace, and when the name is none of a blob
  */
 export function resolveOutputName(template: string, { jobId, service, input }: NameVariables): string {
   const values: Readonly<Record<string, string | undefined>> = {
@@ -35,6 +35,8 @@ export function resolveOutputName(template: string, { jobId, service, input }: N
     date: '{date}',
     name: input === undefined ? undefined : plainName(input),
   }
+  const rest = template.replace(/\{[^{}]*\}/g, '')
+  if (/[{}]/.test(rest)) throw invalidJob(`output.blob: "${template}" has a brace without its other half`)
   const name = template.replace(/\{([^{}]*)\}/g, (_, variable: string) => {
     const value = Object.hasOwn(values, variable) ? values[variable] : undefined
     if (value !== undefined) return value

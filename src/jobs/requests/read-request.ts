@@ -25,7 +25,8 @@ export function readJobRequest(context: RequestContext, job: NamedJob, submissio
   const definition = findIfAny(context, job.service)?.definition
   const takesEncrypted = definition?.encrypted !== false
   const watched = definition ? watchedContainers(definition.jobs) : []
-  const limits = { ...context, containers: [...context.containers, ...watched] }
+  const containers = [...context.containers, ...watched]
+  const limits = { ...context, containers, watch: definition?.jobs.watch }
   const trace = readTraceContext(submission.traceparent, submission.tracestate)
   return { ...parseJobRequest({ ...job, takesEncrypted }, submission, limits), ...(trace && { trace }) }
 }

@@ -1,5 +1,6 @@
 import { ScoringError } from '../../errors.ts'
 import { maxMessageBytes } from '../job-queues.ts'
+import type { JobOrigin } from './active-limit.ts'
 import { invalidJob } from './job-invalid.ts'
 import type { RequestLimits } from './job-request.ts'
 import type { JobStore, JobStoreOptions } from './job-store.ts'
@@ -10,6 +11,12 @@ import { parseSubmission } from './submission.ts'
 
 export interface MessageOptions extends JobStoreOptions, RequestLimits {
   log(line: string): void
+}
+
+interface Delivery {
+  readonly messageId: string
+  readonly origin: Exclude<JobOrigin, 'http'>
+  readonly isLastTry?: boolean
 }
 
 /** Azure's default lifetime of a queue message. */
@@ -26,11 +33,11 @@ export class MessageSubmitter {
   }
 
   /** As `JobService.submitMessage` says. */
-  async submit(content: unknown, messageId: string, isLastTry: boolean): Promise<void> {
+  async submit(content: unknown, { messageId, origin, isLastTry = false }: Delivery): Promise<void> {
     let message: SubmissionMessage | undefined
     try {
       message = readMessage(content)
-      await this.#createFromMessage(message, message.waiting?.messageId ?? messageId)
+      await this.#createFromMessage(message, { messageId: message.waiting?.messageId ?? messageId, origin })
     } catch (failure) {
       if (!(failure instanceof ScoringError)) throw failure
       const { waiting } = message ?? {}
@@ -42,7 +49,7 @@ export class MessageSubmitter {
     }
   }
 
-  async #createFromMessage({ submission }: SubmissionMessage, messageId: string): Promise<void> {
+  async #createFromMessage({ submission }: SubmissionMessage, { messageId, origin }: Delivery): Promise<void> {
     const { service, ...parsed } = parseSubmission(submission)
     if (service === undefined) throw invalidJob('service: is missing; name the service that scores')
     const member = parsed.input.url?.includes('?') ? 'input.url' : 'onCompleted.url'
@@ -52,7 +59,7 @@ export class MessageSubmitter {
     }
     // A message that is delivered twice creates one job.
     const jobId = parsed.jobId ?? messageJobId(messageId)
-    await this.#jobs.create({ ...readJobRequest(this.#options, { service, jobId }, parsed), messageId })
+    await this.#jobs.create({ ...readJobRequest(this.#options, { service, jobId }, parsed), messageId }, origin)
   }
 
   /**
@@ -72,7 +79,7 @@ export class MessageSubmitter {
     const waitedMs = now - since
     const text = encodeWaitingMessage(json, { messageId, since })
     if (waitedMs >= longestWaitMs || Buffer.byteLength(text) > maxMessageBytes) return false
-    await queues.sendBack(text, Math.min(300, Math.max(15, waitedMs / 4000)))
+    await queues.sendBack(text, Math.min(300, Math.max(15, waitedMs / 8000)))
     if (!waiting) log(`the job of message ${messageId} waits: ${message}`)
     return true
   }

@@ -44,7 +44,8 @@ export const outputTableMembers = {
   isGzip: z.boolean().optional().describe('whether the file is compressed; default: by the extension .gz'),
   include: z
     .union([z.literal('all'), z.array(columnName).min(1).max(1000).refine(isEachNamedOnce, namedTwice)], {
-      error: issue => (issue.code === 'invalid_union' ? 'must be a list of names, each once, or "all"' : undefined),
+      error: issue =>
+        issue.code === 'invalid_union' ? 'must be a list of 1 to 1000 names, each once, or "all"' : undefined,
     })
     .optional()
     .describe('columns of the input that are copied to the output, e.g. an id; "all": every column'),

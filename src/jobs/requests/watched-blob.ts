@@ -1,7 +1,8 @@
 import type { Jobs } from '../../models/definition/job-watch.ts'
 import type { BlobStore } from '../blob-store.ts'
 import { parseBlobReference } from '../layout.ts'
-import { parsePattern } from './blob-pattern.ts'
+import { isHidden, parsePattern } from './blob-pattern.ts'
+import { isFolder } from './find-files.ts'
 import { sha256 } from './job-request.ts'
 
 /**
@@ -9,7 +10,7 @@ import { sha256 } from './job-request.ts'
  * job, however often it is reported.
  *
  * @param blob  `<container>/<path>`
- * @returns undefined when the blob does not match, or is gone
+ * @returns undefined when the blob does not match, is a folder, or is gone
  */
 export async function submissionFor(
   store: BlobStore,
@@ -19,7 +20,7 @@ export async function submissionFor(
   const reference = parseBlobReference(blob)
   if (watch === undefined || !isWatched(watch, reference)) return undefined
   const head = await store.head(reference)
-  if (!head) return undefined
+  if (!head || isFolder(head)) return undefined
   const jobId = `watch-${sha256(`${blob}\n${head.etag}`).slice(0, 40)}`
   const submission = { jobId, service, input: { blob } }
   return output === undefined
@@ -29,5 +30,5 @@ export async function submissionFor(
 
 function isWatched(watch: string, { container, path }: ReturnType<typeof parseBlobReference>): boolean {
   const pattern = parsePattern(watch)
-  return pattern.container === container && pattern.matches(path)
+  return pattern.container === container && pattern.matches(path) && !isHidden(path, pattern)
 }

@@ -55,6 +55,7 @@ export class JobProcess {
       queues: this.#queues(),
       scorer: this.#scorer(),
       events: { post: () => assert.fail('no job asks for events') },
+      countEvent: () => assert.fail('no job asks for events'),
       planParquet,
       clock,
       limits,

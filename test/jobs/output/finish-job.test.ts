@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { parquetReadObjects } from 'hyparquet'
 import { describe, it } from 'vitest'
+import { StorageError } from '../../../src/jobs/blob-store.ts'
 import {
   activeBlob,
   chunkResultBlob,
@@ -105,6 +106,33 @@ describe('finishJob', () => {
     await earlier.steps.finish(job)
     assert.equal(earlier.output, 'of an earlier job')
     assert.equal(earlier.state.status, 'Failed')
+  })
+
+  it('replaces an output although the storage is busy, and says why it cannot be replaced', async () => {
+    const refused = async (code: string) => {
+      const bench = new JobBench()
+      bench.store.put(outputReference, 'of yesterday')
+      await bench.createJob(rows(3), { output: { overwrite: true } })
+      await bench.steps.split(job)
+      let isFirst = true
+      bench.store.hooks.before = ({ name }) => {
+        if (name === 'stageBlock' && isFirst) {
+          isFirst = false
+          throw new StorageError('could not stage a block', code)
+        }
+      }
+      await bench.steps.chunk({ ...job, chunk: 0 }, 1).catch(() => bench.queues.send('chunk', { ...job, chunk: 0 }))
+      await bench.deliverAll()
+      return { status: bench.state.status, message: bench.state.error?.message, output: bench.output }
+    }
+    assert.deepEqual(await refused('ServerBusy'), { status: 'Completed', message: undefined, output: lines(3) })
+    for (const [code, why] of [
+      ['InvalidBlobType', 'it is no block blob; remove it'],
+      ['LeaseIdMissing', 'another program holds a lease on it'],
+    ] as const) {
+      const message = `the blob output/predictions cannot be replaced: ${why}`
+      assert.deepEqual(await refused(code), { status: 'Failed', message, output: 'of yesterday' })
+    }
   })
 
   it('stages the results again when the blocks have expired', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import { eventSignatureBlob } from '../../../src/jobs/layout.ts'
+import { endJob } from '../../../src/jobs/output/end-job.ts'
 import { readJobView } from '../../../src/jobs/output/job-view.ts'
 import { readJob, type StoredJob } from '../../../src/jobs/stored-job.ts'
 import { folder, JobBench, job } from '../job-bench.ts'
@@ -57,6 +58,31 @@ describe('onCompleted', () => {
     )
   })
 
+  it('fits into a queue whatever columns the output has', async () => {
+    const include = Array.from({ length: 1000 }, (_, at) => `column ${at} ${'x'.repeat(100)}`)
+    const bench = new JobBench()
+    await bench.runJob('', { onCompleted: { queue: 'job-events' }, output: { include } })
+    const [{ text = '' } = {}] = bench.queues.peek('job-events')
+    assert.ok(Buffer.byteLength(text) < 65_536)
+    assert.deepEqual(JSON.parse(text).data.output, { blob: 'output/predictions', format: 'jsonl' })
+  })
+
+  it('is sent once when several processes see the end of the job', async () => {
+    const { bench, received } = listening()
+    const spec = await bench.createJob('1\n', toUrl)
+    await bench.steps.split(job)
+    const { state } = bench
+    const end = () => endJob(bench.tools, { spec, state }, { from: ['Running'], to: 'Failed' })
+    const accept = bench.receive
+    bench.receive = async (url, event) => {
+      bench.receive = accept
+      await end() // by another process, while the event is sent
+      await accept(url, event)
+    }
+    await end()
+    assert.equal(received.length, 1)
+  })
+
   it('is repeated after pauses that double until it is accepted, and says so in the status', async () => {
     let isUp = false
     const { bench, received } = listening(() => isUp)
@@ -73,6 +99,7 @@ describe('onCompleted', () => {
     assert.equal(received.length, 1)
     const { event } = await viewOf(bench)
     assert.deepEqual([event?.attempts, event?.lastError, typeof event?.deliveredAt], [3, undefined, 'string'])
+    assert.deepEqual(bench.counted, ['iris failed', 'iris failed', 'iris delivered'])
   })
 
   it('is given up after ten attempts, which the log and the status say', async () => {
@@ -84,6 +111,7 @@ describe('onCompleted', () => {
     }
     const { event } = await viewOf(bench)
     assert.deepEqual([event?.attempts, event?.isGivenUp], [10, true])
+    assert.deepEqual(bench.counted, [...Array(9).fill('iris failed'), 'iris given_up'])
     assert.deepEqual(eventNames(bench), [])
     assert.match(
       bench.log.join('\n'),

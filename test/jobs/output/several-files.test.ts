@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { parquetReadObjects } from 'hyparquet'
+import { parquetMetadata, parquetReadObjects } from 'hyparquet'
 import { type ColumnSource, parquetWriteBuffer } from 'hyparquet-writer'
 import { describe, it } from 'vitest'
 import type { JobMessage } from '../../../src/jobs/message-queues.ts'
@@ -85,6 +85,32 @@ describe('a job with several files', () => {
       [await readParquet(parquet, 'c'), await readParquet(parquet, 'd')],
       [[record(0, 3)], [record(0, 4)]],
     )
+  })
+
+  it('gives copied columns the types of Parquet files that all have no rows', async () => {
+    const columnData: ColumnSource[] = [
+      { name: 'id', data: [], type: 'INT64' },
+      { name: 'isNew', data: [], type: 'BOOLEAN' },
+      { name: 'x', data: [], type: 'DOUBLE' },
+    ]
+    const empty = new Uint8Array(parquetWriteBuffer({ columnData }))
+    for (const perName of [{}, perFile]) {
+      const bench = new JobBench()
+      await bench.runJob('', {
+        files: { a: empty, b: empty },
+        format: 'parquet',
+        outputFormat: 'parquet',
+        output: { include: 'all', ...perName },
+      })
+      assert.deepEqual([bench.state.status, bench.state.error], ['Completed', undefined])
+      const blob = await bench.store.readWhole(output('isPerFile' in perName ? 'b' : 'predictions'))
+      const { schema, num_rows } = parquetMetadata(Uint8Array.from(blob?.content ?? []).buffer)
+      const types = new Map(schema.map(({ name, type }) => [name, type]))
+      assert.deepEqual(
+        [num_rows, types.get('id'), types.get('isNew'), types.get('x')],
+        [0n, 'INT64', 'BOOLEAN', 'DOUBLE'],
+      )
+    }
   })
 
   it('reads UTF-16 beside UTF-8, with a dialect and gzip, and copies columns of each', async () => {

@@ -48,9 +48,11 @@ describe('isPattern', () => {
 
 describe('isHidden', () => {
   it.each([
-    ['x/_SUCCESS', true],
-    ['_temporary/0/a.csv', true],
-    ['x/.part.crc', true],
-    ['x/a_b.csv', false],
-  ])('%s: %s', (path, expected) => assert.equal(isHidden(path), expected))
+    ['x/_SUCCESS', '', true],
+    ['_temporary/0/a.csv', '', true],
+    ['x/.part.crc', 'x/', true],
+    ['x/a_b.csv', '', false],
+    ['_drop/a.csv', '_drop/', false],
+    ['_drop/_a.csv', '_drop/', true],
+  ])('%s below "%s": %s', (path, folder, expected) => assert.equal(isHidden(path, { folder }), expected))
 })

@@ -21,12 +21,13 @@ import { MemoryQueues } from '../../support/memory-queues.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
 
 const definition = ServiceDefinition.parse({})
+const watching = ServiceDefinition.parse({ jobs: { watch: 'inbox/*.csv', output: 'results/{name}.csv' } })
 const startedAt = Date.UTC(2026, 10, 21, 7)
 /** Folder of a job of `diabetes`. */
 const folderOf = (jobId: string) => jobFolder('diabetes', jobId)
 const csv = { input: { blob: 'input/patients.csv' } }
 
-/** A JobService over memory, with services `diabetes`, `iris` and `web`, which takes raw requests. */
+/** A JobService over memory, with services `diabetes`, `iris`, `web`, which takes raw requests, and `watcher`. */
 function openJobService({
   maxActiveJobs = 100,
   containers = ['input', 'output'],
@@ -40,16 +41,24 @@ function openJobService({
   const queues = new MemoryQueues()
   const lines: string[] = []
   const services = new Map(
-    ['diabetes', 'iris', 'web'].map(name => {
+    ['diabetes', 'iris', 'web', 'watcher'].map(name => {
       const report = { scriptKind: name === 'web' ? 'rawHttp' : 'typed' } as LoadReport
       const engine = { kind: 'scheduler' as const, scheduler: { report } as never }
-      return [name, new ScoringService({ name, definition, authorizer: undefined, engine })]
+      return [
+        name,
+        new ScoringService({
+          name,
+          definition: name === 'watcher' ? watching : definition,
+          authorizer: undefined,
+          engine,
+        }),
+      ]
     }),
   )
   const runner = new RunOn({
     queues,
     clock: new VirtualClock(),
-    limits: { runOnMs: 0, safetyNetMs: 30_000 },
+    limits: { runOnMs: 0, safetyNetMs: 30_000, slotWaitMs: 10_000 },
     stopping: new AbortController().signal,
     background: new Set(),
     log: line => lines.push(line),
@@ -82,7 +91,10 @@ function openJobService({
     return messages
   }
   const put = (blob: string, content: string) => store.create(parseBlobReference(blob), content)
-  return { jobs, store, queues, sent, put, lines }
+  const pass = (ms: number) => {
+    now += ms
+  }
+  return { jobs, store, queues, sent, put, lines, pass }
 }
 
 const refused = async (promise: Promise<unknown>, code: ErrorCode, message: RegExp) =>
@@ -283,7 +295,7 @@ describe('JobService.submit', () => {
       [
         { ...csv, output: { include: 'some' } },
         'JOB_INVALID',
-        /^output\.include: must be a list of names, each once, or "all"/,
+        /^output\.include: must be a list of 1 to 1000 names, each once, or "all"/,
       ],
       [{ ...csv, output: { include: ['id', 'id'] } }, 'JOB_INVALID', /^output\.include: must not name a column twice/],
       [
@@ -306,6 +318,18 @@ describe('JobService.submit', () => {
     const { jobs } = openJobService({ containers })
     for (const container of containers)
       await refused(jobs.submit('diabetes', { input: { blob: `${container}/a.csv` } }), 'JOB_INPUT_NOT_ALLOWED', /./)
+  })
+
+  it('refuses an output that the service would make a job of', async () => {
+    const { jobs } = openJobService()
+    const submit = (blob: string) => jobs.submit('watcher', { input: { rows: [[1]] }, output: { blob } })
+    await refused(
+      submit('inbox/again.csv'),
+      'JOB_INVALID',
+      /"inbox\/again\.csv" is watched \("inbox\/\*\.csv" in service\.json\)/,
+    )
+    assert.equal((await submit('inbox/done/again.csv')).status, 'NotStarted')
+    assert.equal((await submit('results/again.csv')).status, 'NotStarted')
   })
 
   it('refuses an output that exists', async () => {
@@ -406,7 +430,7 @@ describe('JobService.submitMessage', () => {
   })
 
   it('postpones a message while there are too many active jobs, and creates one job for it', async () => {
-    const { jobs, store, queues } = openJobService({ maxActiveJobs: 1 })
+    const { jobs, store, queues, pass } = openJobService({ maxActiveJobs: 1 })
     await jobs.submit('diabetes', { jobId: 'long', input: { rows: [] } })
     const text = '{"service": "diabetes", "input": {"rows": [[9007199254740993, 1.50]]}}'
     await jobs.submitMessage(Buffer.from(text).toString('base64'), 'm-1')
@@ -424,6 +448,7 @@ describe('JobService.submitMessage', () => {
     }
     assert.equal((await jobs.list('diabetes', { limit: 10 })).jobs.length, 1)
     await store.remove(activeBlob(folderOf('long')))
+    pass(1000)
     for (const id of ['m-30', 'm-31']) await jobs.submitMessage(waiting.text, id) // delivered twice
     assert.deepEqual(queues.peek('scoring-jobs'), [])
     const { status } = await jobs.status('diabetes', 'message-m-1')
@@ -431,6 +456,18 @@ describe('JobService.submitMessage', () => {
     const { place } = (await readSpec(store, folderOf('message-m-1')))!.input
     assert.ok('blob' in place)
     assert.equal(store.text(parseBlobReference(place.blob)), '[9007199254740993, 1.5]\n')
+  })
+
+  it('lets messages have a quarter of the active jobs, so that callers find room', async () => {
+    const { jobs, queues } = openJobService({ maxActiveJobs: 8 })
+    for (let message = 0; message < 4; message++)
+      await jobs.submitMessage('{"service": "diabetes", "input": {"rows": [[1]]}}', `m-${message}`)
+    assert.equal((await jobs.list('diabetes', { limit: 10 })).jobs.length, 2)
+    assert.equal(queues.peek('scoring-jobs').length, 2)
+    await jobs.submitMessage('{"service": "iris", "input": {"rows": [[1]]}}', 'm-iris')
+    assert.equal((await jobs.status('iris', 'message-m-iris')).status, 'NotStarted')
+    for (let caller = 0; caller < 6; caller++) await jobs.submit('diabetes', { input: { rows: [[1]] } })
+    await refused(jobs.submit('diabetes', { input: { rows: [[1]] } }), 'TOO_MANY_JOBS', /^8 jobs .* the limit is 8/)
   })
 
   it('fails a message that has waited for a week', async () => {
@@ -548,6 +585,8 @@ describe('JobService.submit, names of outputs', () => {
       /\{name\} stands for nothing: the input has no name/,
     ],
     [{ input, output: { blob: '{jobId}/x.csv' } }, /a container is 3 to 63/],
+    [{ input, output: { blob: 'output/{date.csv' } }, /"output\/\{date\.csv" has a brace without its other half/],
+    [{ input, output: { blob: 'output/{date}}.csv' } }, /has a brace without its other half/],
     [{ input, output: { action: 'summary_only', format: 'csv' } }, /output\.format: there is no output/],
     [{ input, output: { action: 'none' } }, /output\.action: .*"append_row"\|"summary_only"/],
   ] as const)('refuses %j', async (submission, message) => {

@@ -1,0 +1,26 @@
+/** The jobs of a service that have not ended, as blobs of their own, so that listing them costs one call. */
+import type { BlobStore } from './blob-store.ts'
+import { activeBlob, activePrefixFor, jobsContainer } from './layout.ts'
+import type { JobSpec } from './spec.ts'
+
+/** Metadata of the jobs that came by a message or from a watched folder. */
+const byMessage = 'by_message'
+
+/** It may be repeated. */
+export async function enterActive(
+  store: BlobStore,
+  { folder, service, messageId }: Pick<JobSpec, 'folder' | 'service' | 'messageId'>,
+): Promise<void> {
+  await store.create(activeBlob(folder), '', { service, ...(messageId !== undefined && { [byMessage]: 'true' }) })
+}
+
+/** @returns the number of them, and how many of these came by messages or from a watched folder */
+export async function countActive(store: BlobStore, service: string): Promise<{ all: number; byMessages: number }> {
+  let all = 0
+  let byMessages = 0
+  for await (const { metadata } of store.list(jobsContainer, activePrefixFor(service))) {
+    all++
+    if (metadata[byMessage] !== undefined) byMessages++
+  }
+  return { all, byMessages }
+}
