@@ -78,6 +78,7 @@ export class JobBench {
         inputs: async () => undefined,
         traits: async () => ({ optionalInputs: [], outputs: undefined, predictionRatio: 1 }),
         scoreText: async () => undefined,
+        hasCallers: () => false,
         textSpeed: () => undefined,
         rowSettings: () => ({}),
         score,
