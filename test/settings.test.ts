@@ -147,6 +147,17 @@ describe('readSettings', () => {
     )
   })
 
+  it('refuses a list of names with the one that is none', () => {
+    assert.throws(
+      () => readSettings({ ...development, SCORING_JOB_EVENT_HOSTS: 'hooks.example.com,localhost' }, machine),
+      {
+        message:
+          'setting SCORING_JOB_EVENT_HOSTS: must be host names, separated by commas ("localhost" is not a valid host name), ' +
+          'not "hooks.example.com,localhost"',
+      },
+    )
+  })
+
   it('reads execution providers as names, or as a JSON list with options', () => {
     const providersIn = (SCORING_EXECUTION_PROVIDERS: string) =>
       readSettings({ ...development, SCORING_EXECUTION_PROVIDERS }, machine).executionProviders

@@ -233,7 +233,8 @@ function readNames(text: string, kind: NameKind, refuse: (message: string) => vo
   const wrong = names.find(name => !namePatterns[kind].test(name) || isOwn(name))
   if (wrong !== undefined) {
     const why = isOwn(wrong) ? 'belongs to the app' : `is not a valid ${kind} name`
-    refuse(`must be ${kind} names, separated by commas; "${wrong}" ${why}`)
+    // The whole setting follows: `…, not "a,b"`.
+    refuse(`must be ${kind} names, separated by commas ("${wrong}" ${why})`)
   }
   return names
 }
