@@ -66,6 +66,11 @@ export class TextCutter {
     return { start, end: this.#end, startLine, from, rowCount: count }
   }
 
+  /** Whether all rows were taken. */
+  get isAtEnd(): boolean {
+    return this.#from === this.#rowCount
+  }
+
   #findNext(): void {
     if (!this.#isFed) this.#scanner.feed(this.#text)
     this.#isFed = true
