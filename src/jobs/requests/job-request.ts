@@ -7,7 +7,7 @@ import { fixedColumns } from '../line-form.ts'
 import type { JobSpec } from '../spec.ts'
 import { allowInputBlob, allowOutputBlob, defaultOutput } from './allowed-blobs.ts'
 import { allowedUrl } from './allowed-url.ts'
-import { createMatcher, isPattern } from './blob-pattern.ts'
+import { isPattern } from './blob-pattern.ts'
 import { chooseInputFormat, chooseOutputFormat } from './file-formats.ts'
 import type { FileSource } from './find-files.ts'
 import { invalidJob } from './job-invalid.ts'
@@ -46,8 +46,6 @@ type RowSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'column
 export interface RequestLimits extends EventLimits {
   /** Containers that jobs may read from and write to. */
   readonly containers: readonly string[]
-  /** What the service makes a job of each. */
-  readonly watch?: string | undefined
   /** Hosts that jobs may read from by URL. */
   readonly inputHosts: readonly string[]
 }
@@ -152,7 +150,7 @@ function sourceName(source: RowSource): string | undefined {
 function chooseOutput(
   asked: JobSubmission['output'],
   { service, jobId, folder, source }: Pick<JobRequest, 'service' | 'jobId' | 'folder' | 'source'>,
-  { containers, watch }: Pick<RequestLimits, 'containers' | 'watch'>,
+  { containers }: Pick<RequestLimits, 'containers'>,
 ): JobSpec['output'] {
   const isPerFile = 'files' in source && asked.blob?.includes('{name}') === true
   // Each file gives its name later.
@@ -167,7 +165,6 @@ function chooseOutput(
     ...(isPerFile && { isPerFile }),
   }
   requireIncludable(output)
-  requireOtherBlob(source, output.blob, watch)
   return output
 }
 
@@ -233,18 +230,6 @@ function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
     ...(columns === undefined ? {} : { columns }),
     ...(Object.keys(dialect).length > 0 && { dialect }),
   }
-}
-
-/** @throws ScoringError JOB_INVALID when the output would be an input of this job, or of another one */
-function requireOtherBlob(source: RowSource, output: string, watch: string | undefined): void {
-  if (watch !== undefined && createMatcher(watch)(output))
-    throw invalidJob(`output.blob: "${output}" is watched ("${watch}" in service.json), and would become a job as well`)
-  if ('blob' in source && source.blob === output)
-    throw invalidJob(`output.blob: "${output}" is the input of the job; choose another name for the output`)
-  if (!('files' in source)) return
-  const { files } = source
-  const isInput = 'pattern' in files ? createMatcher(files.pattern)(output) : files.blobs.includes(output)
-  if (isInput) throw invalidJob(`output.blob: "${output}" is among the inputs of the job; choose another folder`)
 }
 
 /** @throws ScoringError JOB_INVALID when the output has columns of its own with these names, whatever the service answers */

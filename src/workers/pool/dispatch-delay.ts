@@ -36,7 +36,7 @@ export class DispatchDelay {
   }
 
   /** Whether what is queued has to wait; if so, `dispatch` is called after that. */
-  isWanted(): boolean {
+  mustWait(): boolean {
     const { queue, dispatch } = this.#options
     const waitMs = queue.isUrgent ? this.#batchDelayMs() : this.#restMs()
     if (waitMs <= 0) return false

@@ -265,7 +265,7 @@ export class ServiceScheduler {
     while (!this.#isStopping) {
       const { idle, idleCount, paused } = findFree(this.#pool.workers)
       const hasQueued = this.#queue.length > 0
-      const isForIdle = idle !== undefined && hasQueued && !this.#delay.isWanted()
+      const isForIdle = idle !== undefined && hasQueued && !this.#delay.mustWait()
       const worker = isForIdle ? idle : paused
       if (!worker) {
         if (hasQueued && !idle) this.#pool.grow()
