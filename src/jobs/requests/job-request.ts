@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { findFormFault } from '../../models/definition/input-form.ts'
 import type { TraceContext } from '../../telemetry/trace-context.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { withoutSecrets } from '../formats/encrypted-row.ts'
@@ -199,24 +200,14 @@ function keepNoSecrets(input: JobSubmission['input']): JobSubmission['input'] {
   return input.rows ? { ...input, rows: input.rows.map(withoutSecrets) } : input
 }
 
-/** @throws ScoringError JOB_INVALID when a member applies to another format */
+/** @throws ScoringError JOB_INVALID when a member applies to another format, or contradicts another one */
 function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
   input: JobSubmission['input'],
   format: Format,
 ): Format & Pick<RowSource, 'header' | 'columns' | 'dialect'> {
   const { header, columns, delimiter, quote, na, decimal, thousands } = input
-  for (const member of ['header', 'delimiter', 'quote', 'na', 'decimal', 'thousands'] as const) {
-    if (input[member] !== undefined && format.format !== 'csv')
-      throw invalidJob(`input.${member}: applies to CSV only; the input is ${format.format}`)
-  }
-  if (quote !== undefined && quote === (delimiter ?? ','))
-    throw invalidJob(
-      `input.quote: is ${JSON.stringify(quote)}, which separates the columns; set another "delimiter" or "quote"`,
-    )
-  if (thousands !== undefined && thousands === (decimal ?? '.'))
-    throw invalidJob(
-      `input.thousands: is ${JSON.stringify(thousands)}, which stands before the decimals; set another "decimal" or "thousands"`,
-    )
+  const wrong = findFormFault(input, format.format)
+  if (wrong) throw invalidJob(`input.${wrong.member}: ${wrong.fault}`)
   const dialect = {
     ...(delimiter && { delimiter }),
     ...(quote !== undefined && { quote }),
