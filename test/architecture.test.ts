@@ -89,7 +89,6 @@ const mayImport: Record<string, readonly string[]> = {
     'protocols/http',
     'inference',
     'scripts',
-    'models/definition',
   ],
 }
 /** Programs beside the app, which no room imports. The host shares nothing with them but errors.ts; the commands know all, tests of users get what is in testing/, and callers what is in client/, which opens workspace/ where it runs on Node.js. The package to deploy is made by packaging/, for both. */

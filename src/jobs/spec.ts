@@ -6,6 +6,8 @@ import { isInlineRowsBlob, type JobFolder } from './layout.ts'
 /** An id is also the name of a folder, see `layout.ts`. */
 export const jobIdPattern = /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,126}[A-Za-z0-9]$|^[A-Za-z0-9]$/
 
+export type { InputFormat }
+
 export const outputFormats = ['jsonl', 'csv', 'parquet'] as const
 export type OutputFormat = (typeof outputFormats)[number]
 

@@ -1,5 +1,5 @@
-import type { InputFormat } from '../../models/definition/input-form.ts'
 import type { CsvDialect } from '../csv-dialect.ts'
+import type { InputFormat } from '../spec.ts'
 import { CsvScanner } from './csv-scanner.ts'
 import { JsonArrayScanner } from './json-array-scanner.ts'
 import { JsonLinesScanner } from './json-lines-scanner.ts'

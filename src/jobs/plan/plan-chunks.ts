@@ -1,4 +1,3 @@
-import type { InputFormat } from '../../models/definition/input-form.ts'
 import type { ChunkSize } from '../chunk-size.ts'
 import { InputUnreadable } from '../failure.ts'
 import { type CsvOptions, csvColumns } from '../formats/csv-columns.ts'
@@ -12,6 +11,7 @@ import { chooseRowShape } from '../formats/row-shape.ts'
 import { openText, type ReadInput, type TextSource } from '../formats/text-source.ts'
 import type { PlanCursor } from '../plan-parts.ts'
 import type { MissingOptions } from '../row-scorer.ts'
+import type { InputFormat } from '../spec.ts'
 import { ChunkBuilder, type Chunks, type NextChunk } from './chunk-builder.ts'
 import { HeldPieces } from './held-pieces.ts'
 

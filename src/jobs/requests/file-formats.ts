@@ -1,6 +1,5 @@
 /** The formats of a job's input and output: as the submission says, otherwise by the extension of the blob's name. */
-import type { InputFormat } from '../../models/definition/input-form.ts'
-import type { OutputFormat } from '../spec.ts'
+import type { InputFormat, OutputFormat } from '../spec.ts'
 import { invalidJob } from './job-invalid.ts'
 
 const inputExtensions: Readonly<Record<string, InputFormat>> = {

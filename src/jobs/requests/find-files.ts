@@ -1,9 +1,9 @@
 /** Finds the files of a submission that names several. */
 import { ScoringError } from '../../errors.ts'
-import type { InputFormat } from '../../models/definition/input-form.ts'
 import type { BlobStore, ListedBlob } from '../blob-store.ts'
 import { type InputFile, maxFiles } from '../input-files.ts'
 import { parseBlobReference } from '../layout.ts'
+import type { InputFormat } from '../spec.ts'
 import { isHidden, parsePattern } from './blob-pattern.ts'
 import { formatInName, requireReadable } from './file-formats.ts'
 import { invalidJob } from './job-invalid.ts'

@@ -1,8 +1,8 @@
 /** The file of a job that came with its submission: it is staged in the app's storage as it arrives, and exists once it is committed. */
 import { createHash } from 'node:crypto'
 import { ScoringError } from '../../errors.ts'
-import type { InputFormat } from '../../models/definition/input-form.ts'
 import type { BlobReference, BlobStore } from '../blob-store.ts'
+import type { InputFormat } from '../spec.ts'
 
 /** What is known of a file before it is read. */
 export interface SentFile {
