@@ -32,6 +32,9 @@ export class TextRun {
   readonly #text: TextOfRows
   readonly #options: TextRunOptions
   readonly #cutter: TextCutter
+  /** Aborted when no loop takes a piece any more. */
+  readonly #takesNoMore = new AbortController()
+  readonly #needsTurn: AbortSignal
   /** A row of so many bytes is surely small enough for the body of a request. */
   readonly #maxRowBytes: number
 
@@ -42,18 +45,26 @@ export class TextRun {
     // As JSON, an escaped character takes six bytes.
     const nameBytes = columns.reduce((sum, name) => sum + 6 * name.length + 8, 100)
     this.#maxRowBytes = Math.floor((options.service.definition.limits.maxBodyBytes - nameBytes) / 6)
+    this.#needsTurn = AbortSignal.any([options.signal, this.#takesNoMore.signal])
     this.#cutter = new TextCutter(text.content, text.rowCount, text.reading)
   }
 
   async work(): Promise<void> {
-    const { size, isTimeUp, turns, signal } = this.#options
-    while (!this.#cutter.isAtEnd && (this.scored.length + this.failed.length === 0 || !isTimeUp())) {
-      await turns.wait(this, signal)
+    const { size, isTimeUp, turns } = this.#options
+    while (this.scored.length + this.failed.length === 0 || !isTimeUp()) {
+      await turns.wait(this, this.#needsTurn)
       const piece = this.#cutter.take(size.rows, Math.min(maxPieceBytes, this.#maxRowBytes))
-      if (piece) await this.#score(piece)
+      if (this.#cutter.isAtEnd) this.#leaveTurns()
+      if (!piece) return
+      await this.#score(piece)
     }
-    // The last pieces may take long, and the other threads have nothing to do meanwhile.
-    turns.leave(this)
+    this.#leaveTurns()
+  }
+
+  /** The last pieces may take long on some of the threads, and others score for other chunks meanwhile. */
+  #leaveTurns(): void {
+    this.#takesNoMore.abort()
+    this.#options.turns.leave(this)
   }
 
   async #score(piece: TextPiece): Promise<void> {

@@ -262,7 +262,7 @@ describe('readRows of CSV with numbers in other spellings', () => {
   it('takes decimal commas and marks between thousands', async () => {
     // pandas 3.1: read_csv(…, sep=';', decimal=',', thousands='.') reads the same numbers.
     const german = { delimiter: ';', decimal: ',', thousands: '.' }
-    const rows = ['[1234.25,-1000000]', '[0.5,1.5e-3]', '[7,+12345.0]'.replace('+', '')]
+    const rows = ['[1234.25,-1000000]', '[0.5,1.5e-3]', '[7,12345.0]']
     assert.deepEqual(await inSpelling('a;b\n1.234,25; -1.000.000\n,5;1,5e-3\n7;+12.345,0\n', german), rows)
     const english = await inSpelling('a,b\n"1,234.25","-1,000,000"\n.5,1.5e-3\n7,"+12,345.0"\n', { thousands: ',' })
     assert.deepEqual(english, rows)
@@ -288,6 +288,9 @@ describe('readRows of CSV with numbers in other spellings', () => {
     assert.deepEqual(await inSpelling(`a;b\n${cells.join('\n')}\n`, dialect), [
       ...['[NaN,NaN]', '[-Infinity,NaN]', '[1,NaN]'],
     ])
+    // pandas 3.1, to_csv(decimal=','): flags of which some are missing.
+    const flags = await inSpelling('a;b\n1,0;0,0\nTrue;1\n', dialect, { inputs: [input('x', 'bool', ['n', 2])] })
+    assert.deepEqual(flags, ['[true,false]', '[true,true]'])
     const texts = [input('x', 'string', ['n', 2])]
     assert.deepEqual(await inSpelling('a;b\n1,50;007\n', dialect, { inputs: texts }), ['["1,50","007"]'])
     const script = await inSpelling('a;b\n1,50;1.5\n01.02.2024;x\n', dialect, { inputs: undefined })
