@@ -1,6 +1,7 @@
 import type { TensorInfo } from '../models/session/model-session.ts'
 import type { Span } from '../telemetry/tracing.ts'
 import type { CsvDialect } from './csv-dialect.ts'
+import type { PackedColumns } from './formats/packed-columns.ts'
 import type { LineForm } from './line-form.ts'
 
 /** The outcome of one row. */
@@ -31,10 +32,12 @@ export interface RowSettings extends MissingOptions {
   readonly columns?: readonly string[]
 }
 
-/** Text of whole rows. */
+/** Text of whole rows, or packed columns of them. */
 export interface TextOfRows {
   /** In memory that threads share, or that is copied. */
   readonly content: Uint8Array
+  /** The columns, if the content is no text. */
+  readonly packed?: PackedColumns | undefined
   readonly rowCount: number
   /** Index of the first row in the whole input. */
   readonly firstRow: number

@@ -1,7 +1,7 @@
 import { enterActive } from '../active-jobs.ts'
 import { asJobFailure } from '../failure.ts'
 import { chunkKey } from '../kept-chunks.ts'
-import { chunkInputBlob, type JobFolder } from '../layout.ts'
+import { chunkInputBlob, type JobFolder, packedInputBlob } from '../layout.ts'
 import { type JobMessage, type JobStep, jobMessage, messageJobFolder } from '../message-queues.ts'
 import { isActive, openJob } from '../open-job.ts'
 import { totalsWhenAllDone } from '../output/done-parts.ts'
@@ -133,7 +133,8 @@ async function* partsToPlan(
       const bytes = text.reduce((sum, { byteLength }) => sum + byteLength, 0)
       if (tools.texts.put(chunkKey(spec, chunk.chunk), text, bytes)) ahead?.offer({ planned: chunk, next: after })
     }
-    if (content) await store.create(chunkInputBlob(folder, part, chunk.chunk), content)
+    const contentBlob = chunk.isPacked ? packedInputBlob : chunkInputBlob
+    if (content) await store.create(contentBlob(folder, part, chunk.chunk), content)
     next = after
     chunks.push({ ...chunk, ...(next.isDecoded && { isDecoded: true }) })
     if (chunks.length < limits.chunksPerPart) continue

@@ -116,8 +116,8 @@ export class ServiceRowScorer implements RowScorer {
     if (failed.length === 0) return []
     const rows: Row[] = []
     for (const piece of failed) {
-      const content = [text.content.subarray(piece.start, piece.end)]
-      const { rowCount } = piece
+      const { from, rowCount } = piece
+      const content = text.packed?.lines(from, from + rowCount) ?? [text.content.subarray(piece.start, piece.end)]
       rows.push(...(await readRows(content, { rowCount, line: pieceLine(text, piece) }, { ...text.reading, inputs })))
     }
     const indexes = failed.flatMap(({ from, rowCount }) => Array.from({ length: rowCount }, (_, row) => from + row))
