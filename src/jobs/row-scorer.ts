@@ -1,7 +1,6 @@
 import type { TensorInfo } from '../models/session/model-session.ts'
 import type { Span } from '../telemetry/tracing.ts'
 import type { CsvDialect } from './csv-dialect.ts'
-import type { PackedColumns } from './formats/packed-columns.ts'
 import type { LineForm } from './line-form.ts'
 
 /** The outcome of one row. */
@@ -36,8 +35,8 @@ export interface RowSettings extends MissingOptions {
 export interface TextOfRows {
   /** In memory that threads share, or that is copied. */
   readonly content: Uint8Array
-  /** The columns, if the content is no text. */
-  readonly packed?: PackedColumns | undefined
+  /** The content is that of `PackedColumns`, and no text. */
+  readonly isPacked?: boolean
   readonly rowCount: number
   /** Index of the first row in the whole input. */
   readonly firstRow: number

@@ -1,6 +1,6 @@
 /**
  * Chunks of tables whose numbers are stored as such. Scoring threads copy them into tensors, and the text of a row is only written
- * where somebody needs it: that of a row that fails, or is scored alone.
+ * for rows that fail or are scored alone.
  *
  * A packed chunk begins with a mark and a header in JSON. Behind it stand the values of one column after the other, little-endian, and
  * then a byte for each row of the columns that have nulls. Cells of other types stand there as their JSON text.

@@ -95,7 +95,15 @@ async function scoreText(
   const { content, packed, reading, firstLine } = text
   if (!content) return undefined
   const { form } = await chunkTable(tools, spec, { part, planned })
-  const rows = { content, packed, reading, rowCount, firstRow: rowInFile(planned), firstLine, form }
+  const rows = {
+    content,
+    isPacked: packed !== undefined,
+    reading,
+    rowCount,
+    firstRow: rowInFile(planned),
+    firstLine,
+    form,
+  }
   const pieces = await scorer.scoreText(service, rows, {
     ...{ maxRetries, modelDigest, signal, isTimeUp, span },
     nameRequest: (from, to) => nameRequest({ folder, chunk, from, to }),

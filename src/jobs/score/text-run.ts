@@ -1,6 +1,7 @@
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import { readRowLines } from '../columns/row-lines.ts'
+import { PackedColumns } from '../formats/packed-columns.ts'
 import type { ScoredPiece, ScoreOptions, TextOfRows } from '../row-scorer.ts'
 import { inferPatiently } from './infer-patiently.ts'
 import { PackedCutter } from './packed-cutter.ts'
@@ -46,9 +47,9 @@ export class TextRun {
     // As JSON, an escaped character takes six bytes.
     const nameBytes = columns.reduce((sum, name) => sum + 6 * name.length + 8, 100)
     this.#maxRowBytes = Math.floor((options.service.definition.limits.maxBodyBytes - nameBytes) / 6)
-    const { content, packed, rowCount, reading } = text
-    this.#cutter = packed ? new PackedCutter(packed) : new TextCutter(content, rowCount, reading)
-    this.#maxPieceBytes = Math.min(packed ? maxPackedBytes : maxPieceBytes, this.#maxRowBytes)
+    const { content, isPacked, rowCount, reading } = text
+    this.#cutter = isPacked ? new PackedCutter(PackedColumns.open(content)) : new TextCutter(content, rowCount, reading)
+    this.#maxPieceBytes = Math.min(isPacked ? maxPackedBytes : maxPieceBytes, this.#maxRowBytes)
   }
 
   async work(): Promise<void> {
@@ -79,10 +80,10 @@ export class TextRun {
   }
 
   #request(piece: TextPiece): InferenceRequest {
-    const { content, packed, firstRow, reading, form } = this.#text
+    const { content, isPacked, firstRow, reading, form } = this.#text
     const { start, end, from, rowCount } = piece
     // A thread finds rows of packed columns by their indexes.
-    const part = packed ? { text: content, from } : { text: content.subarray(start, end) }
+    const part = isPacked ? { text: content, from } : { text: content.subarray(start, end) }
     const firstLine = pieceLine(this.#text, piece)
     const details = { rows: { ...reading, ...part, rowCount, firstRow: firstRow + from, firstLine, form } }
     const id = this.#options.nameRequest?.(from, from + rowCount)
