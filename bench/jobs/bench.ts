@@ -63,9 +63,11 @@ export async function benchJobs(settings: {
 
 async function measureContests({ connectionString }: LocalStorage, rounds: number, isQuick: boolean) {
   const python = await preparePythonVenv()
-  const rows = isQuick ? { one: 10_000, many: 1000, digits: 2000 } : { one: 1_000_000, many: 100_000, digits: 50_000 }
+  const rows = isQuick
+    ? { one: 10_000, many: 1000, digits: 2000, warmUp: 1000 }
+    : { one: 1_000_000, many: 100_000, digits: 50_000, warmUp: 100_000 }
   const setups = [byDefault, ...otherSetups]
-  const [one, warmUp] = [await diabetesRows(rows.one), await diabetesRows(1000, 1)]
+  const [one, warmUp] = [await diabetesRows(rows.one), await diabetesRows(rows.warmUp, 1)]
   const many = await Promise.all(Array.from({ length: 10 }, (_, part) => diabetesRows(rows.many, part)))
   const digits = await digitsRows(rows.digits)
   const shared = { rounds, python }

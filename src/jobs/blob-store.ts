@@ -66,8 +66,12 @@ export interface BlobStore {
   /** Lists blobs with their metadata, sorted by path (code units). A missing container has none. */
   list(container: string, prefix: string): AsyncIterable<ListedBlob>
 
-  /** Uploads a block for a later commit. The blob need not exist, and is not changed. */
-  stageBlock(blob: BlobReference, blockId: string, content: Uint8Array): Promise<void>
+  /**
+   * Uploads a block for a later commit. The blob need not exist, and is not changed.
+   *
+   * @param checksum  MD5 of the content, if it is known
+   */
+  stageBlock(blob: BlobReference, blockId: string, content: Uint8Array, checksum?: Uint8Array): Promise<void>
 
   /**
    * Creates a blob from staged blocks, or replaces a version of it. Either drops all other blocks that were staged.

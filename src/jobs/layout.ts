@@ -58,7 +58,7 @@ export const isInlineRowsBlob = (folder: JobFolder, blob: string): boolean =>
   blob.startsWith(`${jobsContainer}/${inlineRowsPrefix(folder)}`)
 export const fileListBlob = (folder: JobFolder, hash: string) => inJobs(`${folder}/files-${hash}.json`)
 export const signatureBlob = (folder: JobFolder) => inJobs(`${folder}/input-signature`)
-const uploadPrefix = '_uploads/'
+export const uploadPrefix = '_uploads/'
 /** The file of a submission, whose job is not known before all of it has come. @param id  e.g. a UUID */
 export const uploadBlob = (id: string) => inJobs(uploadPrefix + id)
 /** @param blob  `<container>/<path>` @returns the file of a submission; undefined when it is another blob */

@@ -115,6 +115,12 @@ export interface RowScorer {
   /** @throws as `inputs` */
   traits(service: string, signal: AbortSignal): Promise<ServiceTraits>
 
+  /** Whether callers have lately sent requests to this service, or another one of the app. */
+  hasCallers(service: string): boolean
+
+  /** Bytes of text that this process has lately read and scored in a millisecond on a thread; undefined: none yet. */
+  textSpeed(service: string): number | undefined
+
   /** @throws ScoringError SERVICE_UNKNOWN */
   rowSettings(service: string): RowSettings
 

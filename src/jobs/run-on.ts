@@ -1,4 +1,4 @@
-/** Runs the steps of a job one after the other in one invocation, so that none waits until its queue is polled. */
+/** Runs the steps of a job in one invocation, so that none waits until its queue is polled. */
 import type { Clock } from '../clock.ts'
 import type { JobLimits } from './limits.ts'
 import { type JobStep, type MessageQueues, messageJobFolder } from './message-queues.ts'
@@ -101,24 +101,30 @@ export class RunOn implements StepRunner {
 
   /** @param hasSlot  whether steps may read or score rows */
   async #runOn(steps: readonly JobStep[], hasSlot: boolean): Promise<void> {
-    const { clock, limits, stopping, queues, log, perform } = this.#tools
+    const { clock, limits, stopping, queues } = this.#tools
     const endsAt = clock.monotonicMs() + limits.runOnMs
-    const open = [...steps]
     const left: JobStep[] = []
-    for (let step = open.shift(); step; step = open.shift()) {
-      if (stopping.aborted || clock.monotonicMs() >= endsAt || !(hasSlot || isShort(step))) {
-        left.push(step)
-        continue
-      }
-      try {
-        open.push(...(await perform(step)))
-      } catch (failure) {
-        const what = `job ${messageJobFolder(step.message)}: the step "${step.queue}"`
-        log(`${what} failed, and is enqueued: ${asMessage(failure)}`)
-        left.push(step)
-      }
+    const begin = async (step: JobStep) => {
+      const mayBegin = !stopping.aborted && clock.monotonicMs() < endsAt && (hasSlot || isShort(step))
+      const following = mayBegin ? await this.#perform(step) : undefined
+      if (!following) left.push(step)
+      return following ?? []
     }
+    // The chunks of a small job run together, so that one is scored while the result of another is written.
+    for (let open = steps; open.length > 0; ) open = (await Promise.all(open.map(begin))).flat()
     for (const { queue, message } of left) await queues.send(queue, message)
+  }
+
+  /** @returns undefined when the step failed, which is logged */
+  async #perform(step: JobStep): Promise<readonly JobStep[] | undefined> {
+    const { log, perform } = this.#tools
+    try {
+      return await perform(step)
+    } catch (failure) {
+      const what = `job ${messageJobFolder(step.message)}: the step "${step.queue}"`
+      log(`${what} failed, and is enqueued: ${asMessage(failure)}`)
+      return undefined
+    }
   }
 }
 

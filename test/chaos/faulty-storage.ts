@@ -32,6 +32,8 @@ export interface FaultyStorage {
   readonly counts: ReadonlyMap<FaultKind, number>
   /** @param rate  part of the requests that meet a fault, from 0 to 1 */
   setRate(rate: number, kinds?: readonly FaultKind[]): void
+  /** From now on its answers are so much later than the clock of the storage behind, as if it had run on. */
+  addDays(days: number): void
   /** These happen to the next requests, one each, before chance has its way again. */
   next(...kinds: (FaultKind | 'none')[]): void
   stop(): Promise<void>
@@ -49,11 +51,13 @@ export async function startFaultyStorage(connectionString: string, seed: number)
   const agent = new Agent({ keepAlive: true })
   const stops: (() => unknown)[] = [() => agent.destroy()]
   let through = connectionString
+  let days = 0
   for (const service of ['Blob', 'Queue', 'Table']) {
     const endpoint = new RegExp(`${service}Endpoint=(http://[^/;]+)`).exec(connectionString)?.[1]
     if (endpoint === undefined) continue
     const server = createServer((incoming, answer) => {
-      forward(incoming, answer, new URL(endpoint), agent, faults).catch(() => answer.destroy())
+      const setDate = (headers: string[]) => addDays(headers, days)
+      forward(incoming, answer, { target: new URL(endpoint), agent, faults, setDate }).catch(() => answer.destroy())
     })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -70,6 +74,9 @@ export async function startFaultyStorage(connectionString: string, seed: number)
     },
     counts: faults.counts,
     setRate: (rate, kinds = faultKinds) => faults.set(rate, kinds),
+    addDays(more) {
+      days += more
+    },
     next: (...kinds) => void faults.planned.push(...kinds),
     async stop() {
       for (const stop of stops.reverse()) await stop()
@@ -110,13 +117,15 @@ interface Answer {
   readonly body: Buffer
 }
 
-async function forward(
-  incoming: IncomingMessage,
-  answer: ServerResponse,
-  target: URL,
-  agent: Agent,
-  faults: Faults,
-): Promise<void> {
+interface Way {
+  readonly target: URL
+  readonly agent: Agent
+  readonly faults: Faults
+  setDate(headers: string[]): void
+}
+
+async function forward(incoming: IncomingMessage, answer: ServerResponse, way: Way): Promise<void> {
+  const { target, agent, faults, setDate } = way
   const fault = faults.draw()
   if (fault === 'late') await pause(faults.random() * 300)
   const body = await gather(incoming)
@@ -124,6 +133,7 @@ async function forward(
   if (fault === 'throttled') return refuse(answer, 429, 'TooManyRequests')
   if (fault === 'reset-before') return reset(answer)
   const { status, headers, body: content } = await ask(incoming, body, target, agent)
+  setDate(headers)
   if (fault === 'reset-after') return reset(answer)
   if (fault === 'timed-out-after') return refuse(answer, 500, 'OperationTimedOut')
   if (fault === 'truncated') {
@@ -171,6 +181,15 @@ function withoutHops(rawHeaders: readonly string[], body?: Buffer): string[] {
   }
   if (body && isChunked) headers.push('content-length', String(body.length))
   return headers
+}
+
+const dayMs = 24 * 3_600_000
+
+/** @param headers  names and values in turn; their date is moved */
+function addDays(headers: string[], days: number): void {
+  const at = headers.findIndex((name, index) => index % 2 === 0 && /^date$/i.test(name))
+  if (at < 0 || days === 0) return
+  headers[at + 1] = new Date(Date.parse(headers[at + 1] as string) + days * dayMs).toUTCString()
 }
 
 async function gather(stream: IncomingMessage): Promise<Buffer> {

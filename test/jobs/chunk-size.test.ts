@@ -15,6 +15,13 @@ describe('chooseChunkBytes', () => {
     assert.equal(chooseChunkBytes(bytes), chunk)
   })
 
+  it('divides it into fewer chunks where one would be done within a tenth of a second', () => {
+    assert.equal(chooseChunkBytes(10 * MiB, 100), 320 * KiB)
+    assert.equal(chooseChunkBytes(10 * MiB, 10_000), 1_000_000)
+    assert.equal(chooseChunkBytes(10 * MiB, 1_000_000), 4 * MiB)
+    assert.equal(chooseChunkBytes(64 * MiB, 10_000), 2 * MiB)
+  })
+
   it('makes fewer chunks than an output may have blocks', () => {
     for (const bytes of [40_000 * MiB, 100 * GiB, 1000 * GiB]) assert.ok(bytes / chooseChunkBytes(bytes) <= 40_000)
   })

@@ -78,6 +78,8 @@ export class JobBench {
         inputs: async () => undefined,
         traits: async () => ({ optionalInputs: [], outputs: undefined, predictionRatio: 1 }),
         scoreText: async () => undefined,
+        hasCallers: () => false,
+        textSpeed: () => undefined,
         rowSettings: () => ({}),
         score,
       },

@@ -49,7 +49,7 @@ describe('RunOn.run', () => {
   it('enqueues what it has no time for', async () => {
     const { runner, performed, enqueued } = openRunner(async ({ queue }, clock) => {
       await clock.advance(queue === 'chunk' ? 3000 : 0)
-      return queue === 'split' ? [chunk, chunk, finish] : []
+      return { split: [chunk], chunk: [chunk, finish], finish: [] }[queue as 'split']
     })
     await runner.run([split])
     assert.deepEqual(performed, ['split', 'chunk'])
@@ -57,6 +57,18 @@ describe('RunOn.run', () => {
       ['chunk', 0],
       ['finish', 0],
     ])
+  })
+
+  it('runs the chunks of a small job together', async () => {
+    const { promise: bothBegan, resolve } = Promise.withResolvers<void>()
+    const { runner, performed } = openRunner(async ({ queue }) => {
+      if (queue === 'split') return [chunk, chunk]
+      if (performed.length === 3) resolve()
+      await bothBegan
+      return []
+    })
+    await runner.run([split])
+    assert.deepEqual(performed, ['split', 'chunk', 'chunk'])
   })
 
   it('enqueues a step that fails, and goes on with the others', async () => {

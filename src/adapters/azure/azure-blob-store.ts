@@ -17,7 +17,7 @@ import {
   type ReadableReference,
   StorageError,
 } from '../../jobs/blob-store.ts'
-import { md5 } from './md5.ts'
+import { md5 } from '../../jobs/md5.ts'
 import { headBlob, isAbsent, lowerCased, type ReadableBlob, readBlob, readWholeBlob } from './read-blob.ts'
 import { silence } from './silence.ts'
 import { clientOptions, type NamedCall, type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
@@ -132,9 +132,14 @@ export class AzureBlobStore implements BlobStore {
     } while (continuationToken)
   }
 
-  async stageBlock(reference: BlobReference, blockId: string, content: Uint8Array): Promise<void> {
+  async stageBlock(
+    reference: BlobReference,
+    blockId: string,
+    content: Uint8Array,
+    checksum?: Uint8Array,
+  ): Promise<void> {
     const bytes = asBuffer(content)
-    const transactionalContentMD5 = await md5(bytes)
+    const transactionalContentMD5 = checksum ?? (await md5(bytes))
     const stage = (blob: BlockBlobClient, abortSignal: AbortSignal) =>
       blob.stageBlock(blockId, bytes, bytes.length, { abortSignal, transactionalContentMD5 })
     await this.#inContainer(reference, { what: `stage a block of the blob ${blobName(reference)}` }, stage)

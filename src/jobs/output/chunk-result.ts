@@ -5,7 +5,7 @@ import type { PlannedChunk } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import type { ChunkOutput } from './chunk-output.ts'
-import { blockId, stageForOutput } from './output-blocks.ts'
+import { stageForOutput } from './output-blocks.ts'
 
 /**
  * Commits the result of a chunk. Its rows are first staged as a block of the output, so that the output can be committed
@@ -30,8 +30,7 @@ export async function writeResult(
   }
   if (spec.output.action === 'summary_only') return tools.store.create(result, '', counts)
   const content = file.subarray(start, end)
-  const block = blockId('c', chunk, content)
-  await stageForOutput(tools, spec, { blob, id: block, content })
+  const block = await stageForOutput(tools, spec, { blob, kind: 'c', number: chunk, content })
   return tools.store.create(result, file, {
     ...counts,
     block,

@@ -16,7 +16,7 @@ import type { JobTools } from '../tools.ts'
 import { encodeEmpty } from './chunk-output.ts'
 import type { ListedResult, ResultTotals } from './done-parts.ts'
 import { joinResults, removeJoined } from './join-results.ts'
-import { blockId, isOwnOutput, outputExists, outputMetadata, resultsMissing, stageForOutput } from './output-blocks.ts'
+import { isOwnOutput, outputExists, outputMetadata, resultsMissing, stageForOutput } from './output-blocks.ts'
 import { outputTable } from './output-table.ts'
 import { type JoinedRowGroup, writeParquetFooter } from './parquet-chunk.ts'
 
@@ -114,9 +114,7 @@ async function stageEnds(tools: JobTools, spec: JobSpec, { blob, results }: Outp
     ? await encodeEmpty(table)
     : await writeParquetFooter(table, await readFooters(tools, spec, results))
   if (content.byteLength === 0) return []
-  const block = blockId(isEmpty ? 'h' : 'f', 0, content)
-  await stageForOutput(tools, spec, { blob, id: block, content })
-  return [block]
+  return [await stageForOutput(tools, spec, { blob, kind: isEmpty ? 'h' : 'f', number: 0, content })]
 }
 
 /** Footers that are read at a time. */

@@ -3,7 +3,7 @@ import { type JobLimits, partNumber } from '../limits.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import type { ListedResult } from './done-parts.ts'
-import { blockId, resultsMissing, stageForOutput } from './output-blocks.ts'
+import { resultsMissing, stageForOutput } from './output-blocks.ts'
 
 /**
  * Stages results again, several in each block. Every staged block is recorded, so that another run can continue.
@@ -32,8 +32,7 @@ export async function joinResults(
       // Every run stages at least one, so that slow ones make progress too.
       if (stagedCount++ > 0 && clock.monotonicMs() >= deadline) return undefined
       const content = await readResults(tools, folder, inGroup(results, group))
-      block = blockId('j', group.from, content)
-      await stageForOutput(tools, spec, { blob, id: block, content })
+      block = await stageForOutput(tools, spec, { blob, kind: 'j', number: group.from, content })
       await store.create(record, '', { block })
     }
     blocks.push(block)

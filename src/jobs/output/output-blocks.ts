@@ -1,19 +1,27 @@
 /** The output of a job: blocks that are staged one by one and committed together as a new blob. */
-import { createHash } from 'node:crypto'
 import { type BlobHead, type BlobMetadata, StorageError } from '../blob-store.ts'
 import { JobFailure } from '../failure.ts'
 import { parseBlobReference } from '../layout.ts'
+import { md5 } from '../md5.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 
+/** A part of an output that is staged. */
+interface OutputBlock {
+  /** `<container>/<path>` */
+  readonly blob: string
+  /** c: lines of the chunk `number`; j: joined lines of several chunks from `number` on; h: an output without rows; f: the end of a Parquet file. */
+  readonly kind: 'c' | 'j' | 'h' | 'f'
+  readonly number: number
+  readonly content: Uint8Array
+}
+
 /**
- * The id of a block contains a hash of its content, so that a block is never overwritten with other bytes. All ids have the same
+ * The id of a block contains a checksum of its content, so that a block is never overwritten with other bytes. All ids have the same
  * length, which Azure requires within a blob.
- *
- * @param kind  c: lines of the chunk `number`; j: joined lines of several chunks from `number` on; h: an output without rows; f: the end of a Parquet file
  */
-export function blockId(kind: 'c' | 'j' | 'h' | 'f', number: number, content: Uint8Array): string {
-  const hash = createHash('sha256').update(content).digest('hex').slice(0, 20)
+function blockId({ kind, number }: OutputBlock, checksum: Uint8Array): string {
+  const hash = Buffer.from(checksum).toString('hex').slice(0, 20)
   return Buffer.from(kind + String(number).padStart(9, '0') + hash).toString('base64')
 }
 
@@ -34,15 +42,18 @@ const refusals: Readonly<Record<string, string>> = {
   BlobImmutableDueToPolicy: 'a policy of its container keeps it as it is',
 }
 
-/** @throws JobFailure OUTPUT_EXISTS when a foreign blob takes no blocks; failures after which a retry may succeed */
-export async function stageForOutput(
-  { store }: JobTools,
-  spec: JobSpec,
-  { blob, id, content }: { readonly blob: string; readonly id: string; readonly content: Uint8Array },
-): Promise<void> {
+/**
+ * @returns the id of the block
+ * @throws JobFailure OUTPUT_EXISTS when a foreign blob takes no blocks; failures after which a retry may succeed
+ */
+export async function stageForOutput({ store }: JobTools, spec: JobSpec, block: OutputBlock): Promise<string> {
+  const { blob, content } = block
   const output = parseBlobReference(blob)
+  const checksum = await md5(content)
+  const id = blockId(block, checksum)
   try {
-    await store.stageBlock(output, id, content)
+    await store.stageBlock(output, id, content, checksum)
+    return id
   } catch (failure) {
     const why = failure instanceof StorageError ? refusals[failure.code] : undefined
     const head = why === undefined ? undefined : await store.head(output)

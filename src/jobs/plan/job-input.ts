@@ -12,6 +12,7 @@ import type { RowReading, RowSettings } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import type { Chunks } from './chunk-builder.ts'
+import { paced } from './paced.ts'
 import { maxRowBytes, type PlanOptions, type PlanParquet, planChunks } from './plan-chunks.ts'
 import { type PlannedFile, planFiles } from './plan-files.ts'
 
@@ -26,9 +27,9 @@ export interface PlanTools extends JobTools {
  */
 export async function openInput(tools: JobTools, spec: JobSpec, file = 0): Promise<ReadInput> {
   const files = await readFiles(tools, spec)
-  if (files) return openFile(tools, files[file] as InputFile).read
+  if (files) return openFile(tools, spec, files[file] as InputFile).read
   const reference = await inputReference(tools, spec)
-  return range => tools.store.read(reference, spec.input.etag, range)
+  return range => pacedRead(tools, spec, tools.store.read(reference, spec.input.etag, range))
 }
 
 /** The chunks of a job from `cursor` on. */
@@ -36,21 +37,25 @@ export async function* planInput(tools: PlanTools, spec: JobSpec, options: PlanO
   const files = await readFiles(tools, spec)
   if (!files) return yield* planChunks(await openInput(tools, spec), options, cursor)
   return yield* planFiles(
-    files.map(file => openFile(tools, file)),
+    files.map(file => openFile(tools, spec, file)),
     options,
     cursor,
   )
 }
 
-function openFile({ store }: JobTools, { blob, etag, bytes }: InputFile): PlannedFile {
+function openFile(tools: JobTools, spec: JobSpec, { blob, etag, bytes }: InputFile): PlannedFile {
   const read: ReadInput = async function* (range) {
     try {
-      yield* store.read(parseBlobReference(blob), etag, range)
+      yield* pacedRead(tools, spec, tools.store.read(parseBlobReference(blob), etag, range))
     } catch (failure) {
       throw asInputFailure(failure, blob) ?? failure
     }
   }
   return { name: blob, bytes, read }
+}
+
+function pacedRead({ scorer }: JobTools, { service }: JobSpec, pieces: AsyncIterable<Uint8Array>) {
+  return paced(pieces, () => scorer.hasCallers(service))
 }
 
 export async function planOptions(

@@ -1,13 +1,5 @@
 import { enterActive } from '../active-jobs.ts'
-import {
-  activeBlob,
-  activeJobFolder,
-  activePrefix,
-  asUpload,
-  type JobFolder,
-  jobsContainer,
-  stateBlob,
-} from '../layout.ts'
+import { activeBlob, activeJobFolder, activePrefix, type JobFolder, jobsContainer, stateBlob } from '../layout.ts'
 import { cleanUp } from '../output/end-job.ts'
 import { sweepEvents } from '../output/job-event.ts'
 import { ensureState, readSpec } from '../records.ts'
@@ -17,20 +9,22 @@ import { hasEnded } from '../state.ts'
 import type { JobTools } from '../tools.ts'
 import { findLostWork } from './lost-work.ts'
 import { chooseDue } from './sweep-memory.ts'
+import { sweepUploads } from './sweep-uploads.ts'
 
 /**
  * Re-enqueues lost messages of all jobs that have not ended, sends events that were not accepted yet, completes steps and deletions whose process died, and deletes jobs that
- * ended long ago.
+ * ended long ago, and files of submissions that came to nothing.
  */
 export async function sweepJobs(tools: JobTools, retention: Retention): Promise<void> {
   const { store, limits } = tools
-  for await (const { path, modifiedAt, metadata } of store.list(jobsContainer, activePrefix)) {
+  for await (const { path, modifiedAt } of store.list(jobsContainer, activePrefix)) {
     const folder = activeJobFolder(path)
     await attempt(tools, `job ${folder}`, async () =>
-      sweepJob(tools, folder, { enteredAt: modifiedAt, upload: metadata.upload, now: await store.now() }),
+      sweepJob(tools, folder, { enteredAt: modifiedAt, now: await store.now() }),
     )
   }
   await attempt(tools, 'events', () => sweepEvents(tools))
+  await attempt(tools, 'files of submissions', () => sweepUploads(store, limits))
   await attempt(tools, 'deletions', () => sweepDeleted(store, limits))
   await attempt(tools, 'retention', () => retention.sweep())
 }
@@ -47,15 +41,13 @@ async function attempt({ log }: JobTools, what: string, work: () => Promise<void
 interface Entry {
   /** When the job's active entry was written. */
   readonly enteredAt: number
-  /** The file that came with its submission, if one did: `<container>/<path>`. */
-  readonly upload: string | undefined
   readonly now: number
 }
 
-async function sweepJob(tools: JobTools, folder: JobFolder, { enteredAt, upload, now }: Entry): Promise<void> {
+async function sweepJob(tools: JobTools, folder: JobFolder, { enteredAt, now }: Entry): Promise<void> {
   const { store, queues, limits } = tools
   const spec = await readSpec(store, folder)
-  if (!spec) return now - enteredAt >= limits.orphanMs ? removeOrphan(tools, folder, upload) : undefined
+  if (!spec) return now - enteredAt >= limits.orphanMs ? removeOrphan(tools, folder) : undefined
   const state = await ensureState(store, spec)
   const changedAt = (await store.head(stateBlob(folder)))?.modifiedAt
   if (!state || changedAt === undefined) return
@@ -65,9 +57,7 @@ async function sweepJob(tools: JobTools, folder: JobFolder, { enteredAt, upload,
 }
 
 /** Removes the active entry of a submission that was never completed, or of a job whose blobs were removed. */
-async function removeOrphan({ store }: JobTools, folder: JobFolder, upload: string | undefined): Promise<void> {
-  const file = upload === undefined ? undefined : asUpload(upload)
-  if (file) await store.remove(file)
+async function removeOrphan({ store }: JobTools, folder: JobFolder): Promise<void> {
   await store.remove(activeBlob(folder))
   // A submission writes the entry again after the spec, so one of the two sees the other.
   const spec = await readSpec(store, folder)

@@ -23,7 +23,7 @@ export interface JobStoreOptions {
   readonly runner: StepRunner
   /** @throws ScoringError SERVICE_UNKNOWN */
   find(service: string): ScoringService
-  readonly scorer: Pick<RowScorer, 'modelDigest'>
+  readonly scorer: Pick<RowScorer, 'modelDigest' | 'textSpeed'>
   readonly maxInputBytes: number
   /** Most jobs of one service that have not ended. */
   readonly maxActiveJobs: number
@@ -92,7 +92,10 @@ export class JobStore {
     const input = await pinInput(store, request, maxInputBytes)
     if (eventSignature !== undefined) await store.create(eventSignatureBlob(request.folder), eventSignature)
     await enterActive(store, request)
-    const chunkBytes = request.miniBatchSize === undefined ? { chunkBytes: chooseChunkBytes(input.bytes) } : {}
+    const chunkBytes =
+      request.miniBatchSize === undefined
+        ? { chunkBytes: chooseChunkBytes(input.bytes, scorer.textSpeed(service)) }
+        : {}
     return { ...asked, ...chunkBytes, modelDigest, input, createdAt }
   }
 

@@ -1,6 +1,6 @@
 import { ScoringError } from '../../errors.ts'
 import { type BlobHead, type BlobReference, type BlobStore, StorageError } from '../blob-store.ts'
-import { activeBlob, inlineRowsBlob, parseBlobReference, signatureBlob } from '../layout.ts'
+import { inlineRowsBlob, type JobFolder, parseBlobReference, signatureBlob } from '../layout.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobRequest } from './job-request.ts'
 import { findFilesVersion, pinFiles } from './pin-files.ts'
@@ -13,7 +13,7 @@ import type { StagedFile } from './staged-file.ts'
  * @throws ScoringError JOB_INPUT_MISSING, JOB_INPUT_EMPTY, JOB_INPUT_TOO_LARGE
  */
 export async function pinInput(store: BlobStore, request: JobRequest, maxBytes: number): Promise<JobSpec['input']> {
-  const { service, folder, source } = request
+  const { folder, source } = request
   const { format, isGzip, header, columns, dialect } = source
   const table = {
     format,
@@ -31,9 +31,7 @@ export async function pinInput(store: BlobStore, request: JobRequest, maxBytes: 
   }
   if ('file' in source) {
     requireBytes(source, source.file.bytes)
-    // If no job is created, the sweeper finds the file by this entry.
-    await store.create(activeBlob(folder), '', { service, upload: asName(source.file.blob) })
-    return { ...(await commitFile(store, source.file)), ...table }
+    return { ...(await commitFile(store, source.file, folder)), ...table }
   }
   if ('files' in source) return { ...table, ...(await pinFiles(store, request, source, maxBytes)) }
   const { head, name, reference } =
@@ -49,8 +47,10 @@ export async function pinInput(store: BlobStore, request: JobRequest, maxBytes: 
 async function commitFile(
   store: BlobStore,
   { blob, blockIds }: StagedFile,
+  folder: JobFolder,
 ): Promise<Pick<JobSpec['input'], 'place' | 'etag' | 'bytes'>> {
-  await store.commitBlocks(blob, blockIds, {})
+  // If no job is created, the sweeper sees it by that.
+  await store.commitBlocks(blob, blockIds, { folder })
   const head = await store.head(blob)
   if (!head) throw new ScoringError('JOBS_UNAVAILABLE', 'The file could not be stored; try again.')
   return { place: { blob: asName(blob) }, etag: head.etag, bytes: head.bytes }

@@ -8,7 +8,12 @@ const mostMs = 100
 /** What a piece of a single run may take. Slow models gain most by rows that run together. */
 const runMs = 200
 
+/** Part of the latest piece in the mean of all. */
+const latestShare = 0.2
+
 interface ScoredPieceTimes {
+  /** Of its text. */
+  readonly bytes: number
   readonly ms: number
   readonly queueMs: number
   readonly hasCallers: boolean
@@ -18,6 +23,8 @@ interface ScoredPieceTimes {
 export class PieceSize {
   /** Rows of the next piece: at first one, which may take a minute, as nothing is known of the service yet. */
   rows = 1
+  /** Mean speed of the latest pieces; undefined: there was none. */
+  bytesPerMs: number | undefined
   readonly #mostRows: number
   readonly #rowsPerRun: number
 
@@ -31,7 +38,9 @@ export class PieceSize {
   }
 
   /** Adapts the size to a piece that took `ms`, after it had waited `queueMs` for its turn. */
-  adapt(rowCount: number, { ms, queueMs, hasCallers }: ScoredPieceTimes): void {
+  adapt(rowCount: number, { bytes, ms, queueMs, hasCallers }: ScoredPieceTimes): void {
+    const speed = bytes / Math.max(ms, 0.01)
+    this.bytesPerMs = this.bytesPerMs === undefined ? speed : this.bytesPerMs + latestShare * (speed - this.bytesPerMs)
     const targetMs = Math.min(mostMs, Math.max(hasCallers ? besideCallersMs : usualMs, queueMs / 10))
     const fitting = (time: number) => Math.floor((rowCount * time) / Math.max(ms, 0.01))
     const rows = Math.max(1, fitting(targetMs), Math.min(this.#rowsPerRun, fitting(runMs)))

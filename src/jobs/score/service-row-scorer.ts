@@ -74,6 +74,18 @@ export class ServiceRowScorer implements RowScorer {
     return { missing, takesEncrypted: encrypted !== false, ...(input.columns && { columns: input.columns }) }
   }
 
+  hasCallers(service: string): boolean {
+    try {
+      return this.#options.find(service).hasCallers
+    } catch {
+      return false // it was removed; what needs it says so
+    }
+  }
+
+  textSpeed(service: string): number | undefined {
+    return this.#texts.get(service)?.size.bytesPerMs
+  }
+
   score(name: string, rows: readonly Row[], options: ScoreOptions): Promise<(RowResult | undefined)[]> {
     return this.#withService(name, options, async ({ service, report }) => {
       if (report.scriptKind === 'rawHttp') return rows.map(() => notForJobs)

@@ -65,17 +65,18 @@ export class TextRun {
   async #score(piece: TextPiece): Promise<void> {
     const { service, size } = this.#options
     const { from, rowCount } = piece
+    const bytes = piece.end - piece.start
     // A row that is too large for a request is refused as over HTTP.
-    if (piece.end - piece.start > this.#maxRowBytes) return void this.failed.push(piece)
+    if (bytes > this.#maxRowBytes) return void this.failed.push(piece)
     const answer = await inferPatiently(service, () => this.#request(piece), this.#options)
     if (answer.kind !== 'bytes') {
       if (answer.kind === 'failure' && answer.code === 'SCORING_TIMEOUT')
-        size.adapt(rowCount, { ms: service.definition.limits.timeoutMs, queueMs: 0, hasCallers: false })
+        size.adapt(rowCount, { bytes, ms: service.definition.limits.timeoutMs, queueMs: 0, hasCallers: false })
       this.failed.push(piece)
       return
     }
     const { decodeMs, runMs, encodeMs, queueMs } = answer.timings
-    size.adapt(rowCount, { ms: decodeMs + runMs + encodeMs, queueMs, hasCallers: service.hasCallers })
+    size.adapt(rowCount, { bytes, ms: decodeMs + runMs + encodeMs, queueMs, hasCallers: service.hasCallers })
     this.scored.push({ from, rowCount, outcome: readRowLines(answer) })
   }
 

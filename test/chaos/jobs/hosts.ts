@@ -1,42 +1,35 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Dice } from './dice.ts'
+import { Host, type HostOptions, type Part } from './host.ts'
 
-export interface HostsOptions {
+export interface HostsOptions extends Omit<HostOptions, 'isSupervised'> {
   readonly count: number
-  /** Folder of the built app. */
-  readonly appRoot: string
-  readonly environment: Readonly<Record<string, string>>
 }
 
-/** Several host processes over one storage, each started again as soon as it has died. */
+/** Several hosts over one storage. Every second one has a supervisor. */
 export class Hosts {
-  readonly #options: HostsOptions
-  readonly #hosts: Host[] = []
-  #isStopping = false
-  /** How many died, by cause. */
-  readonly deaths = { killed: 0, crashed: 0 }
+  readonly #hosts: readonly Host[]
   pauses = 0
+  /** How many scoring threads were to be ended. */
+  endedThreads = 0
 
-  constructor(options: HostsOptions) {
-    this.#options = options
+  constructor({ count, ...options }: HostsOptions) {
+    this.#hosts = Array.from({ length: count }, (_, at) => new Host({ ...options, isSupervised: at % 2 === 1 }))
   }
 
   async start(): Promise<void> {
-    for (let index = 0; index < this.#options.count; index++) this.#spawn(index)
-    await Promise.all(this.#hosts.map(({ url }) => url))
+    await Promise.all(this.#hosts.map(host => host.start()))
   }
 
-  async stop(): Promise<void> {
-    this.#isStopping = true
-    await Promise.all(
-      this.#hosts.map(async ({ child, ended }) => {
-        child.kill('SIGCONT')
-        child.kill('SIGTERM')
-        const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
-        await ended
-        clearTimeout(timer)
-      }),
-    )
+  /** @returns how many processes did not end by themselves */
+  async stop(): Promise<number> {
+    const left = await Promise.all(this.#hosts.map(host => host.stop()))
+    return left.reduce((sum, count) => sum + count, 0)
+  }
+
+  /** Of processes and of supervisors. */
+  get deaths(): number {
+    return this.#hosts.reduce((sum, { deaths }) => sum + deaths, 0)
   }
 
   /** The address of one that lives, or lives again. */
@@ -44,57 +37,29 @@ export class Hosts {
     return await dice.oneOf(this.#hosts).url
   }
 
-  /** kill -9 at any instruction. */
-  kill(dice: Dice): void {
-    const { child } = dice.oneOf(this.#hosts)
-    child.kill('SIGKILL')
+  kill(dice: Dice, part: Part): void {
+    const supervised = this.#hosts.filter((_, at) => at % 2 === 1)
+    const host = dice.oneOf(part === 'supervisor' && supervised.length > 0 ? supervised : this.#hosts)
+    host.kill(part)
   }
 
   /** Stands still while its messages come back to others, then goes on as if nothing had happened. */
   async pause(dice: Dice, ms: number): Promise<void> {
-    const { child } = dice.oneOf(this.#hosts)
+    const host = dice.oneOf(this.#hosts)
     this.pauses++
-    child.kill('SIGSTOP')
-    await new Promise(resolve => setTimeout(resolve, ms))
-    child.kill('SIGCONT')
+    host.signal('SIGSTOP')
+    await delay(ms)
+    host.signal('SIGCONT')
   }
 
-  /** What they printed last. */
+  /** Ends a scoring thread, whatever it is doing. */
+  endThread(dice: Dice): void {
+    this.endedThreads++
+    dice.oneOf(this.#hosts).signal('SIGUSR2')
+  }
+
+  /** What they have printed last. */
   get output(): string {
-    return this.#hosts.map(({ index, lines }) => `--- host ${index}\n${lines()}`).join('\n')
+    return this.#hosts.map(({ output }, at) => `--- host ${at}\n${output}`).join('\n')
   }
-
-  #spawn(index: number, before = ''): void {
-    const { appRoot, environment } = this.#options
-    const child = spawn(process.execPath, ['dist/host-process.cjs', '--app', appRoot, '--port', '0'], {
-      cwd: appRoot,
-      env: { PATH: process.env.PATH, AZURE_FUNCTIONS_ENVIRONMENT: 'Development', ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    let text = before
-    const url = Promise.withResolvers<string>()
-    const read = (piece: Buffer) => {
-      text = (text + piece).slice(-20_000)
-      const found = /Listening on (\S+)\s/.exec(text)
-      if (found) url.resolve(found[1] as string)
-    }
-    child.stdout.on('data', read)
-    child.stderr.on('data', read)
-    const ended = new Promise<void>(resolve => child.on('close', () => resolve()))
-    this.#hosts[index] = { index, child, url: url.promise, ended, lines: () => text }
-    child.on('exit', (code, signal) => {
-      if (this.#isStopping) return url.resolve('http://127.0.0.1:9')
-      this.deaths[signal === 'SIGKILL' ? 'killed' : 'crashed']++
-      this.#spawn(index, `${text.replaceAll('Listening on', 'listened on')}\n--- ended with ${signal ?? code}\n`)
-      this.#hosts[index]?.url.then(url.resolve)
-    })
-  }
-}
-
-interface Host {
-  readonly index: number
-  readonly child: ChildProcess
-  readonly url: Promise<string>
-  readonly ended: Promise<void>
-  lines(): string
 }

@@ -1,125 +1,125 @@
-import { gzipSync } from 'node:zlib'
+/** Jobs by chance, with all that they have to give. */
+import { type ChaosFile, type ChaosInput, type ChaosRow, makeInput } from './chaos-input.ts'
 import type { Dice } from './dice.ts'
-import { failingValue, killingValue } from './services.ts'
+import type { KnownRow, ServiceName } from './rows.ts'
 
-/** What a row gives: its prediction, or the code of its error. */
-export type Expected = { readonly prediction: number } | { readonly code: string }
+/** A blob that a job writes. */
+export interface ChaosOutput {
+  readonly blob: string
+  readonly format: 'jsonl' | 'csv' | 'parquet'
+  readonly hasId: boolean
+  /** Whether each row names its file. */
+  readonly hasFile: boolean
+  readonly rows: readonly OutputRow[]
+}
+
+export interface OutputRow extends Pick<ChaosRow, 'expected' | 'id'> {
+  /** In its file. */
+  readonly index: number
+  readonly file: string
+}
 
 export interface ChaosJob {
   readonly jobId: string
-  readonly service: 'sum' | 'diabetes'
-  readonly format: 'jsonl' | 'csv' | 'json'
-  /** The input, or undefined where the rows come inline. */
-  readonly file: { readonly blob: string; readonly content: Buffer } | undefined
-  readonly submission: Record<string, unknown>
-  readonly expected: readonly Expected[]
+  readonly service: ServiceName
+  readonly files: readonly ChaosFile[]
+  readonly isInline: boolean
+  readonly hasSeveralFiles: boolean
+  readonly submission: Readonly<Record<string, unknown>>
   readonly errorThreshold: number
-  readonly output: { readonly blob: string; readonly format: 'jsonl' | 'csv' }
-  /** How it is submitted: over HTTP, or as a message, as clients of Azure write them. */
-  readonly by: 'http' | 'plain message' | 'base64 message'
+  readonly outputs: readonly ChaosOutput[]
+  /** How it is submitted: over HTTP, there perhaps with its file, or as a message, as clients of Azure write them. */
+  readonly by: 'http' | 'upload' | 'plain message' | 'base64 message'
+  /** Where the event of its end goes. */
+  readonly event: 'queue' | 'url' | undefined
   /** What else happens to it, some milliseconds after its submission. */
   readonly mishap: Mishap | undefined
   readonly mishapAfterMs: number
+  /** Whether it is deleted when it has ended, and its messages and its submission come once more. */
+  readonly isDeleted: boolean
 }
 
 /** `duplicates`: messages of ours come twice, or for chunks that are far away. */
-export type Mishap = 'cancel' | 'input changes' | 'output appears' | 'duplicates' | 'submitted twice'
+export type Mishap = 'cancel' | 'delete early' | 'input changes' | 'output appears' | 'duplicates' | 'submitted twice'
+const mishaps: readonly Mishap[] = [
+  ...(['cancel', 'delete early', 'input changes', 'output appears'] as const),
+  ...(['duplicates', 'duplicates', 'submitted twice'] as const),
+]
 
-/** A row of an input as a file holds it, and what it gives. */
-interface MadeRow {
-  readonly values: readonly number[]
-  readonly expected: Expected
-  /** In place of `values`: a line of JSON Lines that is no row. */
-  readonly line?: string
+export interface JobMaker {
+  /** Rows of `diabetes` with what they score. */
+  readonly known: readonly KnownRow[]
+  /** Address that takes events; undefined: there is none. */
+  readonly eventUrl: string | undefined
 }
 
-export interface KnownRow {
-  readonly values: readonly number[]
-  readonly prediction: number
-}
-
-/** A job by chance. @param pool  rows of `diabetes` with what they score */
-export function makeJob(dice: Dice, jobId: string, pool: readonly KnownRow[]): ChaosJob {
+export function makeJob(dice: Dice, jobId: string, { known, eventUrl }: JobMaker): ChaosJob {
   const service = dice.chance(0.6) ? 'sum' : 'diabetes'
-  const hasKiller = service === 'sum' && dice.chance(0.12)
-  const format = dice.oneOf(['jsonl', 'csv', 'json'] as const)
-  const isInline = dice.chance(0.1)
-  const isGzip = !isInline && dice.chance(0.25)
-  // What comes inline may come in a message, which holds 64 KiB.
-  const mostRows = isInline ? 60 : dice.oneOf([3, 60, 400, 1500])
-  const rowCount = hasKiller ? dice.from(2, 24) : dice.chance(0.05) ? 0 : dice.from(1, mostRows)
-  const badShare = dice.oneOf([0, 0, 0.02, 0.2])
-  const isJsonl = format === 'jsonl' && !isInline
-  const rows = Array.from({ length: rowCount }, () => makeRow(dice, service, badShare, isJsonl, pool))
-  if (hasKiller) rows[dice.from(0, rowCount - 1)] = killer
-  const failures = rows.filter(({ expected }) => 'code' in expected).length
-  const outputFormat = dice.oneOf(['jsonl', 'jsonl', 'csv'] as const)
-  const isOwnOutput = dice.chance(0.6)
-  const output = {
-    format: outputFormat,
-    blob: isOwnOutput ? `output/${jobId}.${outputFormat}` : `jobs/${service}/${jobId}/predictions.${outputFormat}`,
-  }
+  const input = makeInput(dice, { jobId, service }, known)
+  const { outputs, member } = makeOutputs(dice, `${service}/${jobId}`, jobId, input)
+  const failures = countFailures({ outputs })
   const errorThreshold = dice.chance(0.2) ? Math.max(0, failures + dice.from(-2, 2)) : -1
-  const miniBatchSize = hasKiller ? dice.from(2, 16) : dice.oneOf([1, 2, 7, 50, 1000, undefined])
-  const name = `input/${jobId}.${format}${isGzip ? '.gz' : ''}`
-  const text = Buffer.from(write(dice, format, rows, service))
-  const file = isInline ? undefined : { blob: name, content: isGzip ? gzipSync(text) : text }
-  const mishaps = ['cancel', 'input changes', 'output appears', 'duplicates', 'duplicates', 'submitted twice'] as const
-  const mishap = dice.chance(0.4) ? dice.oneOf(mishaps) : undefined
+  const event = dice.oneOf([undefined, undefined, 'queue', eventUrl === undefined ? 'queue' : 'url'] as const)
+  const { miniBatchSize } = input
+  const by = dice.oneOf(['http', input.kind === 'one' ? 'upload' : 'http', 'plain message', 'base64 message'] as const)
+  // A query may be a secret, and messages have none.
+  const url = `${eventUrl}${isMessage(by) ? '' : '?sig=secret'}`
+  const onCompleted = event === 'queue' ? { queue: 'job-events' } : { url }
   return {
     jobId,
     service,
-    format,
-    file,
+    files: input.files,
+    isInline: input.kind === 'inline',
+    hasSeveralFiles: input.kind === 'several',
     submission: {
-      jobId,
-      service,
-      input: file ? { blob: name } : { rows: rows.map(({ values }) => values) },
-      output: isOwnOutput ? { blob: output.blob } : { format: outputFormat },
+      ...{ jobId, service, input: input.member, output: member, errorThreshold },
       ...(miniBatchSize !== undefined && { miniBatchSize }),
-      errorThreshold,
+      // Scripts that throw are run again, after a pause for each chunk.
+      ...(failures > 3 && { maxRetries: 1 }),
+      ...(event && { onCompleted }),
     },
-    expected: rows.map(({ expected }) => expected),
-    errorThreshold,
-    output,
-    by: dice.oneOf(['http', 'http', 'plain message', 'base64 message'] as const),
-    mishap,
+    ...{ errorThreshold, outputs, by, event },
+    mishap: dice.chance(0.45) ? dice.oneOf(mishaps) : undefined,
     mishapAfterMs: dice.from(0, 2500),
+    isDeleted: dice.chance(0.4),
   }
 }
 
-const killer: MadeRow = { values: [killingValue, 0, 0], expected: { code: 'ROW_ENDED_PROCESS' } }
-
-function makeRow(dice: Dice, service: string, badShare: number, isJsonl: boolean, pool: readonly KnownRow[]): MadeRow {
-  if (dice.chance(badShare)) {
-    const kind = dice.oneOf(isJsonl ? ['wide', 'line', 'throws'] : ['wide', 'throws'])
-    if (kind === 'line') return { values: [], line: '1],[2', expected: { code: 'ROW_NOT_JSON' } }
-    if (kind === 'throws' && service === 'sum')
-      return { values: [failingValue, 1, 2], expected: { code: 'ENTRY_SCRIPT_FAILED' } }
-    return { values: Array.from({ length: 17 }, (_, at) => at), expected: { code: 'a wrong width' } }
-  }
-  if (service === 'sum') {
-    const values = [dice.from(-999, 999), dice.from(-999, 999), dice.from(-999, 999)]
-    return { values, expected: { prediction: values.reduce((sum, value) => sum + value, 0) } }
-  }
-  const { values, prediction } = dice.oneOf(pool)
-  return { values, expected: { prediction } }
+/** Whether the submission is a message in a queue. */
+export function isMessage(by: ChaosJob['by']): boolean {
+  return by === 'plain message' || by === 'base64 message'
 }
 
-function write(dice: Dice, format: ChaosJob['format'], rows: readonly MadeRow[], service: string): string {
-  const newline = dice.oneOf(['\n', '\r\n'])
-  const bom = dice.chance(0.2) ? '\uFEFF' : ''
-  if (format === 'json') {
-    const space = dice.oneOf(['', ' ', '\n  '])
-    return `${bom}[${space}${rows.map(({ values }) => JSON.stringify(values)).join(`,${space}`)}${space}]`
+export function countRows({ outputs }: Pick<ChaosJob, 'outputs'>): number {
+  return outputs.reduce((sum, { rows }) => sum + rows.length, 0)
+}
+
+/** Rows without a prediction. */
+export function countFailures({ outputs }: Pick<ChaosJob, 'outputs'>): number {
+  return outputs.flatMap(({ rows }) => rows).filter(({ expected }) => 'code' in expected).length
+}
+
+function makeOutputs(
+  dice: Dice,
+  folder: string,
+  jobId: string,
+  { form, kind, files }: ChaosInput,
+): { readonly outputs: ChaosOutput[]; readonly member: Record<string, unknown> } {
+  const format = dice.oneOf(['jsonl', 'jsonl', 'csv', 'parquet'] as const)
+  const isGzip = format !== 'parquet' && dice.chance(0.25)
+  const extension = `${format}${isGzip ? '.gz' : ''}`
+  const hasId = form.hasId && dice.chance(0.8)
+  const include = hasId ? { include: ['id'] } : {}
+  const rows = files.map(file => file.rows.map(({ expected, id }, index) => ({ expected, id, index, file: file.blob })))
+  if (kind === 'several' && dice.chance(0.5)) {
+    const outputs = files.map(({ name }, at) => {
+      const blob = `output/${jobId}/${name}.${extension}`
+      return { blob, format, hasId, hasFile: false, rows: rows[at] ?? [] }
+    })
+    return { outputs, member: { blob: `output/${jobId}/{name}.${extension}`, ...include } }
   }
-  const end = dice.chance(0.5) ? newline : ''
-  if (format === 'jsonl') {
-    const lines = rows.map(({ values, line }) => line ?? JSON.stringify(values))
-    return bom + lines.join(newline) + (lines.length > 0 ? end : '')
-  }
-  const width = service === 'sum' ? 3 : 10
-  const header = Array.from({ length: width }, (_, at) => (at === 1 ? '"two, quoted"' : `c${at}`))
-  const cell = (value: number) => (dice.chance(0.1) ? `"${value}"` : String(value))
-  return bom + [header.join(','), ...rows.map(({ values }) => values.map(cell).join(','))].join(newline) + end
+  const isOwnName = dice.chance(0.6)
+  const blob = isOwnName ? `output/${jobId}.${extension}` : `jobs/${folder}/predictions.${extension}`
+  const outputs = [{ blob, format, hasId, hasFile: kind === 'several', rows: rows.flat() }]
+  return { outputs, member: { ...(isOwnName ? { blob } : { format, ...(isGzip && { isGzip }) }), ...include } }
 }

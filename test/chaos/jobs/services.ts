@@ -6,12 +6,9 @@ export const killingValue = -1_000_000
 /** First value of a row for which it throws. */
 export const failingValue = -2_000_000
 
-const diabetes = new URL('../../../models/diabetes/', import.meta.url)
+export const diabetesModel = readFileSync(new URL('../../../models/diabetes/1/model.onnx', import.meta.url))
 
-/** `sum` adds the three values of a row, unless they are among those above; `diabetes` is the sample model. */
-export const chaosServices: ServiceFiles = {
-  'sum/service.json': { entryScript: 'score.js', auth: { mode: 'none' }, batching: { rowsAreIndependent: true } },
-  'sum/score.js': `
+const sum = `
     import { tensor } from 'scoring-functions'
     export const input = tensor([[1, 2, 3]])
     export function init() {}
@@ -23,7 +20,23 @@ export const chaosServices: ServiceFiles = {
         sums.push(data.data[at] + data.data[at + 1] + data.data[at + 2])
       }
       return sums
-    }`,
+    }`
+const sumDefinition = { entryScript: 'score.js', auth: { mode: 'none' }, batching: { rowsAreIndependent: true } }
+
+/** `sum` adds the three values of a row, unless they are among those above; `diabetes` is the sample model. */
+export const chaosServices: ServiceFiles = {
+  'sum/service.json': sumDefinition,
+  'sum/score.js': sum,
   'diabetes/service.json': { auth: { mode: 'none' }, models: { diabetes: { path: '1/model.onnx' } } },
-  'diabetes/1/model.onnx': readFileSync(new URL('1/model.onnx', diabetes)),
+  'diabetes/1/model.onnx': diabetesModel,
+}
+
+export const watchingService = 'watcher'
+/** Adds the values of the rows of each file that comes into the folder. */
+export const watchingServices: ServiceFiles = {
+  [`${watchingService}/service.json`]: {
+    ...sumDefinition,
+    jobs: { watch: 'inbox/*.csv', output: 'watched/{name}.jsonl' },
+  },
+  [`${watchingService}/score.js`]: sum,
 }

@@ -1,7 +1,7 @@
-import { parse } from 'csv-parse/sync'
-import type { ChaosJob, Expected } from './job-maker.ts'
+import { type ChaosJob, countFailures, countRows, isMessage } from './job-maker.ts'
+import { findPartialFaults, findRowFaults } from './row-faults.ts'
 
-/** How a job ended, as `GET …/jobs/{jobId}` says. */
+/** How a job ended, as `GET …/jobs/{jobId}` says; `Deleted`: it was gone before its end was seen. */
 export interface EndOfJob {
   readonly status: string
   readonly progress: {
@@ -9,85 +9,68 @@ export interface EndOfJob {
     readonly succeeded: number
     readonly failed: number
     readonly percent: number
+    readonly files?: number
+    readonly filesDone?: number
   }
+  readonly output?: { readonly partial?: string }
   readonly error?: { readonly code: string }
 }
 
-/** What stands in the output where a stranger wrote it first. */
+/** What stands in an output where a stranger wrote it first. */
 export const strangersContent = 'mine\n'
 
-/**
- * What is wrong with how a job ended; nothing, if all is as promised.
- *
- * @param output  its output blob as it is; undefined: there is none
- * @param isForeign  whether a stranger wrote the output while the job ran
- */
-export function faultsOf(job: ChaosJob, end: EndOfJob, output: string | undefined, isForeign: boolean): string[] {
-  const { status, error, progress } = end
-  const failures = job.expected.filter(each => 'code' in each).length
-  const isOverThreshold = job.errorThreshold >= 0 && failures > job.errorThreshold
-  if (isForeign && output !== strangersContent)
-    return [`a stranger's output was written over by a job that is ${status}`]
-  const mayBe: Record<string, boolean> = {
-    Completed: !isOverThreshold && !isForeign,
-    'Failed ERROR_THRESHOLD_EXCEEDED': isOverThreshold,
-    'Failed OUTPUT_EXISTS': job.mishap === 'output appears',
-    'Failed JOB_OUTPUT_EXISTS': job.mishap === 'output appears' && job.by !== 'http',
-    'Failed INPUT_CHANGED': job.mishap === 'input changes',
-    Canceled: job.mishap === 'cancel',
-  }
-  const how = error ? `${status} ${error.code}` : status
-  if (!mayBe[how]) return [`it is ${how}, which it could not become`]
-  if (status !== 'Completed') {
-    return output === undefined || isForeign ? [] : [`it is ${how}, and yet there is an output`]
-  }
-  if (output === undefined) return ['it is Completed, and there is no output']
-  const succeeded = job.expected.length - failures
-  const counts = `${progress.rows} rows, ${progress.succeeded} + ${progress.failed}, ${progress.percent} %`
-  const right = `${job.expected.length} rows, ${succeeded} + ${failures}, 100 %`
-  return [...(counts === right ? [] : [`its status counts ${counts}; it is ${right}`]), ...rowFaults(job, output)]
+/** What a job has left behind, as the storage has it. */
+export interface Remains {
+  /** Its outputs, in the order of the job's; undefined: there is none. */
+  readonly outputs: readonly (Buffer | undefined)[]
+  /** Blobs below the `partial` of its status, by name and in the order of their names. */
+  readonly partial: readonly (readonly [string, Buffer])[]
+  /** The output that a stranger wrote while the job ran. */
+  readonly foreign: string | undefined
 }
 
-/** Each row once, in order, with what it gives. */
-function rowFaults(job: ChaosJob, output: string): string[] {
-  const lines = job.output.format === 'csv' ? readCsv(output) : readJsonLines(output)
+/** What is wrong with how a job ended; nothing, if all is as promised. */
+export async function findFaults(job: ChaosJob, end: EndOfJob, remains: Remains): Promise<string[]> {
+  const { status, error } = end
+  const how = error ? `${status} ${error.code}` : status
+  const mayBe = listPossibleEnds(job, remains)
+  if (!mayBe.includes(how)) return [`it is ${how}; it could become ${mayBe.join(', ')}`]
   const faults: string[] = []
-  if (lines.length !== job.expected.length)
-    faults.push(`the output has ${lines.length} rows, the input ${job.expected.length}`)
-  for (const [at, { index, ...result }] of lines.entries()) {
-    const expected = job.expected[at]
-    if (index !== at) faults.push(`line ${at} is of row ${index}`)
-    else if (expected && !isSame(expected, result))
-      faults.push(`row ${at}: ${JSON.stringify(result)} instead of ${JSON.stringify(expected)}`)
-    if (faults.length > 5) break
+  for (const [at, output] of job.outputs.entries()) {
+    const content = remains.outputs[at]
+    if (output.blob === remains.foreign) {
+      if (content?.toString() !== strangersContent) faults.push(`${output.blob} of a stranger was written over`)
+    } else if (content !== undefined) {
+      // Of several outputs, some are there before another one turns out to be a stranger's.
+      if (['Completed', 'Deleted'].includes(status) || error?.code === 'OUTPUT_EXISTS')
+        faults.push(...(await findRowFaults(output, content)))
+      else faults.push(`it is ${how}, and yet there is ${output.blob}`)
+    } else if (status === 'Completed') faults.push(`it is Completed, and there is no ${output.blob}`)
   }
+  if (status === 'Completed') faults.push(...findCountFaults(job, end))
+  else faults.push(...(await findPartialFaults(job, remains.partial)))
   return faults
 }
 
-type Line = { readonly index: number } & ({ readonly prediction: number } | { readonly code: string })
-
-/** Which of several codes a row of the wrong width gets depends on the format. */
-const wrongWidth = ['INPUT_SHAPE_MISMATCH', 'INPUT_RAGGED', 'ROW_RAGGED']
-
-function isSame(expected: Expected, result: Expected): boolean {
-  if ('prediction' in expected) return 'prediction' in result && result.prediction === expected.prediction
-  if (!('code' in result)) return false
-  return expected.code === 'a wrong width' ? wrongWidth.includes(result.code) : result.code === expected.code
+function listPossibleEnds(job: ChaosJob, { foreign }: Remains): string[] {
+  const isOverThreshold = job.errorThreshold >= 0 && countFailures(job) > job.errorThreshold
+  const { mishap, by } = job
+  return [
+    ...(isOverThreshold ? ['Failed ERROR_THRESHOLD_EXCEEDED'] : []),
+    ...(isOverThreshold || foreign !== undefined ? [] : ['Completed']),
+    ...(mishap === 'output appears' ? ['Failed OUTPUT_EXISTS'] : []),
+    ...(mishap === 'output appears' && isMessage(by) ? ['Failed JOB_OUTPUT_EXISTS'] : []),
+    ...(mishap === 'input changes' ? ['Failed INPUT_CHANGED'] : []),
+    ...(mishap === 'cancel' || mishap === 'delete early' ? ['Canceled'] : []),
+    ...(mishap === 'delete early' ? ['Deleted'] : []),
+  ]
 }
 
-function readJsonLines(output: string): Line[] {
-  return output
-    .split('\n')
-    .filter(line => line !== '')
-    .map(line => {
-      const { index, prediction, error } = JSON.parse(line)
-      return error ? { index, code: error.code } : { index, prediction }
-    })
-}
-
-function readCsv(output: string): Line[] {
-  const rows: Record<string, string>[] = parse(output, { columns: true })
-  return rows.map(({ index, prediction, error_code }) =>
-    error_code ? { index: Number(index), code: error_code } : { index: Number(index), prediction: Number(prediction) },
-  )
+function findCountFaults(job: ChaosJob, { progress }: EndOfJob): string[] {
+  const { rows, succeeded, failed, percent, files, filesDone } = progress
+  const [rowCount, failures] = [countRows(job), countFailures(job)]
+  const counts = `${rows} rows, ${succeeded} + ${failed}, ${percent} %, files ${filesDone}/${files}`
+  const fileCount = job.hasSeveralFiles ? job.files.length : undefined
+  const right = `${rowCount} rows, ${rowCount - failures} + ${failures}, 100 %, files ${fileCount}/${fileCount}`
+  return counts === right ? [] : [`its status counts ${counts}; it is ${right}`]
 }

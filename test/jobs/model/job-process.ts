@@ -144,6 +144,8 @@ export class JobProcess {
       inputs: async () => undefined,
       traits: async () => ({ optionalInputs: [], outputs: undefined, predictionRatio: 1 }),
       scoreText: async () => undefined,
+      hasCallers: () => false,
+      textSpeed: () => undefined,
       rowSettings: () => ({}),
       score: async (service, rows, { signal, isTimeUp }) => {
         const results = await this.call('score', service, async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { activeBlob, jobFolder, stateBlob, uploadBlob } from '../../../src/jobs/layout.ts'
+import { activeBlob, jobFolder, specBlob, stateBlob, uploadBlob } from '../../../src/jobs/layout.ts'
 import { changeState } from '../../../src/jobs/records.ts'
 import { folder, JobBench, job } from '../job-bench.ts'
 
@@ -148,22 +148,25 @@ describe('sweepJobs', () => {
     assert.match(bench.log.join('\n'), /broken: the sweep failed/)
   })
 
-  it('removes the file of a submission that died before its job existed, after ten minutes', async () => {
+  it('removes the files of submissions that died before their job existed, after ten minutes', async () => {
     const bench = new JobBench()
-    bench.store.put(uploadBlob('u-1'), '1\n')
-    const entry = activeBlob(jobFolder('iris', 'never'))
-    await bench.store.create(entry, '', { service: 'iris', upload: 'jobs/_uploads/u-1' })
+    const upload = async (id: string, jobId: string) => {
+      await bench.store.stageBlock(uploadBlob(id), 'AAAA', Buffer.from('1\n'))
+      await bench.store.commitBlocks(uploadBlob(id), ['AAAA'], { folder: jobFolder('iris', jobId) })
+    }
+    const uploads = () => bench.store.names().filter(name => name.includes('_uploads/'))
+    // The first process died after it had sent its file, and the caller repeated the submission.
+    await upload('first', job.jobId)
+    await upload('second', job.jobId)
+    await upload('never', 'never')
+    const spec = await bench.createJob('1\n')
+    const input = { ...spec.input, place: { blob: 'jobs/_uploads/second' } }
+    bench.store.put(specBlob(folder), JSON.stringify({ ...spec, input }))
     await bench.clock.advance(599_000)
     await bench.steps.sweep()
-    assert.deepEqual(
-      bench.store.names().filter(name => name.includes('_uploads/')),
-      ['jobs/_uploads/u-1'],
-    )
+    assert.deepEqual(uploads(), ['jobs/_uploads/first', 'jobs/_uploads/never', 'jobs/_uploads/second'])
     await bench.clock.advance(1000)
     await bench.steps.sweep()
-    assert.deepEqual(
-      bench.store.names().filter(name => /_uploads|_active/.test(name)),
-      [],
-    )
+    assert.deepEqual(uploads(), ['jobs/_uploads/second'])
   })
 })

@@ -73,7 +73,7 @@ function openJobService({
       if (!service) throw new ScoringError('SERVICE_UNKNOWN', 'There is no such service.')
       return service
     },
-    scorer: { modelDigest },
+    scorer: { modelDigest, textSpeed: () => undefined },
     containers,
     inputHosts: ['data.example'],
     eventQueues: ['job-events'],
@@ -761,7 +761,10 @@ describe('JobService.stageFile', () => {
     assert.deepEqual(views[0], views[1])
     const spec = (await readSpec(store, folderOf('one')))!
     assert.deepEqual(uploads(store), [(spec.input.place as { blob: string }).blob])
-    assert.equal(store.text(parseBlobReference(uploads(store)[0] as string)), '1,2\n3,4\n')
+    const file = parseBlobReference(uploads(store)[0] as string)
+    assert.equal(store.text(file), '1,2\n3,4\n')
+    // By which the sweeper finds the job, if there is one.
+    assert.deepEqual((await store.head(file))?.metadata, { folder: 'diabetes/one' })
   })
 
   it('refuses another file under the same id, which then is not kept', async () => {

@@ -19,7 +19,7 @@ function sizes({
   const size = new PieceSize(100_000, 64)
   return Array.from({ length: count }, () => {
     const { rows } = size
-    size.adapt(rows, { ms: Math.ceil(rows / 64) * runMs + rows * rowMs, queueMs, hasCallers })
+    size.adapt(rows, { bytes: 100 * rows, ms: Math.ceil(rows / 64) * runMs + rows * rowMs, queueMs, hasCallers })
     return rows
   })
 }
@@ -36,11 +36,21 @@ describe('PieceSize', () => {
     assert.deepEqual(sizes({ runMs: 0, rowMs: 1000, count: 3 }), [1, 1, 1])
   })
 
+  it('knows the speed of the latest pieces', () => {
+    const size = new PieceSize(100_000, 64)
+    assert.equal(size.bytesPerMs, undefined)
+    const piece = (bytes: number) => size.adapt(1, { bytes, ms: 2, queueMs: 0, hasCallers: false })
+    piece(2000)
+    assert.equal(size.bytesPerMs, 1000)
+    for (let count = 0; count < 50; count++) piece(100_000)
+    assert.ok(Math.abs(size.bytesPerMs - 50_000) < 100)
+  })
+
   it('makes up for long waits behind callers, and never exceeds what the service takes', () => {
     assert.equal(sizes({ runMs: 0, rowMs: 0.1, queueMs: 500 }).at(-1), 500)
     assert.equal(sizes({ runMs: 0, rowMs: 0.1, queueMs: 60_000 }).at(-1), 1000)
     const size = new PieceSize(3, 64)
-    for (let piece = 0; piece < 3; piece++) size.adapt(size.rows, { ms: 0.1, queueMs: 0, hasCallers: false })
+    for (let piece = 0; piece < 3; piece++) size.adapt(size.rows, { bytes: 1, ms: 0.1, queueMs: 0, hasCallers: false })
     assert.equal(size.rows, 3)
   })
 })

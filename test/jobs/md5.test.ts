@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { md5 } from '../../src/adapters/azure/md5.ts'
+import { md5 } from '../../src/jobs/md5.ts'
 
 describe('md5', () => {
   // RFC 1321, appendix A.5; the last by `head -c 1000000 /dev/zero | md5sum`
