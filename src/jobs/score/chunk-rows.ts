@@ -52,6 +52,8 @@ export async function readChunkText(
   const { fileColumns, ...options } = rowOptions(tools.scorer, spec)
   const { columns } = part.next
   const packed = content && planned.isPacked ? PackedColumns.open(content) : undefined
+  if (packed && packed.rowCount !== planned.rowCount)
+    throw new Error(`the chunk has ${packed.rowCount} packed rows; ${planned.rowCount} were planned`)
   return {
     content,
     packed,
