@@ -202,6 +202,14 @@ export function bodyTooLarge(maxBodyBytes: number): ScoringError {
   )
 }
 
+/** Most characters of a name that a message shows: a request may have names of any length. */
+export const maxShown = 64
+
+/** A name in quotes, as a message shows it. */
+export function showName(name: string): string {
+  return JSON.stringify(name.slice(0, maxShown))
+}
+
 /** Converts a failure to a ScoringError: INTERNAL unless it is one already or a failed start. */
 export function asScoringError(failure: unknown): ScoringError {
   if (failure instanceof ScoringError) return failure

@@ -37,6 +37,7 @@ export class TriggerNotes {
   }
 }
 
-function encode({ triggers, jobs }: Pick<ServiceDefinition, 'triggers' | 'jobs'>): string {
+/** What is read with each blob takes effect at once. */
+function encode({ triggers, jobs: { input: _, ...jobs } }: Pick<ServiceDefinition, 'triggers' | 'jobs'>): string {
   return JSON.stringify([triggers, jobs])
 }

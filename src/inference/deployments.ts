@@ -1,6 +1,6 @@
 /** Several models behind one service, each with a part of its requests. */
 import { createHash } from 'node:crypto'
-import { ScoringError, ServiceLoadError } from '../errors.ts'
+import { ScoringError, ServiceLoadError, showName } from '../errors.ts'
 import type { LoadReport } from '../models/session/load-report.ts'
 import type { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
 import type { EngineSource } from './engine.ts'
@@ -87,7 +87,7 @@ export class Deployments implements EngineSource {
     const names = this.all.map(({ name }) => name).join(', ')
     const named = header(deploymentHeader)
     const what = named
-      ? `There is no deployment ${JSON.stringify(named.slice(0, 64))}`
+      ? `There is no deployment ${showName(named)}`
       : `No deployment gets requests; choose one by the header ${deploymentHeader}`
     return new ScoringError('DEPLOYMENT_UNKNOWN', `${what}; there are: ${names}`)
   }

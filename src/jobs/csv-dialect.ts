@@ -8,7 +8,7 @@ export interface CsvDialect {
   readonly na?: readonly string[] | undefined
   /** Before the decimals of a number, a comma or a point; default: a point. */
   readonly decimal?: string | undefined
-  /** Between the thousands of a number; default: nothing. A space stands for those that do not break the line, too. */
+  /** Between the thousands of a number; default: nothing. A space and an apostrophe stand for their typographic forms, too. */
   readonly thousands?: string | undefined
 }
 

@@ -16,6 +16,8 @@ export const JobMessage = z.strictObject({
   poisoned: z.int().min(0).optional(),
   /** The message was re-enqueued after its step failed or stood still: a row of its chunk may have ended a process. */
   isRevival: z.boolean().optional(),
+  /** Stands for a message that is redelivered: its step failed where it had none, or too often. */
+  isRetry: z.boolean().optional(),
   /** Some rows have results already: the time of the previous run was up. */
   isContinued: z.boolean().optional(),
 })

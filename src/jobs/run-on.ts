@@ -107,7 +107,7 @@ export class RunOn implements StepRunner {
     const begin = async (step: JobStep) => {
       const mayBegin = !stopping.aborted && clock.monotonicMs() < endsAt && (hasSlot || isShort(step))
       const following = mayBegin ? await this.#perform(step) : undefined
-      if (!following) left.push(step)
+      if (!following) left.push(mayBegin ? { queue: step.queue, message: { ...step.message, isRetry: true } } : step)
       return following ?? []
     }
     // The chunks of a small job run together, so that one is scored while the result of another is written.

@@ -1,3 +1,4 @@
+import type { InputFormat } from '../models/definition/input-form.ts'
 import type { TraceContext } from '../telemetry/trace-context.ts'
 import type { CsvDialect } from './csv-dialect.ts'
 import { isInlineRowsBlob, type JobFolder } from './layout.ts'
@@ -5,8 +6,7 @@ import { isInlineRowsBlob, type JobFolder } from './layout.ts'
 /** An id is also the name of a folder, see `layout.ts`. */
 export const jobIdPattern = /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,126}[A-Za-z0-9]$|^[A-Za-z0-9]$/
 
-export const inputFormats = ['jsonl', 'csv', 'json', 'parquet'] as const
-export type InputFormat = (typeof inputFormats)[number]
+export type { InputFormat }
 
 export const outputFormats = ['jsonl', 'csv', 'parquet'] as const
 export type OutputFormat = (typeof outputFormats)[number]

@@ -3,6 +3,7 @@ import { isTypedArray } from '../tensor/float16-array.ts'
 import { concatRows, splitRows } from '../tensor/rows.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { TensorList } from '../tensor/tensor-list.ts'
+import { isPlainObject } from './plain-object.ts'
 import { memberAxes, type RowAxes } from './row-sharing.ts'
 
 /**
@@ -46,10 +47,6 @@ export function splitResult(result: unknown, rowCounts: readonly number[], axes?
 
 function isList(value: unknown): value is unknown[] {
   return Array.isArray(value) || isTypedArray(value)
-}
-
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && [Object.prototype, null].includes(Object.getPrototypeOf(value))
 }
 
 /**

@@ -23,9 +23,16 @@ it('a blob that a service watches becomes one job, also while a host is killed, 
   const put = (name: string, text: string) =>
     blobs.getContainerClient('inbox').getBlockBlobClient(name).uploadData(Buffer.from(text))
   await put('before.csv', 'x,y\n1,2\n')
+  const customers = blobs.getContainerClient('kunden')
+  await customers.create()
+  await customers.getBlockBlobClient('mai.csv').uploadData(Buffer.from('x;y\n1,5;-2,25\n'))
   const services = {
     'echo/service.json': { jobs: { watch: 'inbox/*.csv', output: 'results/{name}.csv', overwrite: true } },
     'echo/1/model.onnx': identityModel('float32'),
+    'excel/service.json': {
+      jobs: { watch: 'kunden/*.csv', input: { delimiter: ';', decimal: ',' }, output: 'results/{name}.csv' },
+    },
+    'excel/1/model.onnx': identityModel('float32'),
   }
   const environment = {
     AzureWebJobsStorage: storage,
@@ -68,6 +75,9 @@ it('a blob that a service watches becomes one job, also while a host is killed, 
   await put('wrong.csv', 'x,y\nno,"')
   const failed = (await until(again.url, 5)).find(({ status }) => status === 'Failed')
   assert.equal(failed?.error?.code, 'INPUT_NOT_CSV')
+  const results = blobs.getContainerClient('results')
+  while (!(await results.getBlobClient('mai.csv').exists())) await delay(50)
+  assert.match(await read('mai.csv'), /\n0,1\.5,-2\.25,/)
   const poison = QueueServiceClient.fromConnectionString(storage).getQueueClient('webjobs-blobtrigger-poison')
   assert.equal(await poison.exists(), false)
   assert.match(await readFile(again.keyFile, 'utf8'), /echo/)

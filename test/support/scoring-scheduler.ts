@@ -10,15 +10,16 @@ import { ServiceScheduler } from '../../src/workers/pool/service-scheduler.ts'
 import type { Cleaner } from './cleaner.ts'
 import { makeServices, type ServiceFiles } from './service-folder.ts'
 
-/** The scheduler of a service on one real thread, which begins to load. */
+/** The scheduler of a service on real threads, of which one begins to load. */
 export function startScheduler(
   test: Cleaner,
   spec: ServiceSpec,
+  maxThreads = 1,
 ): { scheduler: ServiceScheduler; loaded: Promise<LoadReport> } {
   const { limits } = spec.definition
   const scheduler = new ServiceScheduler({
     startWorker: onEvent => new NodeWorker(spec, { maxMemoryMb: limits.maxMemoryMb, onEvent }),
-    maxThreads: 1,
+    maxThreads,
     ...limits,
     hasEntryScript: hasScript(spec),
     log: () => {},

@@ -62,8 +62,10 @@ def limited_session() -> requests.Session:
 
 def _shut_down(connected: socket.socket) -> None:
     """Wakes the thread that waits for it, which closing it would not."""
+    # TLS within the TLS of a proxy is no socket, and has one.
+    below = getattr(connected, "socket", connected)
     with suppress(OSError):  # it is closed already
-        socket.socket.shutdown(connected, socket.SHUT_RDWR)
+        socket.socket.shutdown(below, socket.SHUT_RDWR)
 
 
 def _watch(connected: socket.socket | None) -> None:

@@ -7,6 +7,8 @@ The project's models and keys are in its folder, or in Azurite and a vault's dou
 import gzip
 import json
 import os
+import socket
+import ssl
 import tempfile
 import time
 import unittest
@@ -39,6 +41,8 @@ from scoring_functions import (
 from scoring_functions.files import FolderFiles
 from scoring_functions.keys import KeyFile, NoKeys, VaultKeys
 from scoring_functions.registry import ModelFile, ModelRegistry
+from scoring_functions.time_limit import TimeLimit
+from urllib3.util.ssltransport import SSLTransport
 
 PROJECT = os.environ["SCORING_TEST_PROJECT"]
 URL = os.environ["SCORING_TEST_URL"]
@@ -432,6 +436,26 @@ class Timeout(unittest.TestCase):
             service = Webservice(workspace, name)
             with self.subTest(name), self.assertRaisesRegex(WebserviceException, "no answer to POST …/score in time"):
                 service.run([[1]], timeout=0.5)  # would never end
+
+    def test_ends_a_connection_within_that_of_a_proxy(self) -> None:
+        ours, theirs = socket.socketpair()
+        contexts = [ssl.SSLContext(protocol) for protocol in (ssl.PROTOCOL_TLS_SERVER, ssl.PROTOCOL_TLS_CLIENT)]
+        for context in contexts:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            context.set_ciphers("aNULL:@SECLEVEL=0")  # neither needs a certificate
+        server, client = contexts
+        peers: list[ssl.SSLSocket] = []
+        Thread(target=lambda: peers.append(server.wrap_socket(theirs, server_side=True)), daemon=True).start()
+        connection = SSLTransport(ours, client)  # as urllib3 speaks HTTPS through a proxy that speaks it, too
+        limit = TimeLimit(0.2)
+        with limit:
+            limit.watch(connection)
+            self.assertFalse(connection.recv(1))  # would wait for ever
+        self.assertTrue(limit.has_passed)
+        for each in (ours, *peers):
+            each.close()
 
 
 class Repository(unittest.TestCase):

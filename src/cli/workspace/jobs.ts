@@ -16,6 +16,7 @@ import { StartupError } from '../../errors.ts'
 import { StorageError } from '../../jobs/blob-store.ts'
 import { formatTable, onOneLine, openTerminal } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
+import { describeJobs } from './job-list.ts'
 import { isServiceAlone, openService, openWorkspace, printJson, type WorkspaceOptions } from './open.ts'
 import { JobProgress } from './progress.ts'
 
@@ -141,20 +142,7 @@ export async function listJobs(name: string, options: ListOptions): Promise<void
   }
   if (options.json) return printJson(jobs)
   if (jobs.length === 0) return console.error(`${name} has no ${(status ?? since) ? 'such ' : ''}jobs`)
-  const rows = jobs.map(job => [
-    job.jobId,
-    job.status,
-    `${Math.floor(job.progress.percent)}%`,
-    String(job.progress.rows),
-    String(job.progress.failed),
-    job.createdAt.slice(0, 16).replace('T', ' '),
-  ])
-  const right = { align: 'right' as const }
-  const columns = [
-    ...[{ title: 'JOB', overflow: 'cut' as const }, { title: 'STATUS' }, { title: 'DONE', ...right }],
-    ...[{ title: 'ROWS', ...right }, { title: 'FAILED', ...right }, { title: 'SUBMITTED (UTC)' }],
-  ]
-  console.log(formatTable(rows, openTerminal(), { columns }))
+  console.log(describeJobs(jobs, openTerminal()))
 }
 
 /** Without an offset it is UTC, as in the list. */

@@ -101,7 +101,7 @@ class ColumnReader {
 
   constructor(bytes: Buffer, rows: TextReading, source: ColumnSource) {
     this.#bytes = bytes
-    this.#padded = withByteBehind(bytes)
+    this.#padded = rows.from === undefined ? withByteBehind(bytes) : bytes
     this.#rows = rows
     this.#source = source
     this.#options = { ...rows, inputs: source.inputs }

@@ -66,7 +66,7 @@ export function cellJson(
   const text = spelling && dtype !== 'bool' && !na.has(trimmed) ? (spelling(trimmed) ?? notANumber) : trimmed
   if (na !== usualMissing && na.has(text) && (dtype === undefined || dtype === 'bool' || na.hasNumber(Number(text))))
     return dtype === undefined ? 'null' : missing === 'nan' && dtype.startsWith('float') ? 'NaN' : undefined
-  if (dtype === 'bool') return flags[text.toLowerCase()]
+  if (dtype === 'bool') return flags[text.toLowerCase()] ?? flags[spelling?.(text) ?? '']
   if (jsonNumber.test(text)) return text
   if (dtype === undefined) return JSON.stringify(cell)
   const [, sign, whole = '', fraction = '', exponent] = otherNumber.exec(text) ?? []

@@ -213,10 +213,10 @@ function unfitCell(cell: string, column: string, dtype: Dtype, { na, ...reading 
 /** What would make a number of a cell, if marks in it are all that is in the way. */
 function adviceOnMarks(cell: string, dtype: Dtype, reading: FileReading): string {
   if (dtype === 'bool') return ''
-  const marks = suggestMarks(
+  const advice = suggestMarks(
     spelling => /\d/.test(cell) && cellJson(cell, dtype, { ...reading, spelling }) !== undefined,
   )
-  return marks === undefined ? '' : `; ${marks} in the input of a job would read it`
+  return advice === undefined ? '' : `; ${advice}`
 }
 
 function failed(code: RowFault, message: string): Row {

@@ -33,7 +33,7 @@ export async function poisonedChunk(tools: JobTools, message: ChunkMessage): Pro
   const attempts = new AttemptLog(tools.store, { folder, part: partNumber(chunk, tools.limits), chunk })
   await attempts.read()
   const times = timesPoisoned(message) - attempts.deaths
-  const again = { ...message, poisoned: timesPoisoned(message), isRevival: true }
+  const again = { ...message, poisoned: timesPoisoned(message), isRevival: true, isRetry: true }
   if (times < maxPoisoned) return tools.queues.send('chunk', again, delayAfter(1))
   try {
     await giveUp(tools, job, chunk)

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { findFormFault } from '../../models/definition/input-form.ts'
 import type { TraceContext } from '../../telemetry/trace-context.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { withoutSecrets } from '../formats/encrypted-row.ts'
@@ -7,7 +8,7 @@ import { fixedColumns } from '../line-form.ts'
 import type { JobSpec } from '../spec.ts'
 import { allowInputBlob, allowOutputBlob, defaultOutput } from './allowed-blobs.ts'
 import { allowedUrl } from './allowed-url.ts'
-import { createMatcher, isPattern } from './blob-pattern.ts'
+import { isPattern } from './blob-pattern.ts'
 import { chooseInputFormat, chooseOutputFormat } from './file-formats.ts'
 import type { FileSource } from './find-files.ts'
 import { invalidJob } from './job-invalid.ts'
@@ -46,8 +47,6 @@ type RowSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'column
 export interface RequestLimits extends EventLimits {
   /** Containers that jobs may read from and write to. */
   readonly containers: readonly string[]
-  /** What the service makes a job of each. */
-  readonly watch?: string | undefined
   /** Hosts that jobs may read from by URL. */
   readonly inputHosts: readonly string[]
 }
@@ -152,7 +151,7 @@ function sourceName(source: RowSource): string | undefined {
 function chooseOutput(
   asked: JobSubmission['output'],
   { service, jobId, folder, source }: Pick<JobRequest, 'service' | 'jobId' | 'folder' | 'source'>,
-  { containers, watch }: Pick<RequestLimits, 'containers' | 'watch'>,
+  { containers }: Pick<RequestLimits, 'containers'>,
 ): JobSpec['output'] {
   const isPerFile = 'files' in source && asked.blob?.includes('{name}') === true
   // Each file gives its name later.
@@ -167,7 +166,6 @@ function chooseOutput(
     ...(isPerFile && { isPerFile }),
   }
   requireIncludable(output)
-  requireOtherBlob(source, output.blob, watch)
   return output
 }
 
@@ -202,24 +200,14 @@ function keepNoSecrets(input: JobSubmission['input']): JobSubmission['input'] {
   return input.rows ? { ...input, rows: input.rows.map(withoutSecrets) } : input
 }
 
-/** @throws ScoringError JOB_INVALID when a member applies to another format */
+/** @throws ScoringError JOB_INVALID when a member applies to another format, or contradicts another one */
 function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
   input: JobSubmission['input'],
   format: Format,
 ): Format & Pick<RowSource, 'header' | 'columns' | 'dialect'> {
   const { header, columns, delimiter, quote, na, decimal, thousands } = input
-  for (const member of ['header', 'delimiter', 'quote', 'na', 'decimal', 'thousands'] as const) {
-    if (input[member] !== undefined && format.format !== 'csv')
-      throw invalidJob(`input.${member}: applies to CSV only; the input is ${format.format}`)
-  }
-  if (quote !== undefined && quote === (delimiter ?? ','))
-    throw invalidJob(
-      `input.quote: is ${JSON.stringify(quote)}, which separates the columns; set another "delimiter" or "quote"`,
-    )
-  if (thousands !== undefined && thousands === (decimal ?? '.'))
-    throw invalidJob(
-      `input.thousands: is ${JSON.stringify(thousands)}, which stands before the decimals; set another "decimal" or "thousands"`,
-    )
+  const wrong = findFormFault(input, format.format)
+  if (wrong) throw invalidJob(`input.${wrong.member}: ${wrong.fault}`)
   const dialect = {
     ...(delimiter && { delimiter }),
     ...(quote !== undefined && { quote }),
@@ -233,18 +221,6 @@ function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
     ...(columns === undefined ? {} : { columns }),
     ...(Object.keys(dialect).length > 0 && { dialect }),
   }
-}
-
-/** @throws ScoringError JOB_INVALID when the output would be an input of this job, or of another one */
-function requireOtherBlob(source: RowSource, output: string, watch: string | undefined): void {
-  if (watch !== undefined && createMatcher(watch)(output))
-    throw invalidJob(`output.blob: "${output}" is watched ("${watch}" in service.json), and would become a job as well`)
-  if ('blob' in source && source.blob === output)
-    throw invalidJob(`output.blob: "${output}" is the input of the job; choose another name for the output`)
-  if (!('files' in source)) return
-  const { files } = source
-  const isInput = 'pattern' in files ? createMatcher(files.pattern)(output) : files.blobs.includes(output)
-  if (isInput) throw invalidJob(`output.blob: "${output}" is among the inputs of the job; choose another folder`)
 }
 
 /** @throws ScoringError JOB_INVALID when the output has columns of its own with these names, whatever the service answers */

@@ -14,6 +14,7 @@ import { findJob, isDeleted, isRefused, readJob, readRecord, type StoredJob } fr
 import { ActiveLimit, type JobOrigin } from './active-limit.ts'
 import { invalidJob } from './job-invalid.ts'
 import type { JobRequest } from './job-request.ts'
+import { requireOtherBlob } from './other-blob.ts'
 import { fillDate } from './output-options.ts'
 import { findCurrentEtag, pinInput } from './pin-input.ts'
 
@@ -82,6 +83,8 @@ export class JobStore {
       const why = 'has an entry script that takes raw HTTP requests (rawHttp), not rows'
       throw invalidJob(`service: "${service}" ${why}; call it over HTTP`)
     }
+    const { watch } = scoring.definition.jobs
+    requireOtherBlob(request.source, output.blob, watch)
     await this.#limit.requireRoom(service, origin)
     const modelDigest = await scorer.modelDigest(service)
     const isNew = !output.overwrite && !output.isPerFile && output.action !== 'summary_only'
@@ -89,7 +92,7 @@ export class JobStore {
       const advice = 'choose another name, remove the blob, or say "overwrite": true'
       throw new ScoringError('JOB_OUTPUT_EXISTS', `output.blob: the blob "${output.blob}" already exists; ${advice}`)
     }
-    const input = await pinInput(store, request, maxInputBytes)
+    const input = await pinInput(store, request, { maxInputBytes, watch })
     if (eventSignature !== undefined) await store.create(eventSignatureBlob(request.folder), eventSignature)
     await enterActive(store, request)
     const chunkBytes =

@@ -5,26 +5,32 @@ import { encodeFiles, type InputFile } from '../input-files.ts'
 import { fileListBlob, parseBlobReference } from '../layout.ts'
 import type { JobSpec } from '../spec.ts'
 import { blobNameFault } from './blob-name.ts'
-import { createMatcher } from './blob-pattern.ts'
 import { type FileSource, type FoundFiles, findFiles } from './find-files.ts'
 import { invalidJob } from './job-invalid.ts'
 import { type JobRequest, sha256 } from './job-request.ts'
+import { requireOtherBlobs } from './other-blob.ts'
 import { requireBytes, requireFewBytes } from './require-bytes.ts'
 
 type FilesOfRequest = Extract<JobRequest['source'], { readonly files: unknown }>
 type PinnedFiles = Pick<JobSpec['input'], 'place' | 'etag' | 'bytes' | 'isGzip' | 'fileCount'>
+
+export interface PinLimits {
+  readonly maxInputBytes: number
+  /** What the service makes a job of each. */
+  readonly watch: string | undefined
+}
 
 /** @throws ScoringError JOB_INPUT_MISSING, JOB_INPUT_EMPTY, JOB_INPUT_TOO_LARGE, JOB_INVALID, JOB_OUTPUT_EXISTS */
 export async function pinFiles(
   store: BlobStore,
   request: JobRequest,
   source: FilesOfRequest,
-  maxBytes: number,
+  { maxInputBytes: maxBytes, watch }: PinLimits,
 ): Promise<PinnedFiles> {
   const { files: found, names, isGzip } = await findRequested(store, source)
   const { output } = request
   const files = output.isPerFile ? nameOutputs(output.blob, found, names) : found
-  if (output.isPerFile) requireOtherBlobs(source.files, files)
+  if (output.isPerFile) requireOtherBlobs(source.files, files, watch)
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
   requireFewBytes(bytes, maxBytes)
   for (const { blob, bytes } of files) requireBytes({ format: source.format, isGzip }, bytes, `input: "${blob}"`)
@@ -69,17 +75,6 @@ function nameOutputs(template: string, files: readonly InputFile[], names: reado
     inputs.set(output, file.blob)
     return { ...file, output }
   })
-}
-
-/** Outputs would replace inputs of the job, or be inputs of the next one. @throws ScoringError JOB_INVALID */
-function requireOtherBlobs(source: FileSource, files: readonly InputFile[]): void {
-  const inputs = new Set(files.map(({ blob }) => blob))
-  const isInput = 'pattern' in source ? createMatcher(source.pattern) : (blob: string) => inputs.has(blob)
-  const file = files.find(({ output = '' }) => isInput(output))
-  if (file)
-    throw invalidJob(
-      `output.blob: "${file.output}" for "${file.blob}" is among the inputs of the job; choose another folder`,
-    )
 }
 
 async function requireNewOutputs(store: BlobStore, template: string, files: readonly InputFile[]): Promise<void> {

@@ -3,7 +3,7 @@ import { type BlobHead, type BlobReference, type BlobStore, StorageError } from 
 import { inlineRowsBlob, type JobFolder, parseBlobReference, signatureBlob } from '../layout.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobRequest } from './job-request.ts'
-import { findFilesVersion, pinFiles } from './pin-files.ts'
+import { findFilesVersion, type PinLimits, pinFiles } from './pin-files.ts'
 import { requireBytes, requireFewBytes } from './require-bytes.ts'
 import type { StagedFile } from './staged-file.ts'
 
@@ -12,7 +12,7 @@ import type { StagedFile } from './staged-file.ts'
  *
  * @throws ScoringError JOB_INPUT_MISSING, JOB_INPUT_EMPTY, JOB_INPUT_TOO_LARGE
  */
-export async function pinInput(store: BlobStore, request: JobRequest, maxBytes: number): Promise<JobSpec['input']> {
+export async function pinInput(store: BlobStore, request: JobRequest, limits: PinLimits): Promise<JobSpec['input']> {
   const { folder, source } = request
   const { format, isGzip, header, columns, dialect } = source
   const table = {
@@ -33,12 +33,12 @@ export async function pinInput(store: BlobStore, request: JobRequest, maxBytes: 
     requireBytes(source, source.file.bytes)
     return { ...(await commitFile(store, source.file, folder)), ...table }
   }
-  if ('files' in source) return { ...table, ...(await pinFiles(store, request, source, maxBytes)) }
+  if ('files' in source) return { ...table, ...(await pinFiles(store, request, source, limits)) }
   const { head, name, reference } =
     'blob' in source ? await findBlob(store, source.blob) : await findRemote(store, source)
   if (!head) throw new ScoringError('JOB_INPUT_MISSING', `${name}; upload it before you submit the job`)
   const { bytes, etag } = head
-  requireFewBytes(bytes, maxBytes)
+  requireFewBytes(bytes, limits.maxInputBytes)
   requireBytes(source, bytes)
   if ('signature' in source && source.signature !== '') await store.create(signatureBlob(folder), source.signature)
   return { place: reference, etag, bytes, ...table }

@@ -26,7 +26,7 @@ export function readJobRequest(context: RequestContext, job: NamedJob, submissio
   const takesEncrypted = definition?.encrypted !== false
   const watched = definition ? watchedContainers(definition.jobs) : []
   const containers = [...context.containers, ...watched]
-  const limits = { ...context, containers, watch: definition?.jobs.watch }
+  const limits = { ...context, containers }
   const trace = readTraceContext(submission.traceparent, submission.tracestate)
   return { ...parseJobRequest({ ...job, takesEncrypted }, submission, limits), ...(trace && { trace }) }
 }

@@ -1,12 +1,13 @@
 import * as z from 'zod'
+import { inputFormMembers } from '../../models/definition/input-form.ts'
 import { serviceNamePattern } from '../../models/definition/service-name.ts'
 import { maxFiles } from '../input-files.ts'
-import { inputFormats, jobIdPattern, outputFormats } from '../spec.ts'
+import { jobIdPattern, outputFormats } from '../spec.ts'
 import { blobNameFault } from './blob-name.ts'
 import { invalidJob } from './job-invalid.ts'
 import { OnCompleted } from './on-completed.ts'
 import { outputOptions } from './output-options.ts'
-import { inputTableMembers, outputTableMembers } from './table-members.ts'
+import { outputTableMembers } from './table-members.ts'
 
 const blobPath = z.string().superRefine((name, context) => {
   const fault = blobNameFault(name)
@@ -41,27 +42,7 @@ const JobInputMembers = z.strictObject({
       'a blob of another account, with a shared access signature; only on the hosts in SCORING_JOB_INPUT_HOSTS',
     ),
   rows: z.array(z.unknown()).optional().describe('the rows themselves, for small jobs'),
-  format: z
-    .enum(inputFormats)
-    .optional()
-    .describe('default: by the extension of the name (.jsonl .ndjson .csv .json .parquet, each also with .gz)'),
-  isGzip: z.boolean().optional().describe('default: by the extension .gz'),
-  header: z
-    .boolean()
-    .optional()
-    .describe(
-      'whether the first line of a CSV names its columns; default: true, but a first line that looks like a row is refused',
-    ),
-  columns: z
-    .array(z.string().min(1).max(1000))
-    .min(1)
-    .max(100_000)
-    .refine(names => new Set(names).size === names.length, 'must not name a column twice')
-    .optional()
-    .describe(
-      'names of the columns of a table, or of the values of JSON records, that make a row, in the order of the model input; with "header": false the names of the file\'s columns, from left to right',
-    ),
-  ...inputTableMembers,
+  ...inputFormMembers(),
 })
 
 /** The source of the rows: one of `blob`, `blobs`, `url` and `rows`. */

@@ -16,13 +16,13 @@ export async function submissionFor(
   store: BlobStore,
   { service, blob, jobs }: { readonly service: string; readonly blob: string; readonly jobs: Jobs },
 ): Promise<{ readonly jobId: string } | undefined> {
-  const { watch, output, overwrite } = jobs
+  const { watch, input, output, overwrite } = jobs
   const reference = parseBlobReference(blob)
   if (watch === undefined || !isWatched(watch, reference)) return undefined
   const head = await store.head(reference)
   if (!head || isFolder(head)) return undefined
   const jobId = `watch-${sha256(`${blob}\n${head.etag}`).slice(0, 40)}`
-  const submission = { jobId, service, input: { blob } }
+  const submission = { jobId, service, input: { blob, ...input } }
   return output === undefined
     ? submission
     : ({ ...submission, output: { blob: output, overwrite } } as typeof submission)

@@ -12,6 +12,7 @@ import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { traceRows } from './chunk-span.ts'
 import { RowInProgress } from './isolation.ts'
+import type { LeavePart } from './parts-in-progress.ts'
 import { takeResult } from './score-ahead.ts'
 import { type ScoreTools, scoreRows } from './score-rows.ts'
 
@@ -36,62 +37,87 @@ export interface ScoredChunk {
   readonly part: PlanPart
   readonly planned: PlannedChunk
   readonly results: ChunkOutput
+  readonly leavePart: LeavePart
+}
+
+/** A chunk that another message goes on with. */
+export interface LeftChunk {
+  readonly message: ChunkMessage
+  readonly delaySeconds: number
 }
 
 /** A chunk whose rows are being scored. */
 export interface Scoring {
-  /** Undefined when another message takes over, or the job has ended. Rejects with failures after which a retry may succeed. */
-  readonly result: Promise<ScoredChunk | undefined>
-  /** Gives the results up, which nobody needs. */
-  abandon(): void
+  /**
+   * Undefined when there is nothing left to do, e.g. because the job has ended. A message may only be sent once the chunk that is a
+   * window before has a result: nobody looks whether one without has a successor. Rejects with failures after which a retry may succeed.
+   */
+  readonly result: Promise<ScoredChunk | LeftChunk | undefined>
+  /**
+   * Gives the results up, which nobody needs. The scoring ends later.
+   *
+   * @throws failures after which a retry may succeed
+   */
+  abandon(): Promise<void>
 }
 
 export function startScoring(tools: ScoreTools, job: OpenJob, run: ChunkRun): Scoring {
   const abandoned = new AbortController()
-  const result = scorePlanned(tools, job, run, abandoned.signal)
+  let giveUp = async () => {}
+  const result = scorePlanned(tools, job, run, {
+    signal: abandoned.signal,
+    entered: (part, leavePart) => {
+      giveUp = () => leaveWithoutResult(tools, job, { part, leavePart })
+    },
+  })
   result.catch(() => {}) // while the result before it is written, nobody waits for it
   const abandon = () => {
     abandoned.abort()
-    result
-      .then(scored => scored && giveUp(tools, job, scored.part))
-      .catch(failure => tools.log(`job ${job.spec.folder}: ${failure instanceof Error ? failure.message : failure}`))
+    return giveUp()
   }
   return { result, abandon }
+}
+
+interface ScoringLife {
+  /** Aborted when nobody needs the results. */
+  readonly signal: AbortSignal
+  /** Called when others may rely on the chunk to list its part. */
+  entered(part: PlanPart, leavePart: LeavePart): void
 }
 
 async function scorePlanned(
   tools: ScoreTools,
   job: OpenJob,
   run: ChunkRun,
-  signal: AbortSignal,
-): Promise<ScoredChunk | undefined> {
+  { signal, entered }: ScoringLife,
+): Promise<ScoredChunk | LeftChunk | undefined> {
   const { message } = run
   const { chunk } = message
   const part = await findPart(tools, job.spec, chunk)
   const planned = part?.chunks.find(each => each.chunk === chunk)
-  if (!part || !planned) {
-    await waitForPlan(tools, message)
-    return undefined
-  }
-  tools.parts.enter(partKey(job.spec, part))
+  if (!part || !planned) return waitForPlan(tools, message)
+  if (signal.aborted) return undefined
+  const leavePart = tools.parts.enter(partKey(job.spec, part))
+  entered(part, leavePart)
   let results: ChunkOutput | undefined
   try {
-    results = await scoreOrContinue(tools, job, { run, part, planned, signal })
-    if (results) return { run, part, planned, results }
+    results = await scoreOrFindResults(tools, job, { run, part, planned, signal })
+    // A new message, because nothing has failed.
+    const rest = { ...message, isRevival: run.isIsolated, isRetry: undefined, isContinued: true }
+    return results ? { run, part, planned, results, leavePart } : { message: rest, delaySeconds: 0 }
   } catch (failure) {
-    if (!signal.aborted) await endOrRetry(tools, job, { message, failure })
+    return signal.aborted ? undefined : await endOrRetry(tools, job, { message, failure })
   } finally {
-    if (!results) await giveUp(tools, job, part)
+    if (!results) await leaveWithoutResult(tools, job, { part, leavePart })
   }
-  return undefined
 }
 
-interface ScoringTask extends Omit<ScoredChunk, 'results'> {
+interface ScoringTask extends Omit<ScoredChunk, 'results' | 'leavePart'> {
   readonly signal: AbortSignal
 }
 
-/** @returns undefined when the time was up, and another message goes on */
-async function scoreOrContinue(
+/** @returns undefined when the time was up */
+async function scoreOrFindResults(
   tools: ScoreTools,
   { spec }: OpenJob,
   { run, part, planned, signal }: ScoringTask,
@@ -101,26 +127,21 @@ async function scoreOrContinue(
   if (ahead && ahead !== 'time is up') return ahead
   const isContinued = message.isContinued === true || ahead === 'time is up'
   const task = { part, planned, isIsolated, isContinued, budgetMs, signal }
-  const results = await traceRows(tools, { chunk: message.chunk, span: run.span }, span =>
-    scoreRows(tools, spec, { ...task, span }),
-  )
-  // A new message, because nothing has failed.
-  if (!results) await tools.queues.send('chunk', { ...message, isRevival: isIsolated, isContinued: true })
-  return results
+  return traceRows(tools, { chunk: message.chunk, span: run.span }, span => scoreRows(tools, spec, { ...task, span }))
 }
 
 /** @returns what follows. @throws failures after which a retry may succeed */
 export async function commitScored(
   tools: ScoreTools,
   job: OpenJob,
-  { run: { message, isRedelivered }, part, planned, results }: ScoredChunk,
+  { run: { message, isRedelivered }, part, planned, results, leavePart }: ScoredChunk,
 ): Promise<FollowingSteps> {
   const { chunk } = message
   let isWritten = false
   try {
     const isFirstWriter = await writeResult(tools, job.spec, planned, results)
     isWritten = true
-    const lists = tools.parts.leave(partKey(job.spec, part), true)
+    const lists = leavePart(true)
     // The previous receiver may have died between its result and the next chunk.
     const goesOn = isFirstWriter || (isRedelivered && !(await hasNextResult(tools, job.spec.folder, chunk)))
     return await afterResult(tools, job, { chunk, failed: results.failed, part, goesOn, lists })
@@ -128,13 +149,17 @@ export async function commitScored(
     await endOrRetry(tools, job, { message, failure })
     return {}
   } finally {
-    if (!isWritten) await giveUp(tools, job, part)
+    if (!isWritten) await leaveWithoutResult(tools, job, { part, leavePart })
   }
 }
 
 /** The process scores a chunk of the part no longer. Others of it may have relied on that chunk to list the part. */
-async function giveUp(tools: ScoreTools, job: OpenJob, part: PlanPart): Promise<void> {
-  if (!tools.parts.leave(partKey(job.spec, part), false)) return
+async function leaveWithoutResult(
+  tools: ScoreTools,
+  job: OpenJob,
+  { part, leavePart }: Pick<ScoredChunk, 'part' | 'leavePart'>,
+): Promise<void> {
+  if (!leavePart(false)) return
   const finish = await closePartAndJob(tools, job.spec, part)
   if (finish) await tools.queues.send(finish.queue, finish.message)
 }
@@ -153,26 +178,27 @@ export function findPart(
 }
 
 /** The first chunks are enqueued before the plan is complete. Either the plan will reach this one, or it does not exist. */
-async function waitForPlan({ store, queues }: JobTools, message: ChunkMessage): Promise<void> {
+async function waitForPlan({ store }: JobTools, message: ChunkMessage): Promise<LeftChunk | undefined> {
   const { chunk } = message
   const plan = await listPlan(store, messageJobFolder(message))
   const planned = plan.reduce((sum, { chunkCount }) => sum + chunkCount, 0)
-  if (plan.at(-1)?.isLast && chunk >= planned) return
-  await queues.send('chunk', message, 1 + (chunk % 2)) // spread over two seconds
+  if (plan.at(-1)?.isLast && chunk >= planned) return undefined
+  return { message, delaySeconds: 1 + (chunk % 2) } // spread over two seconds
 }
 
 async function endOrRetry(
   tools: JobTools,
   job: OpenJob,
   { message, failure }: { readonly message: ChunkMessage; readonly failure: unknown },
-): Promise<void> {
-  if (failure instanceof JobStopped) return
+): Promise<LeftChunk | undefined> {
+  if (failure instanceof JobStopped) return undefined
   if (failure instanceof RowInProgress) {
     // A new message, because nothing has failed. Throwing would bring this one closer to the poison queue.
     const delaySeconds = Math.ceil(tools.limits.rowGraceMs / 2000)
-    return tools.queues.send('chunk', { ...message, isRevival: true }, delaySeconds)
+    return { message: { ...message, isRevival: true }, delaySeconds }
   }
   const fatal = asJobFailure(failure, job.spec)
   if (!fatal) throw failure
   await failJob(tools, job, fatal)
+  return undefined
 }

@@ -11,6 +11,10 @@ export class PackedCutter {
     this.#packed = packed
   }
 
+  get isAtEnd(): boolean {
+    return this.#from === this.#packed.rowCount
+  }
+
   /**
    * @param maxRows, maxBytes  one row may have more
    * @returns the next piece; undefined at the end

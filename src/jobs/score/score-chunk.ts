@@ -9,6 +9,7 @@ import {
   type ChunkRun,
   commitScored,
   findPart,
+  type LeftChunk,
   type ScoredChunk,
   type Scoring,
   startScoring,
@@ -40,7 +41,7 @@ export async function scoreChunk(tools: ScoreTools, delivery: ChunkDelivery): Pr
   const folder = messageJobFolder(message)
   const job = await openJob(tools, folder)
   if (!job || !isActive(job.state)) return []
-  const isRedelivered = delivery.deliveryCount > 1
+  const isRedelivered = delivery.deliveryCount > 1 || message.isRetry === true
   const result = await headResult(tools, folder, message.chunk)
   // A duplicate, unless the message was redelivered.
   if (result) return isRedelivered ? resumeAfter(tools, job, { chunk: message.chunk, result }) : []
@@ -67,19 +68,20 @@ async function walk(tools: ScoreTools, job: OpenJob, { first, turnEndsAt }: Walk
   const run = (chunk: number): ChunkRun => ({ ...first, ...fresh, message: { ...jobMessage(job.spec.folder), chunk } })
   const steps: JobStep[] = []
   for (let scoring: Scoring | undefined = startScoring(tools, job, first); scoring; ) {
-    const scored: ScoredChunk | undefined = await scoring.result
-    if (!scored) break
+    const scored: ScoredChunk | LeftChunk | undefined = await scoring.result
+    if (scored && 'message' in scored) await queues.send('chunk', scored.message, scored.delaySeconds)
+    if (!scored || 'message' in scored) break
     const later: number | undefined = isTurnOver()
       ? undefined
       : laterChunk(scored.planned.chunk, scored.part, tools.limits)
     const ahead: Scoring | undefined = later === undefined ? undefined : startScoring(tools, job, run(later))
-    const after = await commitScored(tools, job, scored).catch(failure => {
-      ahead?.abandon()
+    const after = await commitScored(tools, job, scored).catch(async failure => {
+      await ahead?.abandon()
       throw failure
     })
     if (after.finish) steps.push(after.finish)
     scoring = undefined
-    if (after.chunk === undefined) ahead?.abandon()
+    if (after.chunk === undefined) await ahead?.abandon()
     else if (ahead) scoring = ahead
     else if (!isTurnOver()) scoring = startScoring(tools, job, run(after.chunk))
     else await queues.send('chunk', { ...run(after.chunk).message, isRevival })
@@ -109,7 +111,11 @@ async function resumeAfter(
     if (after.finish) steps.push(after.finish)
     if (after.chunk === undefined) return steps
     chunk = after.chunk
-    if (clock.monotonicMs() >= deadline) break
+    if (clock.monotonicMs() >= deadline) {
+      // Its message goes on here, also where the chunk has a result.
+      await queues.send('chunk', { ...jobMessage(folder), chunk, isRevival: true, isRetry: true })
+      return steps
+    }
   }
   await queues.send('chunk', { ...jobMessage(folder), chunk, isRevival: true })
   return steps

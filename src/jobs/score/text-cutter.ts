@@ -33,15 +33,19 @@ export class TextCutter {
     this.#isFed = false
   }
 
+  get isAtEnd(): boolean {
+    return this.#from === this.#rowCount
+  }
+
   /**
    * @param maxRows, maxBytes  one row may have more
    * @returns the next piece; undefined at the end
    * @throws Error when the text has fewer rows than it should have
    */
   take(maxRows: number, maxBytes: number): TextPiece | undefined {
+    if (this.isAtEnd) return undefined
     const from = this.#from
     const left = this.#rowCount - from
-    if (left === 0) return undefined
     const isRest = left <= maxRows && this.#byteCount - this.#end <= maxBytes
     // The rest of a JSON array begins with a comma.
     if (isRest && (this.#form.format !== 'json' || from === 0)) {

@@ -35,8 +35,11 @@ export class TextRun {
   readonly failed: TextPiece[] = []
   readonly #text: TextOfRows
   readonly #options: TextRunOptions
-  readonly #cutter: Pick<TextCutter, 'take'>
+  readonly #cutter: Pick<TextCutter, 'take' | 'isAtEnd'>
   readonly #maxPieceBytes: number
+  /** Aborted when no loop takes a piece any more. */
+  readonly #takesNoMore = new AbortController()
+  readonly #needsTurn: AbortSignal
   /** A row of so many bytes is surely small enough for the body of a request. */
   readonly #maxRowBytes: number
 
@@ -47,19 +50,28 @@ export class TextRun {
     // As JSON, an escaped character takes six bytes.
     const nameBytes = columns.reduce((sum, name) => sum + 6 * name.length + 8, 100)
     this.#maxRowBytes = Math.floor((options.service.definition.limits.maxBodyBytes - nameBytes) / 6)
+    this.#needsTurn = AbortSignal.any([options.signal, this.#takesNoMore.signal])
     const { content, isPacked, rowCount, reading } = text
     this.#cutter = isPacked ? new PackedCutter(PackedColumns.open(content)) : new TextCutter(content, rowCount, reading)
     this.#maxPieceBytes = Math.min(isPacked ? maxPackedBytes : maxPieceBytes, this.#maxRowBytes)
   }
 
   async work(): Promise<void> {
-    const { size, isTimeUp, turns, signal } = this.#options
+    const { size, isTimeUp, turns } = this.#options
     while (this.scored.length + this.failed.length === 0 || !isTimeUp()) {
-      await turns.wait(this, signal)
+      await turns.wait(this, this.#needsTurn)
       const piece = this.#cutter.take(size.rows, this.#maxPieceBytes)
+      if (this.#cutter.isAtEnd) this.#leaveTurns()
       if (!piece) return
       await this.#score(piece)
     }
+    this.#leaveTurns()
+  }
+
+  /** The last pieces may take long on some of the threads, and others score for other chunks meanwhile. */
+  #leaveTurns(): void {
+    this.#takesNoMore.abort()
+    this.#options.turns.leave(this)
   }
 
   async #score(piece: TextPiece): Promise<void> {

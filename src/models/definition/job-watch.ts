@@ -1,6 +1,7 @@
 /** The `"jobs"` of a `service.json`: blobs that become batch jobs by themselves. */
 import * as z from 'zod'
 import { storageName } from './blob-path.ts'
+import { findFormFault, InputForm } from './input-form.ts'
 
 /** Containers of the app's jobs and of the host. */
 const ownContainers = /^(jobs$|azure-webjobs-)/
@@ -34,6 +35,9 @@ export const Jobs = z
       .enum(['polling', 'eventGrid'])
       .default('polling')
       .describe('how Azure learns of these blobs: polling, or eventGrid, which Flex Consumption requires'),
+    input: InputForm.optional().describe(
+      'how these blobs are written, as in the "input" of a submission, e.g. {"delimiter": ";", "decimal": ","}',
+    ),
     output: path
       .optional()
       .describe(
@@ -48,6 +52,14 @@ export const Jobs = z
   .refine(({ watch, output }) => output === undefined || containerIn(watch ?? '') !== containerIn(output), {
     path: ['output'],
     error: 'is in the container of "watch", where it could become a job as well; use another container',
+  })
+  .superRefine(({ watch, input }, context) => {
+    if (input === undefined) return
+    const missing = { member: undefined, fault: 'says how the blobs of "watch" are written, which is missing' }
+    const wrong = watch === undefined ? missing : findFormFault(input, input.format ?? 'csv')
+    if (!wrong) return
+    const path = wrong.member === undefined ? ['input'] : ['input', wrong.member]
+    context.addIssue({ code: 'custom', message: wrong.fault, path })
   })
 export type Jobs = z.infer<typeof Jobs>
 

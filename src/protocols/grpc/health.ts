@@ -1,5 +1,5 @@
 /** `grpc.health.v1.Health`, which load balancers and Kubernetes ask. It needs no key, as the health pages over HTTP. */
-import { ScoringError } from '../../errors.ts'
+import { ScoringError, showName } from '../../errors.ts'
 import type { ReadyWhen, ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'
 import { MessageReader } from './message-reader.ts'
 import { MessageWriter } from './message-writer.ts'
@@ -33,7 +33,7 @@ export function healthService(source: HealthSource): GrpcService {
 function answerCheck(name: string, source: HealthSource): MessageWriter {
   const status = findStatus(name, source)
   if (status === servingStatus.SERVICE_UNKNOWN)
-    throw new ScoringError('SERVICE_UNKNOWN', `There is no service ${JSON.stringify(name.slice(0, 64))} to check.`)
+    throw new ScoringError('SERVICE_UNKNOWN', `There is no service ${showName(name)} to check.`)
   return encodeStatus(status)
 }
 

@@ -1,7 +1,6 @@
 /** The element types of the Open Inference Protocol V2 ("Tensor Data Types"), and of Triton's model configuration. */
-import { ScoringError } from '../../errors.ts'
+import { ScoringError, showName } from '../../errors.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
-import { showName } from './invalid-input.ts'
 
 const datatypes: Readonly<Record<Dtype, string>> = {
   bool: 'BOOL',

@@ -1,3 +1,4 @@
+import { showName } from '../../errors.ts'
 import { refuseTensors } from '../../models/session/load-report.ts'
 import type { Feeds } from '../../models/session/model-session.ts'
 import type { InferenceRequest, TensorCall } from '../../scheduling/inference-request.ts'
@@ -11,7 +12,7 @@ import { MessageWriter } from '../grpc/message-writer.ts'
 import { frame, isSameModel } from '../grpc/method.ts'
 import { encodeDatatype } from './datatypes.ts'
 import { type InferMessage, readInferMessage } from './infer-message.ts'
-import { invalidInput, showName } from './invalid-input.ts'
+import { invalidInput } from './invalid-input.ts'
 import { countRawBytes, decodeRawTensor, writeRawTensor } from './raw-tensor.ts'
 import { type RequestedOutputs, selectOutputs } from './select-outputs.ts'
 

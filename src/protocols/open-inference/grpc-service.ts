@@ -1,5 +1,5 @@
 /** `inference.GRPCInferenceService`, the Open Inference Protocol V2 over gRPC with the methods that Triton adds. */
-import { ScoringError } from '../../errors.ts'
+import { ScoringError, showName } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { ReadyWhen, ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'
 import { MessageReader } from '../grpc/message-reader.ts'
@@ -150,7 +150,7 @@ function readReadyFlag(message: Uint8Array): boolean {
 function findService(call: GrpcCall, named: NamedModel): ScoringService {
   const service = call.findService(named)
   if (isSameModel(named.name ?? '', service.name)) return service
-  const shown = JSON.stringify(named.name?.slice(0, 64))
+  const shown = showName(named.name ?? '')
   throw invalidInput(
     `The message names the model ${shown}, but the route header names "${service.name}"; send one of them.`,
   )

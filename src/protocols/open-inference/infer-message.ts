@@ -1,7 +1,8 @@
+import { showName } from '../../errors.ts'
 import { MessageReader } from '../grpc/message-reader.ts'
 import type { NamedModel } from '../grpc/method.ts'
 import { RepeatedNumbers } from '../grpc/repeated-numbers.ts'
-import { invalidInput, showName } from './invalid-input.ts'
+import { invalidInput } from './invalid-input.ts'
 import { TypedContents } from './typed-contents.ts'
 
 /** A request, whose tensors are not read yet. */

@@ -1,5 +1,5 @@
 /** The body of an infer request of V2: JSON, followed by the bytes of the tensors that it announces (Triton, "Binary Tensor Data"). */
-import { ScoringError } from '../../errors.ts'
+import { maxShown, ScoringError, showName } from '../../errors.ts'
 import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { InferenceRequest, TensorCall } from '../../scheduling/inference-request.ts'
 import type { RowScript } from '../../scripts/script.ts'
@@ -13,7 +13,7 @@ import type { LoadedService } from '../../workers/runtime/load-service.ts'
 import { checkNamedInputs } from '../../workers/runtime/named-inputs.ts'
 import { decodeJsonBody } from '../http/json-body.ts'
 import { decodeDatatype, encodeDatatype } from './datatypes.ts'
-import { invalidInput, maxShown, showName } from './invalid-input.ts'
+import { invalidInput } from './invalid-input.ts'
 import { checkSizes, decodeRawTensor, decodeText, type TensorHead } from './raw-tensor.ts'
 import type { RequestedOutput, RequestedOutputs } from './select-outputs.ts'
 

@@ -2,12 +2,12 @@
  * Tensors as bytes: little-endian, row-major, without padding; a BOOL is one byte, and each text of BYTES follows its length, a
  * little-endian uint32 (Triton, "Binary Tensor Data Extension"; `raw_input_contents` over gRPC).
  */
-import { ScoringError } from '../../errors.ts'
+import { maxShown, ScoringError, showName } from '../../errors.ts'
 import { decodeElements, elementSize, writeElements } from '../../tensor/element-bytes.ts'
 import { elementCount, type Shape } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { decodeDatatype } from './datatypes.ts'
-import { invalidInput, maxShown, showName } from './invalid-input.ts'
+import { invalidInput } from './invalid-input.ts'
 
 /** What is said of a tensor beside its elements. */
 export interface TensorHead {

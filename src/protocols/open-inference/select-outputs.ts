@@ -1,7 +1,8 @@
+import { showName } from '../../errors.ts'
 import type { Feeds } from '../../models/session/model-session.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { classify } from './classification.ts'
-import { invalidInput, showName } from './invalid-input.ts'
+import { invalidInput } from './invalid-input.ts'
 
 /** What a request says of the outputs that it wants. */
 export interface RequestedOutputs<Requested extends RequestedOutput = RequestedOutput> {

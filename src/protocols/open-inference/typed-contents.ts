@@ -1,5 +1,5 @@
 /** `InferTensorContents`: the elements of a tensor as numbers, flags or texts, each type in a field of its own. */
-import { ScoringError } from '../../errors.ts'
+import { ScoringError, showName } from '../../errors.ts'
 import { allocate, type Dtype, integerRange, type TensorData } from '../../tensor/dtype.ts'
 import { decodeElements } from '../../tensor/element-bytes.ts'
 import { elementCount } from '../../tensor/shape.ts'
@@ -7,7 +7,6 @@ import { Tensor } from '../../tensor/tensor.ts'
 import type { MessageReader } from '../grpc/message-reader.ts'
 import { RepeatedNumbers } from '../grpc/repeated-numbers.ts'
 import { decodeDatatype } from './datatypes.ts'
-import { showName } from './invalid-input.ts'
 import { checkSizes, type TensorHead } from './raw-tensor.ts'
 
 /** The fields by their numbers. FP16 has none. */

@@ -1,4 +1,4 @@
-import { ScoringError } from '../../errors.ts'
+import { ScoringError, showName } from '../../errors.ts'
 import type { TensorCall } from '../../scheduling/inference-request.ts'
 import { isSameModel } from '../grpc/method.ts'
 import type { PredictRequest } from './predict-request.ts'
@@ -27,7 +27,7 @@ function refuseOtherModel({ name, version }: PredictRequest['spec'], call: Tenso
   if (!call.isRouted && !isSameModel(name, call.model)) {
     throw new ScoringError(
       'INPUT_INVALID',
-      `model_spec.name is ${JSON.stringify(name.slice(0, 64))}, but it does not come first in the message, so that another service was called; write model_spec first, as protobuf's own libraries do`,
+      `model_spec.name is ${showName(name)}, but it does not come first in the message, so that another service was called; write model_spec first, as protobuf's own libraries do`,
     )
   }
   if (version !== undefined && version !== call.version) {

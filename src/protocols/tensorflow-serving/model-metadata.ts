@@ -1,5 +1,5 @@
 /** `GetModelMetadata` (tensorflow_serving/apis/get_model_metadata.proto): the signature of a service. */
-import { ScoringError } from '../../errors.ts'
+import { ScoringError, showName } from '../../errors.ts'
 import { findTensors, type LoadReport } from '../../models/session/load-report.ts'
 import type { TensorInfo } from '../../models/session/model-session.ts'
 import { isOpen } from '../../tensor/shape.ts'
@@ -24,7 +24,7 @@ export function readMetadataRequest(message: Uint8Array): ModelSpec {
     if (reader.field === 1) spec.add(reader.message('ModelSpec'))
     else if (reader.field === 2) {
       const field = reader.text()
-      if (field !== signatureField) throw unknownField(JSON.stringify(field.slice(0, 64)))
+      if (field !== signatureField) throw unknownField(showName(field))
       isAsked = true
     } else reader.skip()
   }

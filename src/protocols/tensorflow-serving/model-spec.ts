@@ -1,5 +1,5 @@
 /** `ModelSpec`: which model a message means (tensorflow_serving/apis/model.proto). */
-import { ScoringError } from '../../errors.ts'
+import { ScoringError, showName } from '../../errors.ts'
 import { MessageReader } from '../grpc/message-reader.ts'
 import { MessageWriter } from '../grpc/message-writer.ts'
 import type { NamedModel } from '../grpc/method.ts'
@@ -28,16 +28,15 @@ export class ModelSpec implements NamedModel {
 
   /** @throws ScoringError INPUT_INVALID where it asks for what no service has */
   check(): this {
-    const shown = (text: string) => JSON.stringify(text.slice(0, 64))
     if (this.#label !== '')
       throw new ScoringError(
         'INPUT_INVALID',
-        `model_spec.version_label is ${shown(this.#label)}, but versions have no labels here; leave it out, or set model_spec.version`,
+        `model_spec.version_label is ${showName(this.#label)}, but versions have no labels here; leave it out, or set model_spec.version`,
       )
     if (this.#signature !== '' && this.#signature !== servedSignature)
       throw new ScoringError(
         'INPUT_INVALID',
-        `model_spec.signature_name is ${shown(this.#signature)}, but a service has one signature, "${servedSignature}"; leave it out`,
+        `model_spec.signature_name is ${showName(this.#signature)}, but a service has one signature, "${servedSignature}"; leave it out`,
       )
     return this
   }

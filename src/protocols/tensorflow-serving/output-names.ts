@@ -1,4 +1,4 @@
-import { ScoringError } from '../../errors.ts'
+import { ScoringError, showName } from '../../errors.ts'
 import type { Feeds } from '../../models/session/model-session.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { AnswerForm } from './answer-form.ts'
@@ -47,8 +47,5 @@ export function chooseOutputs(tensors: Feeds, names: OutputNames, form: AnswerFo
 
 function unknownOutput(asked: string, names: readonly string[]): ScoringError {
   const has = names.map(name => JSON.stringify(name)).join(', ')
-  return new ScoringError(
-    'INPUT_UNKNOWN',
-    `output_filter asks for ${JSON.stringify(asked.slice(0, 64))}; the outputs are ${has}`,
-  )
+  return new ScoringError('INPUT_UNKNOWN', `output_filter asks for ${showName(asked)}; the outputs are ${has}`)
 }

@@ -15,6 +15,9 @@ import {
   timedOut,
 } from '../../scheduling/request-queue.ts'
 import { ScoringMetrics, type ServiceMetrics } from '../../telemetry/service-metrics.ts'
+import { DispatchDelay } from './dispatch-delay.ts'
+import { estimateWaitMs } from './expected-wait.ts'
+import { areIdle, findFree, hasPausedCaller } from './present-workers.ts'
 import { Watchdog } from './watchdog.ts'
 import { type WorkerActivity, WorkerPool, type WorkerPoolOptions } from './worker-pool.ts'
 
@@ -40,9 +43,6 @@ export interface SchedulerActivity extends WorkerActivity {
 /** What a caller knows of its request; the scheduler adds the rest. */
 type Submission = Omit<QueuedRequest, 'sequence' | 'acceptedAt' | 'queueMs' | 'crashes' | 'isSuspect'>
 
-/** Longest rest of the only worker between two requests of jobs. */
-const maxRestMs = 20
-
 /**
  * Schedules one service's requests onto its worker threads: a request is dispatched when a worker is idle and the service's
  * CPU share allows it.
@@ -57,12 +57,10 @@ export class ServiceScheduler {
   readonly #now: () => number
   readonly #isDebugged: () => boolean
   readonly #cost = new DispatchCost()
+  readonly #delay: DispatchDelay
   #isStopping = false
   #isDispatchScheduled = false
-  #delayTimer: NodeJS.Timeout | undefined
   #submitted = 0
-  /** Until then the only worker takes no request of a job while there are callers. */
-  #restUntil = 0
 
   constructor(options: SchedulerOptions) {
     this.#options = options
@@ -74,9 +72,7 @@ export class ServiceScheduler {
     this.#queue = new RequestQueue(this.#metrics, now)
     const dispatch = () => this.#dispatch()
     const shared = { queue: this.#queue, metrics: this.#metrics }
-    const onBackgroundEnd = (ms: number) => {
-      this.#restUntil = now() + Math.min(ms, maxRestMs)
-    }
+    const onBackgroundEnd = (ms: number) => this.#delay.rest(ms)
     this.#pool = new WorkerPool(
       { ...options, now, isDebugged },
       { ...shared, cost: this.#cost, onStart: () => this.#watchdog.start(), onFree: dispatch, onBackgroundEnd },
@@ -92,8 +88,16 @@ export class ServiceScheduler {
     })
     const cpuShares = options.cpuShares ?? new CpuShares(Number.POSITIVE_INFINITY, now)
     this.#share = cpuShares.join({
-      isUrgent: () => this.#queue.isUrgent || this.#pool.hasPausedCaller,
+      isUrgent: () => this.#queue.isUrgent || hasPausedCaller(this.#pool.workers),
       onGranted: dispatch,
+    })
+    this.#delay = new DispatchDelay({
+      ...options,
+      queue: this.#queue,
+      pool: this.#pool,
+      share: this.#share,
+      now,
+      dispatch,
     })
   }
 
@@ -119,7 +123,7 @@ export class ServiceScheduler {
 
   /** Whether nothing is queued, run or streamed. */
   get isIdle(): boolean {
-    return this.#queue.length === 0 && this.#pool.isIdle
+    return this.#queue.length === 0 && areIdle(this.#pool.workers)
   }
 
   /** Whether this service or another one of the app had a caller within the last second. */
@@ -146,7 +150,7 @@ export class ServiceScheduler {
     return findRefusal({
       queue: this.#queue.online,
       byteCount,
-      waitMs: this.#expectedWaitMs(),
+      waitMs: estimateWaitMs({ queue: this.#queue.online, pool: this.#pool, cost: this.#cost, now: this.#now() }),
       timeLeftMs: Math.min(timeLeftMs, this.#options.timeoutMs),
       limits: this.#options,
     })
@@ -240,7 +244,7 @@ export class ServiceScheduler {
   async stop(): Promise<void> {
     if (!this.#isStopping) this.#share.leave()
     this.#isStopping = true
-    clearTimeout(this.#delayTimer)
+    this.#delay.stop()
     this.#watchdog.stop()
     for (const queued of this.#queue.clear()) queued.settle(stopping())
     await this.#pool.stop()
@@ -259,9 +263,9 @@ export class ServiceScheduler {
   /** Dispatches what is queued or paused to workers that are free, for as long as the CPU share allows it. */
   #dispatch(): void {
     while (!this.#isStopping) {
-      const { idle, idleCount, paused } = this.#pool.findFree()
+      const { idle, idleCount, paused } = findFree(this.#pool.workers)
       const hasQueued = this.#queue.length > 0
-      const isForIdle = idle !== undefined && hasQueued && !this.#isDelayed()
+      const isForIdle = idle !== undefined && hasQueued && !this.#delay.mustWait()
       const worker = isForIdle ? idle : paused
       if (!worker) {
         if (hasQueued && !idle) this.#pool.grow()
@@ -276,55 +280,5 @@ export class ServiceScheduler {
       if (requests.length > 0 || !isForIdle) worker.dispatch(requests, cpu)
       else cpu.end(0, false)
     }
-  }
-
-  /** Whether an idle worker waits although something is queued. */
-  #isDelayed(): boolean {
-    const waitMs = this.#queue.isUrgent ? this.#batchDelayMs() : this.#restMs()
-    if (waitMs <= 0) return false
-    this.#delayTimer ??= setTimeout(() => {
-      this.#delayTimer = undefined
-      this.#dispatch()
-    }, Math.ceil(waitMs)).unref()
-    return true
-  }
-
-  /** For more requests, where the service wants that: accelerators gain by every row of a run. */
-  #batchDelayMs(): number {
-    const { batchDelay } = this.#options
-    return batchDelay ? this.#queue.batchDelayMs(batchDelay, this.#pool.isBatchable) : 0
-  }
-
-  /**
-   * For callers, where jobs have work only: a caller cannot interrupt a run, and the thread that receives its request needs a
-   * processor too. So while there are callers, jobs take half of the workers, or half of the time of the only one.
-   */
-  #restMs(): number {
-    if (!this.hasCallers) return 0
-    const mostWorkers = Math.floor(this.#options.maxThreads / 2)
-    if (this.#pool.backgroundCount >= Math.max(1, mostWorkers)) return maxRestMs // or until a worker is done
-    return mostWorkers === 0 ? this.#restUntil - this.#now() : 0
-  }
-
-  /** Estimates how long a request that is queued now will wait for a worker, in milliseconds, from the dispatches of the past. */
-  #expectedWaitMs(): number {
-    const { online } = this.#queue
-    let free = 0
-    for (const { state } of this.#pool.workers) if (state.kind === 'idle' || state.kind === 'loading') free++
-    if (online.length >= free && this.#pool.mayGrow()) free++
-    if (online.length < free) return 0
-    const now = this.#now()
-    const isBatchable = this.#pool.isBatchable
-    let ms = this.#cost.estimateMs(online.minDispatches, online.work, isBatchable)
-    let busy = 0
-    for (const worker of this.#pool.workers) {
-      const { state } = worker
-      if ((state.kind !== 'busy' && state.kind !== 'paused') || worker.isStalled(now)) continue
-      busy++
-      // Requests of jobs are no measure of others, and a request that was resumed lets others run beside it.
-      if (state.kind === 'busy' && !state.isResumed && !worker.isBackground)
-        ms += Math.max(0, this.#cost.estimateMs(1, worker.work, isBatchable) - (now - state.since))
-    }
-    return ms / Math.max(1, busy + free)
   }
 }

@@ -6,9 +6,17 @@ import { failure } from '../../scheduling/inference-result.ts'
 import { type RequestQueue, stopping } from '../../scheduling/request-queue.ts'
 import type { RestartReason, ServiceMetrics } from '../../telemetry/service-metrics.ts'
 import { describeCrash, failCulprit } from './culprit.ts'
+import { countThreads, hasScoring, isLoading, type ThreadCounts } from './present-workers.ts'
 import { WorkerHandle } from './worker-handle.ts'
-import type { Crash, ExceededLimit, LifeEvent, WorkerAction, WorkerState } from './worker-state.ts'
+import { describeEnd, describeRunaway, warnAfterMs } from './worker-lines.ts'
+import type { Crash, ExceededLimit, LifeEvent, WorkerAction } from './worker-state.ts'
 import type { StartWorker } from './worker-thread.ts'
+
+/** What the workers of a service do now, and what became of those before. */
+export interface WorkerActivity extends ThreadCounts {
+  readonly restarts: number
+  readonly lastRestart: { readonly reason: RestartReason; readonly at: string } | undefined
+}
 
 export interface WorkerPoolOptions {
   readonly startWorker: StartWorker
@@ -40,43 +48,12 @@ interface PoolParts {
   readonly onBackgroundEnd: (ms: number) => void
 }
 
-/** What the workers of a service do now, and what became of those before. */
-export interface WorkerActivity {
-  readonly threads: Readonly<Record<'loading' | 'idle' | 'busy' | 'ended', number>>
-  /** Ended workers that go on with a run whose request was answered with an error: nothing can stop native code. */
-  readonly runsGivenUp: number
-  readonly restarts: number
-  readonly lastRestart: { readonly reason: RestartReason; readonly at: string } | undefined
-}
-
-/** Workers that a dispatch can go to. */
-interface FreeWorkers {
-  readonly idle: WorkerHandle | undefined
-  readonly idleCount: number
-  /** A worker that holds requests which it yielded. */
-  readonly paused: WorkerHandle | undefined
-}
-
-const countedAs = {
-  loading: 'loading',
-  failed: 'loading',
-  idle: 'idle',
-  busy: 'busy',
-  paused: 'busy',
-  ending: 'ended',
-  ended: 'ended',
-} as const satisfies Record<WorkerState['kind'], keyof WorkerActivity['threads']>
-
 /** Workers beyond `maxThreads` while that many are stalled, or end only when native code returns. */
 const maxStuckWorkers = 4
 /** A script that has run for this long, or for a quarter of its time limit, does not make other requests wait. */
 const maxStallMs = 1000
 /** The host takes 10 s for all hooks. */
 const maxStopMs = 5000
-/** A run that goes on for this long after its worker was ended is native code. */
-const warnAfterMs = 1000
-/** Requests that one line of the log names. */
-const maxNamed = 8
 const restartDelayMs = { first: 500, longest: 30_000 }
 
 /**
@@ -131,49 +108,8 @@ export class WorkerPool {
   }
 
   get activity(): WorkerActivity {
-    const threads = { loading: 0, idle: 0, busy: 0, ended: 0 }
-    let runsGivenUp = 0
-    for (const { state } of this.workers) {
-      threads[countedAs[state.kind]]++
-      if (state.kind === 'ending' && (state.reason === 'timeout' || state.reason === 'memory')) runsGivenUp++
-    }
-    return { threads, runsGivenUp, restarts: this.#parts.metrics.restartCount, lastRestart: this.#lastRestart }
-  }
-
-  findFree(): FreeWorkers {
-    let idle: WorkerHandle | undefined
-    let idleCount = 0
-    let paused: WorkerHandle | undefined
-    for (const worker of this.workers) {
-      if (worker.state.kind === 'paused') paused ??= worker
-      if (worker.state.kind !== 'idle') continue
-      idleCount++
-      // A request may crash its worker, and cut off what streams out of it.
-      if (!idle || (idle.isStreaming && !worker.isStreaming)) idle = worker
-    }
-    return { idle, idleCount, paused }
-  }
-
-  /** Workers that run requests of batch jobs. */
-  get backgroundCount(): number {
-    let count = 0
-    for (const { state, isBackground } of this.workers) if (state.kind === 'busy' && isBackground) count++
-    return count
-  }
-
-  /** A caller waits for a request that a worker has yielded. */
-  get hasPausedCaller(): boolean {
-    for (const worker of this.workers) if (worker.state.kind === 'paused' && worker.hasCaller) return true
-    return false
-  }
-
-  /** Whether no worker has a request, or streams an answer. */
-  get isIdle(): boolean {
-    for (const worker of this.workers) {
-      const { kind } = worker.state
-      if (kind === 'busy' || kind === 'paused' || worker.hasUnanswered || worker.isStreaming) return false
-    }
-    return true
+    const restarts = this.#parts.metrics.restartCount
+    return { ...countThreads(this.workers), restarts, lastRestart: this.#lastRestart }
   }
 
   /** Ends all workers; what is not answered by then gets SERVICE_STOPPING. */
@@ -198,10 +134,10 @@ export class WorkerPool {
   mayGrow(): boolean {
     const now = this.#options.now()
     if (this.#failure !== undefined || now < this.#mayGrowFrom) return false
-    if (this.#hasWorkers && this.#options.isDebugged()) return false
+    if (hasScoring(this.workers) && this.#options.isDebugged()) return false
     let stuck = 0
     for (const worker of this.workers) {
-      if (countedAs[worker.state.kind] === 'loading') return false
+      if (isLoading(worker)) return false
       if (worker.state.kind === 'ending' || worker.isStalled(now)) stuck++
     }
     return this.workers.size - Math.min(stuck, maxStuckWorkers) < this.#options.maxThreads
@@ -272,7 +208,7 @@ export class WorkerPool {
   /** Without another worker, the service cannot score until one has loaded it. */
   #failLoad(reason: string): void {
     const { log, now } = this.#options
-    if (this.#hasWorkers) {
+    if (hasScoring(this.workers)) {
       log(`a further scoring thread could not be loaded: ${reason}`)
       this.#mayGrowFrom = now() + this.#takeRestartDelayMs()
       return
@@ -289,14 +225,8 @@ export class WorkerPool {
    * the next one: what is queued waits for that.
    */
   #retryLoad(detail: string): void {
-    if (this.#report && !this.#hasRetriedLoad && !this.#hasWorkers) this.#hasRetriedLoad = true
+    if (this.#report && !this.#hasRetriedLoad && !hasScoring(this.workers)) this.#hasRetriedLoad = true
     else this.#failLoad(`its thread ended while loading: ${detail}`)
-  }
-
-  /** Whether a worker scores, or may soon. */
-  get #hasWorkers(): boolean {
-    for (const { state } of this.workers) if (state.kind !== 'ending' && state.kind !== 'failed') return true
-    return false
   }
 
   #measure({ isBackground, requestCount, work, runMs }: WorkerHandle, since: number): void {
@@ -307,12 +237,9 @@ export class WorkerPool {
 
   /** A script ends at once; the operator has to know that native code goes on. */
   #warnLater(worker: WorkerHandle, limit: ExceededLimit): void {
-    const running = listNames(worker.runningNames)
+    const line = describeRunaway(worker, limit)
     setTimeout(() => {
-      if (!this.workers.has(worker)) return
-      this.#options.log(
-        `a run exceeded its limit (${limit}) and goes on computing: native code cannot be stopped, and takes a processor until it returns${running}`,
-      )
+      if (this.workers.has(worker)) this.#options.log(line)
     }, warnAfterMs).unref()
   }
 
@@ -333,7 +260,7 @@ export class WorkerPool {
       if (this.#report) this.#startWorkerLater()
     }
     // Beside workers that score, queued work starts the next one.
-    else if (!(wasLoading && this.#hasWorkers)) this.#startWorker()
+    else if (!(wasLoading && hasScoring(this.workers))) this.#startWorker()
   }
 
   #countRestart(reason: RestartReason): void {
@@ -343,7 +270,7 @@ export class WorkerPool {
 
   #startWorkerLater(): void {
     setTimeout(() => {
-      if (!this.#isStopping && !this.#hasWorkers) this.#startWorker()
+      if (!this.#isStopping && !hasScoring(this.workers)) this.#startWorker()
     }, this.#takeRestartDelayMs()).unref()
   }
 
@@ -353,18 +280,4 @@ export class WorkerPool {
     this.#restartDelayMs = Math.min(restartDelayMs.longest, delayMs * 2)
     return delayMs
   }
-}
-
-function describeEnd({ runningNames }: WorkerHandle, { cause, detail, endedAt }: Crash, now: number): string {
-  const lateMs = endedAt === undefined ? 0 : now - endedAt
-  const late = lateMs < warnAfterMs ? '' : `, ${Math.round(lateMs / 1000)} s after it was given up`
-  return `a scoring thread ended (${cause}: ${detail})${late}; a new one replaces it${listNames(runningNames)}`
-}
-
-/** The requests that a thread was running, one of which has probably ended it. */
-function listNames(requests: readonly string[]): string {
-  if (requests.length === 0) return ''
-  const shown = requests.slice(0, maxNamed).join(', ')
-  const more = requests.length > maxNamed ? ` and ${requests.length - maxNamed} more` : ''
-  return `; running: request${requests.length > 1 ? 's' : ''} ${shown}${more}`
 }

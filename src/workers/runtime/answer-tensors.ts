@@ -1,5 +1,6 @@
 import { ScoringError } from '../../errors.ts'
 import type { Feeds, TensorInfo } from '../../models/session/model-session.ts'
+import { isPlainObject } from '../../scripts/plain-object.ts'
 import { type Dtype, typedArrays } from '../../tensor/dtype.ts'
 import { isTypedArray } from '../../tensor/float16-array.ts'
 import { decodeNested } from '../../tensor/nested.ts'
@@ -43,10 +44,6 @@ export function describeAnswerTensors(result: unknown, hasRowAxis: boolean): rea
 }
 
 type Members = Readonly<Record<string, unknown>>
-
-function isPlainObject(value: unknown): value is Members {
-  return typeof value === 'object' && value !== null && [Object.prototype, null].includes(Object.getPrototypeOf(value))
-}
 
 function isRecords(value: unknown): value is readonly Members[] {
   return Array.isArray(value) && value.length > 0 && value.every(isPlainObject)

@@ -1,4 +1,4 @@
-import { InputShapeMismatch, ScoringError } from '../../errors.ts'
+import { InputShapeMismatch, ScoringError, showName } from '../../errors.ts'
 import type { Feeds, TensorInfo } from '../../models/session/model-session.ts'
 import { checkEmptyTensor, checkNamedDimensions } from '../../scripts/feeds.ts'
 import type { RowScript } from '../../scripts/script.ts'
@@ -32,7 +32,7 @@ export function checkInputNames(names: readonly string[], { inputs, optionalInpu
   const given = new Set(names)
   const known = new Set(all)
   const unknown = names.find(name => !known.has(name))
-  const shown = JSON.stringify(unknown?.slice(0, 64))
+  const shown = showName(unknown ?? '')
   const missing = inputs.find(({ name }) => !given.has(name))
   if (missing) {
     const came = unknown === undefined ? '' : `, ${shown} came`

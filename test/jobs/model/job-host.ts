@@ -59,7 +59,7 @@ export class JobHost {
     if (this.mishaps >= scenario.mishaps || messages.length === 0) return
     this.mishaps++
     const { id } = random.pick(messages)
-    if (random.isTrue(0.5)) queues.lose(queue, id)
+    if (random.isTrue(0.5) && scenario.hasSweeper) queues.lose(queue, id)
     else queues.duplicate(queue, id)
   }
 

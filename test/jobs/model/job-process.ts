@@ -41,7 +41,7 @@ export class JobProcess {
 
   constructor(world: JobWorld) {
     this.#world = world
-    const { window, chunksPerPart, maxBlocks, isHasty, hasTurns, runsOn } = world.scenario
+    const { window, chunksPerPart, maxBlocks, isHasty, hasTurns, runsOn, keptBytes, aheadBytes } = world.scenario
     const budgets = isHasty ? { budgetMs: 0, chunkBudgetMs: 0 } : {}
     const times = { ...budgets, turnMs: hasTurns ? 1000 : 0, runOnMs: runsOn ? 3000 : 0 }
     const limits = { ...jobLimits, ...times, window, chunksPerPart, maxBlocks, joinedBytes: 60 }
@@ -63,8 +63,8 @@ export class JobProcess {
       parts: new PartsInProgress(),
       memory: new SharedMemory(),
       cache: new JobCache(),
-      texts: new KeptChunks(clock, 2 ** 20),
-      results: new KeptChunks(clock, 2 ** 20),
+      texts: new KeptChunks(clock, keptBytes),
+      results: new KeptChunks(clock, aheadBytes),
       stopping: new AbortController().signal,
       background: new Set(),
       log: () => {},
@@ -129,7 +129,7 @@ export class JobProcess {
     const { queues, seen } = this.#world
     return {
       send: (queue, message, delaySeconds) =>
-        this.call('send', jobQueues[queue], async () => {
+        this.call('send', `${jobQueues[queue]}/${message.chunk}`, async () => {
           seen.sent.push(message)
           await queues.send(queue, message, delaySeconds)
         }),

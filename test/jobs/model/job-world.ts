@@ -13,7 +13,7 @@ import { type Call, JobProcess, transientFault } from './job-process.ts'
 import { Random } from './random.ts'
 import type { Scenario } from './scenario.ts'
 import { Suspicions } from './suspicions.ts'
-import { meddle, submit } from './users.ts'
+import { cancel, meddle, submit } from './users.ts'
 
 /** The job in messages. */
 export const job = { service: 'service', jobId: 'job' }
@@ -90,19 +90,20 @@ export class JobWorld {
       this.#check()
     }
     this.fates.isOver = true
+    if (!this.scenario.hasSweeper) await this.#settleUnswept()
     await this.#settleDown()
   }
 
   async #turn(): Promise<void> {
     const chance = this.random.next()
     if (chance < 0.02) this.#advance(this.random.pick([1000, 30_000, 100_000, 700_000]))
-    else if (chance < 0.03) this.#sweep()
+    else if (chance < 0.03) this.#sweepDuringFaults()
     else if (chance < 0.05) this.host.loseOrDouble()
     else if (chance < 0.052) submit(this)
     else if (chance >= 0.3 && this.calls.length > 0) await this.#happen()
     else if (!this.host.deliver() && this.calls.length === 0) {
       this.#advance(this.random.pick([1000, 15_000, 61_000]))
-      if (this.random.isTrue(0.3)) this.#sweep()
+      if (this.random.isTrue(0.3)) this.#sweepDuringFaults()
     }
     await settle()
   }
@@ -124,6 +125,26 @@ export class JobWorld {
           this.#sweep()
           sweeps++
         }
+      }
+      await settle()
+      this.#check()
+    }
+  }
+
+  /** Nothing was lost, so the job must end by its messages alone: nobody sees a sweep for a minute or two. */
+  async #settleUnswept(): Promise<void> {
+    for (let turns = 0; ; turns++) {
+      assert.ok(turns < 20_000, `the job never ends: ${JSON.stringify(this.state)}`)
+      const status = this.state?.status ?? 'NotStarted'
+      if (this.calls.length > 0 && this.random.isTrue(0.8)) await this.#happen()
+      else if (!this.host.deliver()) {
+        if (this.calls.length > 0) await this.#happen()
+        else if (!this.host.isQuiet) this.#advance(61_000)
+        else if (hasEnded(status)) return
+        // Users repeat what failed.
+        else if (status === 'NotStarted') submit(this)
+        else if (status === 'CancelRequested') cancel(this)
+        else assert.fail(`the job stands still: ${JSON.stringify(this.state)}`)
       }
       await settle()
       this.#check()
@@ -154,6 +175,10 @@ export class JobWorld {
     const result = await call.effect()
     this.suspicions.happened(call, result, this.now)
     return result
+  }
+
+  #sweepDuringFaults(): void {
+    if (this.scenario.hasSweeper) this.#sweep()
   }
 
   #sweep(): void {

@@ -24,6 +24,11 @@ export interface Scenario {
   /** Whether a message goes on with further chunks, and a step with the steps that follow. */
   readonly hasTurns: boolean
   readonly runsOn: boolean
+  /** Text of chunks that is kept, and text of chunks whose results are, in bytes. */
+  readonly keptBytes: number
+  readonly aheadBytes: number
+  /** Without it, no process ends and no message is lost. */
+  readonly hasSweeper: boolean
   readonly processCount: number
   readonly maxDequeueCount: number
   /** Numbers of faults of storage and scorer, of kills, and of lost or duplicated messages. */
@@ -70,6 +75,9 @@ export const scenarios: fc.Arbitrary<Scenario> = fc
     isHasty: fc.boolean(),
     hasTurns: fc.boolean(),
     runsOn: fc.boolean(),
+    keptBytes: fc.constantFrom(2 ** 20, 2 ** 20, 0, 40),
+    aheadBytes: fc.constantFrom(2 ** 20, 2 ** 20, 0, 20, 60),
+    hasSweeper: fc.boolean(),
     processCount: fc.integer({ min: 1, max: 3 }),
     maxDequeueCount: fc.integer({ min: 3, max: 5 }),
     faults: fc.oneof(fc.nat({ max: 8 }), fc.nat({ max: 40 })),
@@ -85,6 +93,7 @@ export const scenarios: fc.Arbitrary<Scenario> = fc
   })
   .map(({ wider, files, ...scenario }) => ({
     ...scenario,
+    ...(!scenario.hasSweeper && { kills: 0, rows: scenario.rows.filter(kind => kind !== 'poison') }),
     files: files ?? undefined,
     chunksPerPart: scenario.window + wider,
   }))

@@ -7,8 +7,9 @@ import { folder, inputBlob, type JobWorld, job, outputBlob } from './job-world.t
 export const foreignText = 'written by another program'
 
 /** Submits as JobStore does. The process may die at each of these calls. */
-export function submit({ random, processes, spec }: JobWorld): void {
-  const isInMessage = random.isTrue(0.3)
+export function submit({ random, processes, spec, scenario }: JobWorld): void {
+  // Its message, which would come again, is not in this world.
+  const isInMessage = random.isTrue(0.3) && scenario.hasSweeper
   const { tools, steps } = random.pick(processes)
   const { store } = tools
   const work = async () => {

@@ -27,7 +27,7 @@ describe('poisonedChunk, poisonedSplit and poisonedFinish', () => {
     await bench.steps.poisoned('chunk', { ...job, chunk: 0 })
     await bench.clock.advance(60_000)
     const sent = [bench.take('chunk'), bench.take('chunk'), bench.take('chunk')]
-    assert.deepEqual(sent.at(-1), { ...job, chunk: 0, poisoned: 1, isRevival: true })
+    assert.deepEqual(sent.at(-1), { ...job, chunk: 0, poisoned: 1, isRevival: true, isRetry: true })
     assert.equal(await poisonUntilDone(bench, 0), 3)
     await bench.steps.chunk({ ...job, chunk: 1 }, 1)
     await bench.deliverAll()

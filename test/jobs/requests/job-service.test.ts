@@ -22,12 +22,13 @@ import { VirtualClock } from '../../support/virtual-clock.ts'
 
 const definition = ServiceDefinition.parse({})
 const watching = ServiceDefinition.parse({ jobs: { watch: 'inbox/*.csv', output: 'results/{name}.csv' } })
+const watchingDays = ServiceDefinition.parse({ jobs: { watch: 'inbox/2*.csv' } })
 const startedAt = Date.UTC(2026, 10, 21, 7)
 /** Folder of a job of `diabetes`. */
 const folderOf = (jobId: string) => jobFolder('diabetes', jobId)
 const csv = { input: { blob: 'input/patients.csv' } }
 
-/** A JobService over memory, with services `diabetes`, `iris`, `web`, which takes raw requests, and `watcher`. */
+/** A JobService over memory, with services `diabetes`, `iris`, `web`, which takes raw requests, `watcher` and `daily`, which watch the container `inbox`. */
 function openJobService({
   maxActiveJobs = 100,
   containers = ['input', 'output'],
@@ -41,14 +42,14 @@ function openJobService({
   const queues = new MemoryQueues()
   const lines: string[] = []
   const services = new Map(
-    ['diabetes', 'iris', 'web', 'watcher'].map(name => {
+    ['diabetes', 'iris', 'web', 'watcher', 'daily'].map(name => {
       const report = { scriptKind: name === 'web' ? 'rawHttp' : 'typed' } as LoadReport
       const engine = { kind: 'scheduler' as const, scheduler: { report } as never }
       return [
         name,
         new ScoringService({
           name,
-          definition: name === 'watcher' ? watching : definition,
+          definition: name === 'watcher' ? watching : name === 'daily' ? watchingDays : definition,
           authorizer: undefined,
           engine,
         }),
@@ -330,6 +331,19 @@ describe('JobService.submit', () => {
     )
     assert.equal((await submit('inbox/done/again.csv')).status, 'NotStarted')
     assert.equal((await submit('results/again.csv')).status, 'NotStarted')
+  })
+
+  it('refuses an output whose date makes it an input of the job, or one that is watched', async () => {
+    const { jobs, put } = openJobService()
+    const today = new Date(startedAt).toISOString().slice(0, 10)
+    await put(`input/${today}.csv`, 'a\n1\n')
+    const submit = (service: string, blob: string, output: string) =>
+      jobs.submit(service, { input: { blob }, output: { blob: output, overwrite: true } })
+    await refused(submit('iris', `input/${today}.csv`, 'input/{date}.csv'), 'JOB_INVALID', /is the input of the job/)
+    await refused(submit('iris', 'input/2*.csv', 'input/{date}.csv'), 'JOB_INVALID', /is among the inputs of the job/)
+    await refused(submit('daily', 'input/2*.csv', 'inbox/{date}.csv'), 'JOB_INVALID', /is watched/)
+    await refused(submit('daily', 'input/2*.csv', 'inbox/{name}.csv'), 'JOB_INVALID', /is watched/)
+    assert.equal((await submit('daily', 'input/2*.csv', 'output/{date}.csv')).status, 'NotStarted')
   })
 
   it('refuses an output that exists', async () => {

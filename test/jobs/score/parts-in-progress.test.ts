@@ -1,52 +1,49 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { PartsInProgress } from '../../../src/jobs/score/parts-in-progress.ts'
+import { type LeavePart, PartsInProgress } from '../../../src/jobs/score/parts-in-progress.ts'
 
 describe('PartsInProgress', () => {
   it('lets the last of several chunks list their part', () => {
     const parts = new PartsInProgress()
-    for (const _ of [1, 2, 3]) parts.enter('a')
-    parts.enter('b')
-    assert.deepEqual(
-      [parts.leave('a', true), parts.leave('a', true), parts.leave('b', true), parts.leave('a', true)],
-      [false, false, true, true],
-    )
+    const [first, second, last] = [parts.enter('a'), parts.enter('a'), parts.enter('a')]
+    const other = parts.enter('b')
+    assert.deepEqual([second(true), first(true), other(true), last(true)], [false, false, true, true])
   })
 
   it('lets a chunk without a result list for those who left it to that, and for nobody else', () => {
     const parts = new PartsInProgress()
-    for (const _ of [1, 2]) parts.enter('a')
-    assert.deepEqual([parts.leave('a', true), parts.leave('a', false)], [false, true])
-    parts.enter('a')
-    assert.equal(parts.leave('a', false), false)
+    const [first, second] = [parts.enter('a'), parts.enter('a')]
+    assert.deepEqual([first(true), second(false)], [false, true])
+    assert.equal(parts.enter('a')(false), false)
+  })
+
+  it('counts a chunk once that is given up and then comes to its end', () => {
+    const parts = new PartsInProgress()
+    const [given, other] = [parts.enter('a'), parts.enter('a')]
+    assert.deepEqual([given(false), given(false), other(true)], [false, false, true])
   })
 
   it('has each result followed by a listing of its part, in whatever order chunks come and go', () => {
-    const steps = fc.array(
-      fc.record({ part: fc.constantFrom('a', 'b'), enters: fc.boolean(), hasResult: fc.boolean() }),
+    const commands = fc.array(
+      fc.record({ part: fc.constantFrom('a', 'b'), enters: fc.boolean(), hasResult: fc.boolean(), which: fc.nat() }),
     )
     fc.assert(
-      fc.property(steps, commands => {
+      fc.property(commands, all => {
         const parts = new PartsInProgress()
-        const scored = { a: 0, b: 0 }
-        const unlisted = { a: 0, b: 0 }
-        const leave = (part: 'a' | 'b', hasResult: boolean) => {
-          scored[part]--
-          if (hasResult) unlisted[part]++
-          if (parts.leave(part, hasResult)) unlisted[part] = 0
+        const scored: Record<string, LeavePart[]> = { a: [], b: [] }
+        const unlisted: Record<string, number> = { a: 0, b: 0 }
+        const leave = (part: string, which: number, hasResult: boolean) => {
+          const chunks = scored[part] ?? []
+          const [leavePart] = chunks.splice(which % chunks.length, 1)
+          if (hasResult) unlisted[part] = (unlisted[part] ?? 0) + 1
+          if (leavePart?.(hasResult)) unlisted[part] = 0
         }
-        for (const { part, enters, hasResult } of commands as {
-          part: 'a' | 'b'
-          enters: boolean
-          hasResult: boolean
-        }[]) {
-          if (enters) {
-            parts.enter(part)
-            scored[part]++
-          } else if (scored[part] > 0) leave(part, hasResult)
+        for (const { part, enters, hasResult, which } of all) {
+          if (enters) scored[part]?.push(parts.enter(part))
+          else if (scored[part]?.length) leave(part, which, hasResult)
         }
-        for (const part of ['a', 'b'] as const) while (scored[part] > 0) leave(part, false)
+        for (const part of ['a', 'b']) while (scored[part]?.length) leave(part, 0, false)
         assert.deepEqual(unlisted, { a: 0, b: 0 })
       }),
     )

@@ -54,6 +54,44 @@ describe('scoreChunk', () => {
     assert.deepEqual(bench.messages('chunk'), [], 'a copy from the sweeper ends here')
   })
 
+  it('goes on behind a result where the step failed that ran without a message, or a message failed too often', async () => {
+    for (const failed of ['run', 'poison'] as const) {
+      const bench = new JobBench({ runOnMs: 3000, turnMs: 1000, chunksPerPart: 8 })
+      await bench.createJob(rows(10))
+      bench.store.hooks.before = ({ name, target }) => {
+        if (name === 'create' && target.endsWith('/out/0000000/0000002')) throw new Error('the storage is busy')
+      }
+      await bench.steps.split(job) // scores chunk 0, whose result is written, and fails with chunk 2
+      assert.deepEqual(bench.messages('chunk'), [{ ...job, chunk: 0, isRetry: true }])
+      bench.store.hooks.before = () => {}
+      if (failed === 'poison') {
+        bench.take('chunk')
+        await bench.steps.poisoned('chunk', { ...job, chunk: 0 })
+        await bench.clock.advance(60_000)
+      }
+      await bench.steps.chunk(bench.take('chunk'), 1)
+      assert.deepEqual(bench.messages('chunk'), [{ ...job, chunk: 2, isRevival: true }], failed)
+    }
+  })
+
+  it('leaves a chunk to a message only when the one before has a result, so that their part is listed after both', async () => {
+    const bench = new JobBench({ turnMs: 1000, chunkBudgetMs: 0, window: 1 })
+    bench.tools.scorer.score = async (_, rows) =>
+      rows.map((row, index) =>
+        'json' in row && (index === 0 || row.json === '1') ? { prediction: row.json } : undefined,
+      )
+    await bench.createJob(rows(4))
+    await bench.steps.split(job)
+    while (bench.take('chunk'));
+    bench.store.hooks.before = async ({ name, target }) => {
+      if (name !== 'create' || !target.endsWith('/out/0000000/0000000')) return
+      await settle()
+      assert.deepEqual(bench.messages('chunk'), [])
+    }
+    await bench.steps.chunk({ ...job, chunk: 0 }, 1)
+    assert.deepEqual(bench.messages('chunk'), [{ ...job, chunk: 1, isRevival: false, isContinued: true }])
+  })
+
   it('goes on with the chunks of its position in the window until its turn is over', async () => {
     const bench = new JobBench({ turnMs: 1000 })
     bench.answer = async json => {

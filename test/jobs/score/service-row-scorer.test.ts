@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { encodeLines } from '../../../src/jobs/output/result-lines.ts'
@@ -46,6 +50,22 @@ const http = `
 export const rawHttp = true
 export function init() {}
 export function run() { return new Response('hello') }`
+
+/** Says that the row 1 has begun, and does not end it before it may. */
+const waitsForFile = (begun: string, mayEnd: string) => `
+import { existsSync, writeFileSync } from 'node:fs'
+import { tensor } from 'scoring-functions'
+export const input = tensor([[0, 0]], 'float64')
+export function init() {}
+export function run({ data }) {
+  const rows = Array.from({ length: data.shape[0] }, (_, row) => data.data[2 * row])
+  if (rows.includes(1)) {
+    writeFileSync(${JSON.stringify(begun)}, '')
+    const nothing = new Int32Array(new SharedArrayBuffer(4))
+    while (!existsSync(${JSON.stringify(mayEnd)})) Atomics.wait(nothing, 0, 0, 5)
+  }
+  return Float64Array.from(rows)
+}`
 
 const rowsOf = (list: readonly unknown[]) => list.map(row => ({ json: JSON.stringify(row) }))
 const options = { maxRetries: 3, signal: new AbortController().signal, isTimeUp: () => false }
@@ -253,6 +273,29 @@ describe('ServiceRowScorer', () => {
     assert.deepEqual(piece && pieceResults(piece, { format: 'jsonl' }), results.slice(0, 1))
   })
 
+  it('lets texts of other jobs have the threads that the last rows of one leave free', async test => {
+    const folder = await mkdtemp(join(tmpdir(), 'turns-'))
+    test.onTestFinished(() => rm(folder, { recursive: true, maxRetries: 5 }))
+    const [begun, mayEnd] = [join(folder, 'begun'), join(folder, 'may-end')]
+    const files = {
+      'slow/service.json': {
+        entryScript: 'score.ts',
+        batching: { rowsAreIndependent: true },
+        limits: { timeoutMs: 600_000 },
+      },
+      'slow/score.ts': waitsForFile(begun, mayEnd),
+    }
+    const slow = await startServices(test, await makeServices(files, test), { maxThreads: 2 })
+    const scorer = scorerOf(slow)
+    const first = scorer.scoreText('slow', textOf([[1, 0]]), options)
+    while (!existsSync(begun)) await delay(5)
+    const second = textOf([[2, 0]])
+    const lines = linesOf(second, await scorer.scoreText('slow', second, options))
+    assert.equal(lines?.lines, '{"index": 7, "prediction": 2.0}\n')
+    await writeFile(mayEnd, '')
+    assert.equal((await first)?.length, 1)
+  })
+
   it('scores rows one by one when the graph may mix them', async () => {
     const rows = Array.from({ length: 30 }, (_, index) => [index, -index])
     // Each row minus the mean of all rows of its run: of itself, that is.
@@ -325,7 +368,7 @@ describe('ServiceRowScorer', () => {
 
   it('waits for a service that is loading', async test => {
     const files = { 'slow/service.json': { entryScript: 'score.ts' }, 'slow/score.ts': raw }
-    const loading = await startServices(test, await makeServices(files, test), false)
+    const loading = await startServices(test, await makeServices(files, test), { isWaitedFor: false })
     assert.equal(loading.find('slow').status, 'loading')
     assert.deepEqual(await scorerOf(loading).score('slow', rowsOf([1]), options), [{ prediction: '1' }])
   })

@@ -26,6 +26,13 @@ describe('jobs in service.json', () => {
     [{ watch: 'inbox/../x' }, /no "\." or "\.\." as a folder/],
     [{ watch: 'inbox/*.csv', output: 'inbox/out/{name}.csv' }, /jobs\.output: is in the container of "watch"/],
     [{ output: 'output/{name}.csv' }, /"watch", which is missing/],
+    [{ input: { delimiter: ';' } }, /jobs\.input: says how the blobs of "watch" are written, which is missing/],
+    [{ watch: 'inbox/*.csv', input: { delimiter: ';;' } }, /jobs\.input\.delimiter: must be one character/],
+    [{ watch: 'inbox/*.csv', input: { separator: ';' } }, /jobs\.input: .*"separator"/],
+    [{ watch: 'inbox/*.csv', input: { blob: 'inbox/a.csv' } }, /jobs\.input: .*"blob"/],
+    [{ watch: 'inbox/*.csv', input: { quote: ',' } }, /jobs\.input\.quote: is ",", which separates the columns/],
+    [{ watch: 'inbox/*.csv', input: { thousands: '.' } }, /jobs\.input\.thousands: is "\.", which stands before/],
+    [{ watch: 'inbox/*', input: { format: 'json', decimal: ',' } }, /jobs\.input\.decimal: applies to CSV only/],
   ])('refuse %j', (jobs, message) => assert.throws(() => parseAll({ jobs }), message))
 
   it('are watched by a trigger for all that begins like them', () => {
