@@ -44,6 +44,14 @@ export class KeptChunks<T> {
     return true
   }
 
+  /** Something that is kept has turned out to take so many bytes. It may be more than there was room for. */
+  resize(key: string, bytes: number): void {
+    const kept = this.#kept.get(key)
+    if (!kept) return
+    this.#kept.set(key, { ...kept, bytes })
+    this.#bytes += bytes - kept.bytes
+  }
+
   /** Gives away what there is of a chunk. */
   take(key: string): T | undefined {
     const kept = this.#kept.get(key)

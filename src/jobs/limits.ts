@@ -41,7 +41,7 @@ export interface JobLimits {
   readonly rowGraceMs: number
   /** Most text that is kept from its planning until it is scored. */
   readonly keptTextBytes: number
-  /** Most text of chunks whose results are kept until the plan is committed; 0: none is scored before. */
+  /** Results of chunks that are kept until the plan is committed; when they, or the texts, have more, no further one is scored. 0: none is. */
   readonly aheadBytes: number
   /** Interval at which a running step checks that the job is still active. */
   readonly pollMs: number

@@ -25,6 +25,16 @@ describe('KeptChunks', () => {
     assert.equal(kept.take('c'), 'c')
   })
 
+  it('counts what something has turned out to take', () => {
+    const kept = new KeptChunks(new VirtualClock(), 64 * MiB)
+    kept.put('a', 'a', MiB)
+    kept.resize('a', 90 * MiB)
+    kept.resize('b', 90 * MiB)
+    assert.equal(kept.hasRoom(0), false)
+    assert.equal(kept.take('a'), 'a')
+    assert.equal(kept.hasRoom(64 * MiB), true)
+  })
+
   it('drops what nobody has taken after half a minute, and leaves no timer behind', async () => {
     const clock = new VirtualClock()
     const kept = new KeptChunks(clock, 64 * MiB)

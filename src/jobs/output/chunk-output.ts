@@ -25,15 +25,16 @@ export async function encodeChunk(
   source: IncludedSource | undefined,
 ): Promise<ChunkOutput> {
   const { include, form, format, blob, isFirst } = table
+  const counts = { rowCount: results.rowCount, failed: results.failed } // the lines are no longer needed
   if (format === 'parquet') {
     const included = source && include.length > 0 ? includedCells(source, include) : undefined
     const { file, footerBytes } = await writeParquetChunk(results.lines, table, included)
-    return { ...results, blob, file, start: isFirst ? 0 : parquetMagic.byteLength, end: file.byteLength - footerBytes }
+    return { ...counts, blob, file, start: isFirst ? 0 : parquetMagic.byteLength, end: file.byteLength - footerBytes }
   }
   const { lines } = include.length > 0 ? await includeColumns(results, { form, include, source }) : results
   const header = isFirst ? [Buffer.from(outputHeader(table))] : []
   const file = await packed(Buffer.concat([...header, ...lines]), table)
-  return { ...results, blob, file, start: 0, end: file.byteLength }
+  return { ...counts, blob, file, start: 0, end: file.byteLength }
 }
 
 /** The output of a job without rows. */

@@ -52,9 +52,12 @@ export class AheadScorer {
       const { start, end } = next.planned
       if (!results.hasRoom(end - start)) return this.stop()
       const result = this.#score(next)
-      results.put(resultKey(this.#spec, next.planned), result, end - start)
+      const key = resultKey(this.#spec, next.planned)
+      results.put(key, result, end - start)
+      const output = await result.catch(() => undefined)
       // After a failure, or when the time was up, the message of the chunk tries again.
-      if (!(await result.catch(() => undefined))) return this.stop()
+      if (!output) return this.stop()
+      results.resize(key, Math.max(end - start, output.file.byteLength))
     }
     this.#isScoring = false
   }
