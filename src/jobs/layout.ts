@@ -7,6 +7,7 @@
  *     <folder>/input-signature          query of an input URL, a secret; removed when the job ends
  *     <folder>/plan/<part>              `chunksPerPart` chunks of the input; written once
  *     <folder>/in/<part>/<chunk>        text of the chunk, if the input cannot be read in ranges; written once
+ *     <folder>/packed/<part>/<chunk>    values of the chunk, if it is packed; written once
  *     <folder>/out/<part>/<chunk>       result lines of the chunk, with counts as metadata; written once
  *     <folder>/done/<part>              totals of a part whose chunks are all done; written once
  *     <folder>/careful/<part>/<chunk>/… attempt log of a chunk: results of its first rows, and attempts that may have ended a process
@@ -68,6 +69,8 @@ export const planPrefix = (folder: JobFolder) => `${folder}/plan/`
 export const planPartBlob = (folder: JobFolder, part: number) => inJobs(planPrefix(folder) + numbered(part))
 export const chunkInputBlob = (folder: JobFolder, part: number, chunk: number) =>
   inJobs(`${folder}/in/${inPart(part, chunk)}`)
+export const packedInputBlob = (folder: JobFolder, part: number, chunk: number) =>
+  inJobs(`${folder}/packed/${inPart(part, chunk)}`)
 /** Prefix of all results, or of those of one part. */
 export const resultsPrefix = (folder: JobFolder, part?: number) =>
   part === undefined ? `${folder}/out/` : `${folder}/out/${numbered(part)}/`

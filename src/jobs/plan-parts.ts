@@ -12,13 +12,15 @@ export interface PlannedChunk {
   /** Index of its first row in the whole input, from 0. */
   readonly firstRow: number
   readonly rowCount: number
-  /** Bytes of the text from `start`, up to but not including `end`: of the decompressed input, or of the JSON Lines of a Parquet file. */
+  /** Bytes of the text from `start`, up to but not including `end`: of the decompressed input, or of what is stored of a Parquet file. */
   readonly start: number
   readonly end: number
   /** Line of its first row in the (decompressed) text, from 1; absent for Parquet, or if an earlier build has planned it. */
   readonly line?: number
   /** The chunk's own text in the format `textFormat`, if the input cannot be read in ranges (gzip, Parquet). */
   readonly content?: Uint8Array
+  /** The content is that of `PackedColumns`, and no text. */
+  readonly isPacked?: true
   /** The text was UTF-16: bytes are those of its UTF-8, and the chunk has a text of its own. */
   readonly isDecoded?: true
   /** Its file, if the input has several: bytes are those of the text of that file. */

@@ -31,10 +31,12 @@ export interface RowSettings extends MissingOptions {
   readonly columns?: readonly string[]
 }
 
-/** Text of whole rows. */
+/** Text of whole rows, or packed columns of them. */
 export interface TextOfRows {
   /** In memory that threads share, or that is copied. */
   readonly content: Uint8Array
+  /** The content is that of `PackedColumns`, and no text. */
+  readonly isPacked?: boolean
   readonly rowCount: number
   /** Index of the first row in the whole input. */
   readonly firstRow: number

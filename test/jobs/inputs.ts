@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { PackedColumns } from '../../src/jobs/formats/packed-columns.ts'
 import { readRows } from '../../src/jobs/formats/read-rows.ts'
 import { textFormat } from '../../src/jobs/formats/row-scanner.ts'
 import type { ReadInput } from '../../src/jobs/formats/text-source.ts'
@@ -62,7 +63,8 @@ export async function rowsOf(content: Bytes, tried: Tried, chunks: readonly Next
   const read = readerOf(content, tried.sizes)
   const rows: Row[] = []
   for (const chunk of chunks) {
-    const text = chunk.content ? readerOf(chunk.content, tried.sizes)() : read(chunk)
+    const { content, isPacked } = chunk
+    const text = content ? readerOf(isPacked ? packedText(content) : content, tried.sizes)() : read(chunk)
     const { columns } = chunk.next
     rows.push(
       ...(await readRows(text, chunk, {
@@ -77,6 +79,10 @@ export async function rowsOf(content: Bytes, tried: Tried, chunks: readonly Next
     )
   }
   return rows
+}
+
+export function packedText(content: Uint8Array): Buffer {
+  return Buffer.concat([...PackedColumns.open(content).lines()])
 }
 
 /** Plans and reads: JSON text of each row, or its code. */

@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer'
 import { isServerFault, ScoringError } from '../../errors.ts'
 import type { Feeds, TensorInfo } from '../../models/session/model-session.ts'
 import { atLine } from '../at-line.ts'
+import { PackedColumns } from '../formats/packed-columns.ts'
 import { type ReadOptions, rowReader, tableShape } from '../formats/read-rows.ts'
 import { type RowForm, tensorRowForm } from '../formats/row-form.ts'
 import { createChunkScanner } from '../formats/row-scanner.ts'
@@ -11,6 +12,7 @@ import { csvRows } from './csv-rows.ts'
 import { floatRows } from './float-rows.ts'
 import { jsonRecords } from './json-records.ts'
 import { jsonRows } from './json-rows.ts'
+import { packedTargets, storePacked } from './packed-rows.ts'
 import type { RowTarget } from './row-target.ts'
 import { NotForColumns, RowTensors } from './row-tensors.ts'
 
@@ -35,7 +37,10 @@ export interface ReadColumns {
 }
 
 /** How a text is read, how many rows it has, and the line of its file in which it begins. */
-interface TextReading extends RowReading, Pick<TextOfRows, 'rowCount' | 'firstLine'> {}
+interface TextReading extends RowReading, Pick<TextOfRows, 'rowCount' | 'firstLine'> {
+  /** Index of the first row in packed columns; absent: it is a text. */
+  readonly from?: number
+}
 
 interface ColumnSource {
   readonly inputs: readonly TensorInfo[]
@@ -88,13 +93,15 @@ class ColumnReader {
   readonly #faults = new Map<number, RowFault>()
   /** Set with the first row that could be decoded. */
   #tensors: RowTensors | undefined
-  #straight: StraightRead = () => false
+  #straight: StraightRead | undefined
   #jsonRows: JsonRow[] = []
+  /** Slots of rows that have a fault. */
+  readonly #gaps: number[] = []
   #slot = 0
 
   constructor(bytes: Buffer, rows: TextReading, source: ColumnSource) {
     this.#bytes = bytes
-    this.#padded = withByteBehind(bytes)
+    this.#padded = rows.from === undefined ? withByteBehind(bytes) : bytes
     this.#rows = rows
     this.#source = source
     this.#options = { ...rows, inputs: source.inputs }
@@ -102,6 +109,11 @@ class ColumnReader {
   }
 
   read(): ReadColumns {
+    const { from } = this.#rows
+    return from === undefined ? this.#readText() : this.#readPacked(PackedColumns.open(this.#bytes), from)
+  }
+
+  #readText(): ReadColumns {
     const { rowCount, maxRowBytes } = this.#rows
     const bytes = this.#bytes
     const scanner = createChunkScanner(this.#rows)
@@ -112,15 +124,40 @@ class ColumnReader {
       const { start, end, startLine } = scanner
       if (index === rowCount) throw new Error(`the text has more than the ${rowCount} rows that were planned`)
       const isTooLarge = end - start > maxRowBytes
-      const isStraight = isText && !isTooLarge && this.#straight(start, end, this.#slot)
+      const isStraight = isText && !isTooLarge && this.#straight?.(start, end, this.#slot) === true
       if (isStraight) this.#slot++
-      else this.#addOther({ index, startLine }, readRow(isTooLarge ? undefined : bytes.subarray(start, end)))
+      else {
+        this.#addOther({ index, startLine }, readRow(isTooLarge ? undefined : bytes.subarray(start, end)))
+        this.#straight ??= this.#tensors && (this.#straightRead(this.#tensors) ?? (() => false))
+      }
       index++
     }
     scanner.feed(bytes)
     while (scanner.next()) add()
     if (scanner.finish()) add()
     if (index !== rowCount) throw new Error(`the text has ${index} rows; ${rowCount} were planned`)
+    return this.#finish()
+  }
+
+  #readPacked(packed: PackedColumns, from: number): ReadColumns {
+    const { rowCount, missing = 'nan' } = this.#rows
+    if (from + rowCount > packed.rowCount)
+      throw new Error(`there are ${packed.rowCount} packed rows; ${from + rowCount} were planned`)
+    const readRow = rowReader(this.#options)
+    const add = (index: number) => this.#addOther({ index, startLine: 0 }, readRow(packed.text(from + index)))
+    let index = 0
+    while (index < rowCount && !this.#tensors) add(index++)
+    if (!this.#tensors) return this.#finish()
+    const [first, slot] = [index, this.#slot]
+    const targets = packedTargets(this.#source.inputs, this.#tensors)
+    const left = storePacked(packed, targets, { from: from + first, count: rowCount - first, slot, missing })
+    for (; index < rowCount; index++) {
+      const faultCount = this.#faults.size
+      this.#slot = slot + index - first
+      if (left[index - first] === 1) add(index)
+      if (this.#faults.size > faultCount) this.#gaps.push(this.#slot)
+    }
+    this.#slot = slot + rowCount - first
     return this.#finish()
   }
 
@@ -136,7 +173,6 @@ class ColumnReader {
     const feeds = this.#decodeOne(place, json)
     if (!feeds) return
     this.#tensors = new RowTensors(feeds, this.#rows.rowCount)
-    this.#straight = this.#straightRead(this.#tensors) ?? this.#straight
     this.#tensors.store(feeds, 0, this.#slot++)
   }
 
@@ -180,8 +216,9 @@ class ColumnReader {
   #finish(): ReadColumns {
     const tensors = this.#tensors
     if (!tensors) return { feeds: {}, faults: this.#faults }
-    const faulty = this.#decodeTogether(tensors) ? [] : this.#decodeEach(tensors)
-    return { feeds: tensors.feeds(this.#slot, faulty), faults: this.#faults }
+    if (!this.#decodeTogether(tensors)) this.#gaps.push(...this.#decodeEach(tensors))
+    const gaps = this.#gaps.sort((one, other) => one - other)
+    return { feeds: tensors.feeds(this.#slot, gaps), faults: this.#faults }
   }
 
   /** @returns whether all rows that are left were decoded by one call */

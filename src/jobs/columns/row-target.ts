@@ -39,6 +39,14 @@ export class RowTarget {
     return true
   }
 
+  /** Stores an integer. @returns false where it is not one of 64 bits that the type holds */
+  storeInteger(row: number, value: bigint): boolean {
+    const isSame = this.dtype === 'uint64' ? BigInt.asUintN(64, value) === value : BigInt.asIntN(64, value) === value
+    if (this.kind !== 'wide' || !isSame) return false
+    ;(this.data as BigInt64Array)[row * this.width + this.offset] = value
+    return true
+  }
+
   storeMissing(row: number): void {
     ;(this.data as Float64Array)[row * this.width + this.offset] = Number.NaN
   }

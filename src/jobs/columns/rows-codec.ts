@@ -12,8 +12,10 @@ import { NotForColumns } from './row-tensors.ts'
 
 /** What a request says of its rows. */
 interface RowsToScore extends RowReading, Pick<TextOfRows, 'firstRow' | 'firstLine' | 'form'> {
-  /** Their text as it stands in the input, in memory that threads share. */
+  /** Their text as it stands in the input, or the packed columns of their chunk, in memory that threads share. */
   readonly text: Uint8Array
+  /** Index of the first of them in the packed columns; absent: it is a text. */
+  readonly from?: number
   readonly rowCount: number
 }
 

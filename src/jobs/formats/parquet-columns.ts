@@ -19,7 +19,8 @@ function classify(element: SchemaElement): Kind | undefined {
   return /^(STRING|ENUM|UUID)$/.test(kind) || /^(UTF8|ENUM)$/.test(converted) ? 'text' : 'bytes'
 }
 
-const flagTexts: Readonly<Record<string, string>> = { '1': 'true', '0': 'false' }
+/** The JSON texts of numbers that are flags. */
+export const flagTexts: Readonly<Record<string, string>> = { '1': 'true', '0': 'false' }
 const numberTexts: Readonly<Record<string, string>> = { true: '1', false: '0' }
 
 /**

@@ -4,6 +4,7 @@ import { isNestedDeeper } from '../../tensor/json-depth.ts'
 import { JsonError, readJson } from '../../tensor/json-reader.ts'
 import { splitRecord } from '../formats/csv-record.ts'
 import { isRecord, maxDepth } from '../formats/json-records.ts'
+import type { PackedColumns } from '../formats/packed-columns.ts'
 import { RowReader } from '../formats/row-reader.ts'
 import { createChunkScanner, type TextForm } from '../formats/row-scanner.ts'
 import { splitObject } from '../formats/split-json.ts'
@@ -11,6 +12,8 @@ import { splitObject } from '../formats/split-json.ts'
 /** Text of a chunk. */
 export interface IncludedSource extends TextForm {
   readonly pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
+  /** The columns, if the chunk has values in place of its text. */
+  readonly packed?: PackedColumns | undefined
   /** Columns of the CSV from left to right, or names of the values of the records of JSON. */
   readonly columns: readonly string[]
   readonly maxRowBytes: number
@@ -21,9 +24,10 @@ export type IncludedCells = readonly (string | undefined)[]
 
 /** @returns the cells of each row; none for rows that are no record of the columns */
 export async function* includedCells(
-  { format, dialect, pieces, columns, maxRowBytes }: IncludedSource,
+  { format, dialect, pieces, packed, columns, maxRowBytes }: IncludedSource,
   include: readonly string[],
 ): AsyncGenerator<IncludedCells> {
+  if (packed) return yield* packedCells(packed, include)
   const places = include.map(name => columns.indexOf(name))
   const reader = new RowReader(createChunkScanner({ format, dialect }), 0, maxRowBytes)
   const read = (row: Uint8Array | undefined): IncludedCells => {
@@ -38,6 +42,14 @@ export async function* includedCells(
     while (reader.next()) yield read(reader.row)
   }
   if (reader.finish()) yield read(reader.row)
+}
+
+function* packedCells(packed: PackedColumns, include: readonly string[]): Generator<IncludedCells> {
+  const places = include.map(name => packed.names.indexOf(name))
+  for (let row = 0; row < packed.rowCount; row++) {
+    const cells = packed.cells(row)
+    yield places.map(place => cells[place])
+  }
 }
 
 function cellsOfRecord(bytes: Buffer, include: readonly string[]): IncludedCells {

@@ -1,7 +1,7 @@
 import { enterActive } from '../active-jobs.ts'
 import { asJobFailure } from '../failure.ts'
 import { chunkKey } from '../kept-chunks.ts'
-import { chunkInputBlob, type JobFolder } from '../layout.ts'
+import { chunkInputBlob, type JobFolder, packedInputBlob } from '../layout.ts'
 import { type JobMessage, type JobStep, jobMessage, messageJobFolder } from '../message-queues.ts'
 import { isActive, openJob } from '../open-job.ts'
 import { totalsWhenAllDone } from '../output/done-parts.ts'
@@ -128,14 +128,17 @@ async function* partsToPlan(
     next = end
   }
   for await (const { content, text, next: after, ...chunk } of untilEnd(inputChunks, toEnd)) {
-    // The text must exist before the plan names the chunk.
-    if (text) {
-      const bytes = text.reduce((sum, { byteLength }) => sum + byteLength, 0)
-      if (tools.texts.put(chunkKey(spec, chunk.chunk), text, bytes)) ahead?.offer({ planned: chunk, next: after })
+    const planned = { ...chunk, ...(after.isDecoded && { isDecoded: true as const }) }
+    // The content must exist before the plan names the chunk.
+    const contentBlob = chunk.isPacked ? packedInputBlob : chunkInputBlob
+    if (content) await store.create(contentBlob(folder, part, chunk.chunk), content)
+    const kept = text ?? (content && [content])
+    if (kept) {
+      const bytes = kept.reduce((sum, { byteLength }) => sum + byteLength, 0)
+      if (tools.texts.put(chunkKey(spec, chunk.chunk), kept, bytes)) ahead?.offer({ planned, next: after })
     }
-    if (content) await store.create(chunkInputBlob(folder, part, chunk.chunk), content)
     next = after
-    chunks.push({ ...chunk, ...(next.isDecoded && { isDecoded: true }) })
+    chunks.push(planned)
     if (chunks.length < limits.chunksPerPart) continue
     yield { part, chunks, next, isLast: false }
     part++

@@ -1,10 +1,11 @@
 import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { BlobStore } from '../blob-store.ts'
 import { chunkSize } from '../chunk-size.ts'
+import { PackedColumns } from '../formats/packed-columns.ts'
 import { readRows } from '../formats/read-rows.ts'
 import { textFormat } from '../formats/row-scanner.ts'
 import { chunkKey } from '../kept-chunks.ts'
-import { chunkInputBlob } from '../layout.ts'
+import { chunkInputBlob, packedInputBlob } from '../layout.ts'
 import { openInput, rowOptions } from '../plan/job-input.ts'
 import { maxRowBytes } from '../plan/plan-chunks.ts'
 import type { PlannedChunk, PlanPart } from '../plan-parts.ts'
@@ -29,6 +30,8 @@ export interface TextTools extends JobTools {
 export interface ChunkText {
   /** In memory that scoring threads share; undefined: a row is too large to be held. */
   readonly content: Uint8Array | undefined
+  /** Set if the content is that of packed columns. */
+  readonly packed: PackedColumns | undefined
   /** The same text. */
   readonly pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>
   readonly reading: RowReading
@@ -48,9 +51,13 @@ export async function readChunkText(
   const content = isHeld(spec, planned) ? memory.join(await collect(pieces)) : undefined
   const { fileColumns, ...options } = rowOptions(tools.scorer, spec)
   const { columns } = part.next
+  const packed = content && planned.isPacked ? PackedColumns.open(content) : undefined
+  if (packed && packed.rowCount !== planned.rowCount)
+    throw new Error(`the chunk has ${packed.rowCount} packed rows; ${planned.rowCount} were planned`)
   return {
     content,
-    pieces: content ? [content] : pieces,
+    packed,
+    pieces: packed ? packed.lines() : content ? [content] : pieces,
     firstLine: hasInlineRows(spec) ? undefined : planned.line,
     reading: { format: textFormat(spec.input.format), ...options, columns, maxRowBytes },
     inputs: await tools.scorer.inputs(spec.service, signal),
@@ -80,7 +87,7 @@ async function openPieces(
   { part, planned }: Omit<ChunkSource, 'signal'>,
 ): Promise<AsyncIterable<Uint8Array>> {
   if (hasCopy(spec, planned))
-    return readCopy(tools.store, { folder: spec.folder, part: part.part, chunk: planned.chunk })
+    return readCopy(tools.store, { folder: spec.folder, part: part.part, chunk: planned.chunk }, planned.isPacked)
   return (await openInput(tools, spec, planned.file?.index))({ start: planned.start, end: planned.end })
 }
 
@@ -90,8 +97,13 @@ async function collect(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>)
   return all
 }
 
-async function* readCopy(store: BlobStore, { folder, part, chunk }: ChunkAddress): AsyncGenerator<Uint8Array> {
-  const blob = await store.readWhole(chunkInputBlob(folder, part, chunk))
-  if (!blob) throw new Error(`the stored text of chunk ${chunk} was removed`)
+async function* readCopy(
+  store: BlobStore,
+  { folder, part, chunk }: ChunkAddress,
+  isPacked = false,
+): AsyncGenerator<Uint8Array> {
+  const contentBlob = isPacked ? packedInputBlob : chunkInputBlob
+  const blob = await store.readWhole(contentBlob(folder, part, chunk))
+  if (!blob) throw new Error(`the stored content of chunk ${chunk} was removed`)
   yield blob.content
 }

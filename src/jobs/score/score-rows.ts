@@ -75,7 +75,7 @@ async function encodeResults(
   // A text that is not held has been read to its end.
   const { pieces } = text.content ? text : await readChunkText(tools, spec, { part, planned, signal })
   const { format, dialect, columns = [], maxRowBytes } = text.reading
-  return encodeChunk(results, table, { format, dialect, pieces, columns, maxRowBytes })
+  return encodeChunk(results, table, { format, dialect, pieces, packed: text.packed, columns, maxRowBytes })
 }
 
 interface ScoredText extends ChunkTask {
@@ -92,10 +92,18 @@ async function scoreText(
   const { scorer, store } = tools
   const { folder, service, maxRetries, modelDigest } = spec
   const { rowCount, chunk } = planned
-  const { content, reading, firstLine } = text
+  const { content, packed, reading, firstLine } = text
   if (!content) return undefined
   const { form } = await chunkTable(tools, spec, { part, planned })
-  const rows = { content, reading, rowCount, firstRow: rowInFile(planned), firstLine, form }
+  const rows = {
+    content,
+    isPacked: packed !== undefined,
+    reading,
+    rowCount,
+    firstRow: rowInFile(planned),
+    firstLine,
+    form,
+  }
   const pieces = await scorer.scoreText(service, rows, {
     ...{ maxRetries, modelDigest, signal, isTimeUp, span },
     nameRequest: (from, to) => nameRequest({ folder, chunk, from, to }),

@@ -5,6 +5,7 @@ import type { LoadReport } from '../../models/session/load-report.ts'
 import type { TensorInfo } from '../../models/session/model-session.ts'
 import { atLine } from '../at-line.ts'
 import { modelChanged } from '../failure.ts'
+import { PackedColumns } from '../formats/packed-columns.ts'
 import { readRows } from '../formats/read-rows.ts'
 import { mayShareRequest, tensorInputs } from '../formats/row-form.ts'
 import type {
@@ -127,9 +128,10 @@ export class ServiceRowScorer implements RowScorer {
     const { text, inputs, failed } = task
     if (failed.length === 0) return []
     const rows: Row[] = []
+    const packed = text.isPacked ? PackedColumns.open(text.content) : undefined
     for (const piece of failed) {
-      const content = [text.content.subarray(piece.start, piece.end)]
-      const { rowCount } = piece
+      const { from, rowCount } = piece
+      const content = packed?.lines(from, from + rowCount) ?? [text.content.subarray(piece.start, piece.end)]
       rows.push(...(await readRows(content, { rowCount, line: pieceLine(text, piece) }, { ...text.reading, inputs })))
     }
     const indexes = failed.flatMap(({ from, rowCount }) => Array.from({ length: rowCount }, (_, row) => from + row))

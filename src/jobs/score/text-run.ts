@@ -1,14 +1,18 @@
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import { readRowLines } from '../columns/row-lines.ts'
+import { PackedColumns } from '../formats/packed-columns.ts'
 import type { ScoredPiece, ScoreOptions, TextOfRows } from '../row-scorer.ts'
 import { inferPatiently } from './infer-patiently.ts'
+import { PackedCutter } from './packed-cutter.ts'
 import type { PieceSize } from './piece-size.ts'
 import type { ScoringTurns } from './scoring-turns.ts'
 import { TextCutter, type TextPiece } from './text-cutter.ts'
 
 /** Most bytes of a piece of several rows. */
 const maxPieceBytes = 512 * 1024
+/** The same of packed columns, whose text would be so long at most. */
+const maxPackedBytes = 2 * 1024 ** 2
 const nothing = new Uint8Array()
 
 /** @returns the line of the file in which a piece of a text begins; undefined: it is not known */
@@ -31,7 +35,8 @@ export class TextRun {
   readonly failed: TextPiece[] = []
   readonly #text: TextOfRows
   readonly #options: TextRunOptions
-  readonly #cutter: TextCutter
+  readonly #cutter: Pick<TextCutter, 'take' | 'isAtEnd'>
+  readonly #maxPieceBytes: number
   /** Aborted when no loop takes a piece any more. */
   readonly #takesNoMore = new AbortController()
   readonly #needsTurn: AbortSignal
@@ -46,14 +51,16 @@ export class TextRun {
     const nameBytes = columns.reduce((sum, name) => sum + 6 * name.length + 8, 100)
     this.#maxRowBytes = Math.floor((options.service.definition.limits.maxBodyBytes - nameBytes) / 6)
     this.#needsTurn = AbortSignal.any([options.signal, this.#takesNoMore.signal])
-    this.#cutter = new TextCutter(text.content, text.rowCount, text.reading)
+    const { content, isPacked, rowCount, reading } = text
+    this.#cutter = isPacked ? new PackedCutter(PackedColumns.open(content)) : new TextCutter(content, rowCount, reading)
+    this.#maxPieceBytes = Math.min(isPacked ? maxPackedBytes : maxPieceBytes, this.#maxRowBytes)
   }
 
   async work(): Promise<void> {
     const { size, isTimeUp, turns } = this.#options
     while (this.scored.length + this.failed.length === 0 || !isTimeUp()) {
       await turns.wait(this, this.#needsTurn)
-      const piece = this.#cutter.take(size.rows, Math.min(maxPieceBytes, this.#maxRowBytes))
+      const piece = this.#cutter.take(size.rows, this.#maxPieceBytes)
       if (this.#cutter.isAtEnd) this.#leaveTurns()
       if (!piece) return
       await this.#score(piece)
@@ -86,11 +93,12 @@ export class TextRun {
   }
 
   #request(piece: TextPiece): InferenceRequest {
-    const { content, firstRow, reading, form } = this.#text
+    const { content, isPacked, firstRow, reading, form } = this.#text
     const { start, end, from, rowCount } = piece
-    const text = content.subarray(start, end)
+    // A thread finds rows of packed columns by their indexes.
+    const part = isPacked ? { text: content, from } : { text: content.subarray(start, end) }
     const firstLine = pieceLine(this.#text, piece)
-    const details = { rows: { ...reading, text, rowCount, firstRow: firstRow + from, firstLine, form } }
+    const details = { rows: { ...reading, ...part, rowCount, firstRow: firstRow + from, firstLine, form } }
     const id = this.#options.nameRequest?.(from, from + rowCount)
     return { codec: 'rows', body: nothing, contentType: undefined, id, details }
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { parquetReadObjects } from 'hyparquet'
 import { describe, it } from 'vitest'
+import { PackedColumns } from '../../../src/jobs/formats/packed-columns.ts'
 import { encodeChunk } from '../../../src/jobs/output/chunk-output.ts'
 import { outputTable } from '../../../src/jobs/output/output-table.ts'
 import { resultLines } from '../../../src/jobs/output/result-lines.ts'
@@ -9,7 +10,7 @@ import { planChunks } from '../../../src/jobs/plan/plan-chunks.ts'
 import { planParquet } from '../../../src/jobs/plan/plan-parquet.ts'
 import { planStart } from '../../../src/jobs/plan-parts.ts'
 import type { TensorInfo } from '../../../src/models/session/model-session.ts'
-import { optionsFor, plan, read, readerOf, type Tried } from '../inputs.ts'
+import { optionsFor, packedText, plan, read, readerOf, type Tried } from '../inputs.ts'
 
 /** Written by pyarrow: test/fixtures/parquet/write.py */
 const fixture = (name: string) => readFileSync(new URL(`../../fixtures/parquet/${name}.parquet`, import.meta.url))
@@ -93,8 +94,8 @@ describe('planChunks of Parquet', () => {
     const options: Tried = { ...tried, inputs: [float('x', 'n', 1)], names: ['flag'], include: ['flag'] }
     const [chunk] = (await plan(fixture('types'), options)).chunks
     assert.deepEqual(
-      [String(chunk?.content), chunk?.next.types?.flag],
-      ['{"flag":1}\n{"flag":null}\n{"flag":0}', 'float32'],
+      [packedText(chunk?.content as Uint8Array).toString(), chunk?.next.types?.flag],
+      ['{"flag":1}\n{"flag":null}\n{"flag":0}\n', 'float32'],
     )
   })
 
@@ -168,7 +169,8 @@ describe('planChunks of Parquet', () => {
       '{"f16":null,"f32":null,"f64":null}',
       '{"f16":-0,"f32":NaN,"f64":-Infinity}',
     ]
-    assert.equal(Buffer.from(chunk.content).toString(), rows.join('\n'))
+    const packed = PackedColumns.open(chunk.content)
+    assert.equal(packedText(chunk.content).toString(), `${rows.join('\n')}\n`)
     const input = { place: { blob: 'input/a' }, etag: '', bytes: 1, format: 'parquet', isGzip: false } as const
     const output = { blob: 'output/a', format: 'parquet', include: ['f32', 'f64'] } as const
     const table = { ...outputTable({ input, output }, chunk.next), blob: output.blob, isFirst: true }
@@ -177,7 +179,7 @@ describe('planChunks of Parquet', () => {
       0,
       table.form,
     )
-    const source = { format: 'jsonl', pieces: [chunk.content], columns: [], maxRowBytes: 1000 } as const
+    const source = { format: 'jsonl', pieces: [], packed, columns: [], maxRowBytes: 1000 } as const
     const { file } = await encodeChunk(lines, table, source)
     const read = await parquetReadObjects({ file: Uint8Array.from(file).buffer })
     assert.deepEqual(

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { parquetWriteBuffer } from 'hyparquet-writer'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { encodeLines } from '../../../src/jobs/output/result-lines.ts'
 import type { ScoredPiece, TextOfRows } from '../../../src/jobs/row-scorer.ts'
@@ -13,6 +14,7 @@ import type { ServiceCatalogue } from '../../../src/models/catalogue/service-cat
 import { rowMixingModel, writeModel } from '../../support/onnx-writer.ts'
 import { startServices } from '../../support/scoring-services.ts'
 import { makeServices } from '../../support/service-folder.ts'
+import { plan } from '../inputs.ts'
 
 /** Rows of `tensor([[0, 0]])`; what the first element of a row is decides. */
 const odd = `
@@ -232,6 +234,24 @@ describe('ServiceRowScorer', () => {
       assert.equal(lines?.lines, encodeLines({ format: 'jsonl' }, 7, results), service)
       assert.equal(lines?.failed, results.filter(each => 'code' in each).length, service)
     }
+  }, 60_000)
+
+  it('writes the same lines for packed columns', async () => {
+    // As above: one row fails in the script, one ends its worker.
+    const first = [...Array.from({ length: 150 }, (_, row) => row + 100.5), 13, 99, Number.POSITIVE_INFINITY, 1]
+    const rows = first.map(value => ({ json: `[${value},2]` }))
+    const columnData = [
+      { name: 'a', data: first, type: 'DOUBLE' as const },
+      { name: 'b', data: first.map(() => 2), type: 'INT32' as const },
+    ]
+    const inputs = await scorerOf(made).inputs('odd', options.signal)
+    const file = new Uint8Array(parquetWriteBuffer({ columnData }))
+    const [chunk] = (await plan(file, { format: 'parquet', inputs, miniBatchSize: 1000 })).chunks
+    const packed = { ...textOf([]), content: chunk?.content as Uint8Array, rowCount: first.length, isPacked: true }
+    const results = (await scorerOf(made).score('odd', rows, options)).filter(each => each !== undefined)
+    const lines = linesOf(packed, await scorerOf(made).scoreText('odd', packed, options))
+    assert.equal(lines?.lines, encodeLines({ format: 'jsonl' }, 7, results))
+    assert.equal(lines?.failed, 2)
   }, 60_000)
 
   it('leaves text to be read where rows do not become tensors, or may mix', async () => {

@@ -1,0 +1,215 @@
+/** Reads the columns of a Parquet file that the rows of a job need, some thousand rows at a time. */
+import type { FileMetaData, ParquetParsers, ParquetScan, SchemaElement, SchemaTree } from 'hyparquet'
+import type { Dtype } from '../../tensor/dtype.ts'
+import { InputUnreadable } from '../failure.ts'
+import { repeatedName } from '../formats/column-names.ts'
+import { type ColumnTraits, longestText } from '../formats/packed-columns.ts'
+import { fitColumn } from '../formats/parquet-columns.ts'
+import { checkRowGroups, type ParquetFile } from '../formats/parquet-file.ts'
+import { createEncoder, leafDtype, type SchemaGroups } from '../formats/parquet-json.ts'
+import { requireIncluded } from '../formats/require-included.ts'
+import { chooseRowShape, type RowShape } from '../formats/row-shape.ts'
+import { type ColumnToPack, columnTraits, type RowSlice } from './column-packer.ts'
+import type { PlanOptions } from './plan-chunks.ts'
+
+/** Columns that are read at a time. */
+const parallelColumns = 4
+
+export interface ParquetTable {
+  readonly scan: ParquetScan
+  readonly metadata: FileMetaData
+  /** The columns that are read. `encode` gives the JSON text of a value. */
+  readonly columns: readonly Pick<ColumnToPack, 'name' | 'encode'>[]
+  /** @param cells  JSON text of a value of each of these. @returns JSON text of the row */
+  readonly encodeRow: (cells: readonly string[]) => string
+  /** Set when rows are records, of which values are copied to the output; otherwise rows are as the service takes them. */
+  readonly record: { readonly columns: readonly string[]; readonly types: Readonly<Record<string, Dtype>> } | undefined
+  /** The same columns, if their values are stored by themselves; otherwise chunks have the text of the rows. */
+  readonly packed: readonly ColumnToPack[] | undefined
+}
+
+/** @throws InputUnreadable; what the file throws */
+export async function openTable(file: ParquetFile, options: PlanOptions): Promise<ParquetTable> {
+  const [{ parquetMetadataAsync, parquetScan, parquetSchema }, groups, { parquetCodecs }] = await Promise.all([
+    import('hyparquet'),
+    import('hyparquet/src/schema.js'),
+    import('../formats/parquet-codecs.ts'),
+  ])
+  const metadata = await parquetMetadataAsync(file, { geoparquet: false })
+  const schema = parquetSchema(metadata)
+  checkRowGroups(metadata, groups.getPhysicalColumns(schema))
+  const { children } = schema
+  const names = columnNames(children)
+  const isList = children.map(each => groups.isListLike(each) || each.element.repetition_type === 'REPEATED')
+  const shape = chooseRowShape(names, options.inputs, { ...options, isList })
+  const { cells, encodeRow } = options.include ? withIncluded(shape, names, options) : shape
+  const columns = cells.map(cell => openColumn(children[cell.column] as SchemaTree, { cell, shape, groups, options }))
+  const scan = await parquetScan({
+    file,
+    metadata: rawMetadata(metadata, children, groups),
+    compressors: parquetCodecs,
+    utf8: false,
+    parsers,
+  })
+  const record = options.include && {
+    columns: columns.map(({ name }) => name),
+    types: {
+      ...Object.fromEntries(leafTypes(children)),
+      // What the service takes is what is copied.
+      ...Object.fromEntries(columns.flatMap(({ name, fitted }) => (fitted ? [[name, fitted]] : []))),
+    },
+  }
+  return { scan, metadata, columns, encodeRow, record, packed: packedColumns(columns, shape, options) }
+}
+
+type Cell = RowShape['cells'][number]
+
+interface ColumnUse {
+  readonly cell: Cell
+  /** Of the rows as the service takes them. */
+  readonly shape: RowShape
+  readonly groups: SchemaGroups
+  readonly options: PlanOptions
+}
+
+/** A column; `dtype`: of the input that takes it. */
+interface OpenColumn extends Pick<ColumnToPack, 'name' | 'encode'> {
+  readonly dtype: Dtype | undefined
+  /** Set where values are fitted to that type. */
+  readonly fitted: Dtype | undefined
+  readonly traits: ColumnTraits | undefined
+  readonly place: number | undefined
+}
+
+function openColumn(
+  node: SchemaTree,
+  { cell: { column, name, dtype }, shape, groups, options }: ColumnUse,
+): OpenColumn {
+  const place = shape.cells.findIndex(each => each.column === column)
+  const isTaken = place >= 0
+  // Only floating-point inputs take NaN and infinities. The output has them where no input takes the column.
+  const isFloat = (isTaken ? dtype : leafDtype(node.element))?.startsWith('float') === true
+  const hasNonFinite = options.missing !== 'error' && isFloat
+  const encode = createEncoder(node, groups, hasNonFinite)
+  if (!encode)
+    throw new InputUnreadable('INPUT_NOT_PARQUET', `column "${name}" is of type VARIANT, which is not supported`)
+  const convert = isTaken ? fitColumn(node, name, dtype) : undefined
+  const fitted = convert && dtype
+  const stored = node.children.length === 0 ? columnTraits(node.element) : undefined
+  return {
+    ...{ name, dtype, fitted, place: isTaken ? place : undefined },
+    encode: convert ? value => convert(encode(value)) : encode,
+    traits: stored && { ...stored, ...fittedTraits(stored, fitted), ...(hasNonFinite && { hasNonFinite }) },
+  }
+}
+
+function fittedTraits({ kind }: ColumnTraits, fitted: Dtype | undefined): Partial<ColumnTraits> {
+  if (fitted === undefined) return {}
+  return kind === 'bool' ? { kind: 'uint8' } : { isFlag: true }
+}
+
+/** @returns undefined where rows are text, because that is what the service takes, or a column has values that are not stored alone */
+function packedColumns(
+  columns: readonly OpenColumn[],
+  shape: RowShape,
+  { inputs, maxRowBytes }: PlanOptions,
+): ColumnToPack[] | undefined {
+  const isTakenTwice = new Set(shape.cells.map(({ column }) => column)).size < shape.cells.length
+  if (!inputs || isTakenTwice) return undefined
+  const packed = columns.flatMap(({ traits, dtype, place, ...column }) => {
+    const isText = place !== undefined && traits?.kind === 'json' && dtype !== 'string'
+    return traits && !isText ? [{ ...column, ...traits, ...(place !== undefined && { place }) }] : []
+  })
+  const hasNumbers = packed.some(({ kind, place }) => place !== undefined && kind !== 'json')
+  const numberBytes = packed.reduce((sum, { kind }) => sum + longestText[kind], 0)
+  return packed.length === columns.length && hasNumbers && numberBytes < maxRowBytes / 2 ? packed : undefined
+}
+
+function leafTypes(columns: readonly SchemaTree[]): (readonly [string, Dtype])[] {
+  return columns.flatMap(({ element, children }) => {
+    const dtype = children.length === 0 ? leafDtype(element) : undefined
+    return dtype ? [[element.name, dtype] as const] : []
+  })
+}
+
+/** Rows that also have the values that are copied to the output. */
+function withIncluded(
+  shape: RowShape,
+  names: readonly string[],
+  options: PlanOptions,
+): Pick<RowShape, 'cells' | 'encodeRow'> {
+  requireIncluded(options, names)
+  const include = options.include === 'all' ? names : (options.include ?? [])
+  const taken = new Map(shape.cells.map(({ column, dtype }) => [column, dtype]))
+  for (const name of include) {
+    const column = names.indexOf(name)
+    if (!taken.has(column)) taken.set(column, undefined)
+  }
+  const cells = [...taken].sort(([one], [other]) => one - other)
+  const keys = cells.map(([column]) => `${JSON.stringify(names[column])}:`)
+  return {
+    cells: cells.map(([column, dtype]) => ({ column, name: names[column] as string, dtype })),
+    encodeRow: values => `{${values.map((value, at) => keys[at] + value).join(',')}}`,
+  }
+}
+
+/** Yields the values of the rows from `firstRow` on, one slice at a time. */
+export async function* readSlices(
+  { scan, metadata, columns }: ParquetTable,
+  { firstRow, sliceBytes }: { readonly firstRow: number; readonly sliceBytes: number },
+): AsyncGenerator<RowSlice> {
+  if (columns.length === 0) return
+  const sliceRows = sliceRowCount(metadata, columns.length, sliceBytes)
+  const names = columns.map(({ name }) => name)
+  for (const { rowStart, rowEnd } of scan.ranges) {
+    for (let row = Math.max(rowStart, firstRow); row < rowEnd; row += sliceRows) {
+      const slice = { rowStart: row, rowEnd: Math.min(row + sliceRows, rowEnd) }
+      yield { rowCount: slice.rowEnd - slice.rowStart, values: await readColumns(scan, names, slice) }
+    }
+  }
+}
+
+async function readColumns(scan: ParquetScan, names: readonly string[], slice: { rowStart: number; rowEnd: number }) {
+  const values: ArrayLike<unknown>[] = []
+  for (let at = 0; at < names.length; at += parallelColumns) {
+    const some = names.slice(at, at + parallelColumns)
+    values.push(...(await Promise.all(some.map(column => scan.readColumn({ column, ...slice })))))
+  }
+  const short = values.findIndex(({ length }) => length !== slice.rowEnd - slice.rowStart)
+  if (short >= 0)
+    throw new InputUnreadable('INPUT_NOT_PARQUET', `column "${names[short]}" has fewer rows than the file declares`)
+  return values
+}
+
+function columnNames(columns: readonly SchemaTree[]): string[] {
+  const names = columns.map(({ element }) => element.name)
+  const twice = repeatedName(names)
+  if (twice === undefined) return names
+  throw new InputUnreadable('INPUT_COLUMNS_UNFIT', `the Parquet file has two columns named "${twice}"`)
+}
+
+function sliceRowCount({ row_groups, num_rows }: FileMetaData, columnCount: number, sliceBytes: number): number {
+  const bytes = row_groups.reduce((sum, group) => sum + Number(group.total_byte_size), 0)
+  return Math.max(1, Math.floor(sliceBytes / Math.max(bytes / Number(num_rows), 8 * columnCount)))
+}
+
+/** Removes logical types, so that hyparquet returns stored values. It would lose digits of timestamps and decimals otherwise. */
+function rawMetadata(metadata: FileMetaData, columns: readonly SchemaTree[], groups: SchemaGroups): FileMetaData {
+  const keys = new Set<SchemaElement>()
+  const visit = (node: SchemaTree) => {
+    // hyparquet converts maps to objects itself, and needs their keys as text.
+    const [key] = groups.isMapLike(node) ? (node.children[0]?.children ?? []) : []
+    if (key) keys.add(key.element)
+    node.children.forEach(visit)
+  }
+  columns.forEach(visit)
+  const raw = (element: SchemaElement): SchemaElement => {
+    if (!element.type || keys.has(element)) return element
+    const { converted_type, logical_type, ...stored } = element
+    return stored
+  }
+  return { ...metadata, schema: metadata.schema.map(raw) }
+}
+
+/** hyparquet converts INT96 in any case; this keeps the nanoseconds. */
+const parsers: Partial<ParquetParsers> = { timestampFromNanoseconds: nanoseconds => nanoseconds }
