@@ -1,11 +1,18 @@
+import { memoryBytes } from './memory.ts'
+
+/** An instance of 2 GB has a little less. */
+const leastBytes = 1.5 * 2 ** 30
+let isWanted: boolean | undefined
+
 /**
  * Lets V8 collect garbage when heap and buffers together have grown by about half. Otherwise it marks the whole heap for every
- * 64 MiB of buffers, which large bodies and batch jobs take within a moment: that is a third of their processor time.
+ * 64 MiB of buffers, which large bodies and batch jobs take within a moment: that is a third of their processor time. It takes some
+ * hundred MiB, so instances of less than 2 GB go without.
  *
  * To be called when these come, and not sooner: a changed flag makes V8 refuse the compiled code that Node.js carries of
  * its own modules, and each thread that starts from then on needs 60 ms more. V8 12 has no such flag, and prints that.
  */
 export function countBuffersWithHeap(): void {
-  if (Number.parseInt(process.versions.v8, 10) !== 13) return
-  process.getBuiltinModule('node:v8').setFlagsFromString('--external-memory-accounted-in-global-limit')
+  isWanted ??= Number.parseInt(process.versions.v8, 10) === 13 && memoryBytes() >= leastBytes
+  if (isWanted) process.getBuiltinModule('node:v8').setFlagsFromString('--external-memory-accounted-in-global-limit')
 }
