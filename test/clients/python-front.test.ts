@@ -42,7 +42,7 @@ describe('clients/python: the front for Python', () => {
       SCORING_TEST_SCRIPTS: scripts,
     })
     assert.equal(code, 0, `${stdout}${stderr}${app.output()}`)
-    assert.match(stderr, /Ran 15 tests/)
+    assert.match(stderr, /Ran 16 tests/)
     assert.match(
       stdout,
       /cpu_cores, memory_gb: the app decides[^\n]*\n(py-diabetes: Transitioning[^\n]*\n)*py-diabetes: Healthy\n/,

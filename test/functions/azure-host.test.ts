@@ -123,6 +123,7 @@ describe("the app behind Azure's host", () => {
     while ((await queued()) < 6) await delay(5)
     leaving.abort()
     assert.deepEqual(await Promise.all(left), Array(5).fill('left'))
+    await delay(200) // the ends of their connections are on the way to the host
     await host.release()
     assert.deepEqual([(await first).status, (await last).status], [200, 200])
     assert.equal(await host.runs(), 'run run ')
