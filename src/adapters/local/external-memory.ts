@@ -2,7 +2,7 @@ import { memoryBytes } from './memory.ts'
 
 /** An instance of 2 GB has a little less. */
 const leastBytes = 1.5 * 2 ** 30
-let isWanted: boolean | undefined
+let takesFlag: boolean | undefined
 
 /**
  * Lets V8 collect garbage when heap and buffers together have grown by about half. Otherwise it marks the whole heap for every
@@ -13,6 +13,6 @@ let isWanted: boolean | undefined
  * its own modules, and each thread that starts from then on needs 60 ms more. V8 12 has no such flag, and prints that.
  */
 export function countBuffersWithHeap(): void {
-  isWanted ??= Number.parseInt(process.versions.v8, 10) === 13 && memoryBytes() >= leastBytes
-  if (isWanted) process.getBuiltinModule('node:v8').setFlagsFromString('--external-memory-accounted-in-global-limit')
+  takesFlag ??= Number.parseInt(process.versions.v8, 10) === 13 && memoryBytes() >= leastBytes
+  if (takesFlag) process.getBuiltinModule('node:v8').setFlagsFromString('--external-memory-accounted-in-global-limit')
 }

@@ -138,8 +138,12 @@ class ColumnValues {
     for (const [at, column] of errors.entries()) this.#push(column, failed ? [code, message][at] : null)
   }
 
-  columnData(): { name: string; data: unknown[]; offsetIndex: false }[] {
-    return [...this.#values].map(([{ name }, data]) => ({ name, data, offsetIndex: false }))
+  columnData(): { name: string; data: unknown[]; offsetIndex: false; encoding?: 'PLAIN' }[] {
+    return [...this.#values].map(([{ name, dtype }, data]) => ({
+      ...{ name, data, offsetIndex: false as const },
+      // Dictionaries of the writer have one entry for 0 and -0.
+      ...(dtype?.startsWith('float') && { encoding: 'PLAIN' as const }),
+    }))
   }
 
   #push(column: ParquetColumn, value: unknown): void {

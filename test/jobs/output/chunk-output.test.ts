@@ -21,6 +21,25 @@ const chunks = [[good('9007199254740993', '[0.1, NaN]'), bad], [bad], [good('-1'
 const blob = 'output/predictions'
 
 describe('encodeChunk', () => {
+  it('tells 0 from -0 in Parquet, however often they come', async () => {
+    const table = outputTable(
+      { input, output: { blob: '', format: 'parquet' } },
+      { predictions: [{ columns: ['prediction'], dtype: 'float64' }] },
+    )
+    const expected = Array.from({ length: 200 }, (_, row) => (row % 3 === 0 ? -0 : 0))
+    const results = expected.map(value => ({ prediction: Object.is(value, -0) ? '-0.0' : '0.0' }))
+    const { file } = await encodeChunk(
+      resultLines(results, 0, table.form),
+      { ...table, blob, isFirst: true },
+      undefined,
+    )
+    const rows = await parquetReadObjects({ file: Uint8Array.from(file).buffer })
+    assert.deepEqual(
+      rows.map(row => row.prediction),
+      expected,
+    )
+  })
+
   it('writes a Parquet file for each chunk, whose row groups are joined by a footer', async () => {
     const table = outputTable(
       { input, output: { blob: '', format: 'parquet', include: ['id'] } },
