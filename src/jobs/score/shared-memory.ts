@@ -17,17 +17,20 @@ function slices(piece: Uint8Array): Uint8Array[] {
 /** Memory that scoring threads read in place. It is used again, because to allocate and collect so much of it costs time. */
 export class SharedMemory {
   #kept: SharedArrayBuffer[] = []
-  readonly #onLarge: () => void
+  #onFirst: (() => void) | undefined
 
-  /** @param onLarge  called with each large text; absent: nobody wants to know */
-  constructor(onLarge = () => {}) {
-    this.#onLarge = onLarge
+  /** @param onFirst  called when the first large text comes */
+  constructor(onFirst?: () => void) {
+    this.#onFirst = onFirst
   }
 
   /** Joins pieces of a text, in slices, so that nobody waits for all of it. */
   async join(pieces: readonly Uint8Array[]): Promise<Uint8Array> {
     const length = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
-    if (length >= largeBytes) this.#onLarge()
+    if (length >= largeBytes) {
+      this.#onFirst?.()
+      this.#onFirst = undefined
+    }
     const found = this.#kept.find(({ byteLength }) => byteLength >= length)
     this.#kept = this.#kept.filter(each => each !== found)
     const joined = Buffer.from(found ?? new SharedArrayBuffer(Math.ceil(length / unit) * unit), 0, length)

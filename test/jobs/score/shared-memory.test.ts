@@ -11,6 +11,15 @@ describe('SharedMemory', () => {
     assert.ok(joined.buffer instanceof SharedArrayBuffer)
   })
 
+  it('tells of the first large text, once', async () => {
+    let count = 0
+    const memory = new SharedMemory(() => count++)
+    await memory.join([Buffer.alloc(1000)])
+    assert.equal(count, 0)
+    for (let text = 0; text < 3; text++) await memory.join([Buffer.alloc(MiB)])
+    assert.equal(count, 1)
+  })
+
   it('uses what was given back for a text that fits, and only once', async () => {
     const memory = new SharedMemory()
     const first = await memory.join([Buffer.from('the first')])
