@@ -193,6 +193,28 @@ export class JobBench {
     }
   }
 
+  /**
+   * Finishes the job in a process that dies so many storage calls after the job is `Completed`.
+   *
+   * @returns whether it came to that; the storage works again then
+   */
+  async finishAndDie(calls: number): Promise<boolean> {
+    const { hooks } = this.store
+    let left = Number.POSITIVE_INFINITY
+    hooks.before = () => {
+      if (left-- <= 0) throw new Error('the process died')
+    }
+    hooks.after = ({ name, target }) => {
+      if (name === 'replace' && target.endsWith('/state.json') && this.state.status === 'Completed') left = calls
+    }
+    const hasDied = await this.steps.finish(job).then(
+      () => false,
+      () => true,
+    )
+    hooks.before = () => {}
+    return hasDied
+  }
+
   /** Scores all rows; the message `finish` is on its way then. */
   async scoreAll(): Promise<void> {
     await this.queues.send('split', job)

@@ -125,18 +125,7 @@ describe('onCompleted', () => {
       await bench.createJob('1\n', toUrl)
       await bench.steps.split(job)
       await bench.steps.chunk({ ...job, chunk: 0 }, 1)
-      let left = Number.POSITIVE_INFINITY
-      bench.store.hooks.before = () => {
-        if (left-- <= 0) throw new Error('the process died')
-      }
-      bench.store.hooks.after = ({ name, target }) => {
-        if (name === 'replace' && target.endsWith('/state.json') && bench.state.status === 'Completed') left = calls
-      }
-      const hasDied = await bench.steps.finish(job).then(
-        () => false,
-        () => true,
-      )
-      bench.store.hooks.before = () => {}
+      const hasDied = await bench.finishAndDie(calls)
       const steps = bench.restarted()
       for (let sweep = 0; sweep < 3; sweep++) {
         await bench.clock.advance(100_000)

@@ -115,18 +115,7 @@ describe('deleteJob', () => {
       await bench.createJob(rows(1), toUrl)
       await bench.steps.split(job)
       await bench.steps.chunk({ ...job, chunk: 0 }, 1)
-      let left = Number.POSITIVE_INFINITY
-      bench.store.hooks.before = () => {
-        if (left-- <= 0) throw new Error('the process died')
-      }
-      bench.store.hooks.after = ({ name, target }) => {
-        if (name === 'replace' && target.endsWith('/state.json') && bench.state.status === 'Completed') left = calls
-      }
-      const hasDied = await bench.steps.finish(job).then(
-        () => false,
-        () => true,
-      )
-      bench.store.hooks.before = () => {}
+      const hasDied = await bench.finishAndDie(calls)
       await deleteJob(bench.store, await storedJob(bench))
       const steps = bench.restarted()
       await bench.clock.advance(100_000)
