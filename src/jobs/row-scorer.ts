@@ -1,6 +1,7 @@
 import type { TensorInfo } from '../models/session/model-session.ts'
 import type { Span } from '../telemetry/tracing.ts'
 import type { CsvDialect } from './csv-dialect.ts'
+import type { JobFolder } from './layout.ts'
 import type { LineForm } from './line-form.ts'
 
 /** The outcome of one row. */
@@ -69,6 +70,14 @@ export interface ScoredPiece {
     | { readonly results: readonly (RowResult | undefined)[] }
 }
 
+/** The chunk that rows belong to: requests are named by it, for what is told of a crash. */
+export interface RowsOfChunk {
+  readonly folder: JobFolder
+  readonly chunk: number
+  /** Of the rows in the chunk, in ascending order; absent: they are all of them. */
+  readonly indexes?: readonly number[]
+}
+
 export interface ScoreOptions {
   /** Retries of a row after failures that the row did not cause. */
   readonly maxRetries: number
@@ -79,10 +88,10 @@ export interface ScoreOptions {
   readonly span?: Span | undefined
   /** Whether each row has a request of its own, and none begins before the last one is answered. */
   readonly isOneByOne?: boolean
-  /** Names the request of some of the rows, from the first up to but not including `to`, for what is told of a crash. */
-  nameRequest?(from: number, to: number): string
-  /** Once it is true, no more rows are started. */
-  isTimeUp(): boolean
+  /** Absent: requests have no name. */
+  readonly origin?: RowsOfChunk
+  /** Once so many milliseconds have passed since the call, no more rows are started. */
+  readonly budgetMs: number
 }
 
 /** What the rows of a job and their predictions are like, beside the inputs. */
@@ -115,14 +124,8 @@ export interface RowScorer {
   /** @throws as `inputs` */
   traits(service: string, signal: AbortSignal): Promise<ServiceTraits>
 
-  /** Whether callers have lately sent requests to this service, or another one of the app. */
-  hasCallers(service: string): boolean
-
-  /** Bytes of text that this process has lately read and scored in a millisecond on a thread; undefined: none yet. */
-  textSpeed(service: string): number | undefined
-
   /** @throws ScoringError SERVICE_UNKNOWN */
-  rowSettings(service: string): RowSettings
+  rowSettings(service: string): Promise<RowSettings>
 
   /**
    * Scores rows. Each result is that of its row alone, whatever rows are beside it.

@@ -9,6 +9,7 @@ import { planParquet } from '../../src/jobs/plan/plan-parquet.ts'
 import { firstState } from '../../src/jobs/records.ts'
 import type { RowResult } from '../../src/jobs/row-scorer.ts'
 import { PartsInProgress } from '../../src/jobs/score/parts-in-progress.ts'
+import { nameRows } from '../../src/jobs/score/request-name.ts'
 import { ScoringLock } from '../../src/jobs/score/scoring-lock.ts'
 import { SharedMemory } from '../../src/jobs/score/shared-memory.ts'
 import type { JobSpec } from '../../src/jobs/spec.ts'
@@ -16,7 +17,7 @@ import type { JobState } from '../../src/jobs/state.ts'
 import { createJobSteps, type JobSteps, type StepTools } from '../../src/jobs/steps.ts'
 import { MemoryBlobStore } from '../support/memory-blob-store.ts'
 import { MemoryQueues } from '../support/memory-queues.ts'
-import { VirtualClock } from '../support/virtual-clock.ts'
+import { timeLimit, VirtualClock } from '../support/virtual-clock.ts'
 
 const jobId = 'nightly-1'
 /** The job in messages. */
@@ -58,13 +59,14 @@ export class JobBench {
   constructor(change: Partial<JobLimits> = {}) {
     // Each step is left to a message, unless a test sets other times.
     const limits = { ...jobLimits, window: 2, chunksPerPart: 2, turnMs: 0, runOnMs: 0, aheadBytes: 0, ...change }
-    const score: StepTools['scorer']['score'] = async (_, rows, { signal, isTimeUp, isOneByOne, nameRequest }) => {
-      this.running = nameRequest?.(0, rows.length)
+    const score: StepTools['scorer']['score'] = async (_, rows, { signal, budgetMs, isOneByOne, origin }) => {
+      const isTimeUp = timeLimit(this.clock, budgetMs)
+      this.running = origin && nameRows(origin, 0, rows.length)
       this.scored.push(rows.map(row => ('json' in row ? row.json : row.code)))
       const results: (RowResult | undefined)[] = []
       for (const [index, row] of rows.entries()) {
         if (index > 0 && isTimeUp()) return [...results, ...rows.slice(index).map(() => undefined)]
-        if (isOneByOne) this.running = nameRequest?.(index, index + 1)
+        if (isOneByOne) this.running = origin && nameRows(origin, index, index + 1)
         results.push('json' in row ? await this.answer(row.json) : row)
         signal.throwIfAborted()
       }
@@ -78,9 +80,7 @@ export class JobBench {
         inputs: async () => undefined,
         traits: async () => ({ optionalInputs: [], outputs: undefined, predictionRatio: 1 }),
         scoreText: async () => undefined,
-        hasCallers: () => false,
-        textSpeed: () => undefined,
-        rowSettings: () => ({}),
+        rowSettings: async () => ({}),
         score,
       },
       events: { post: (url, event) => this.receive(url, event) },

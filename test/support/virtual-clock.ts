@@ -5,6 +5,12 @@ interface Timer {
   readonly callback: () => void
 }
 
+/** @returns a function that tells whether so many milliseconds have passed since now */
+export function timeLimit(clock: Clock, budgetMs: number): () => boolean {
+  const endsAt = clock.monotonicMs() + budgetMs
+  return () => clock.monotonicMs() >= endsAt
+}
+
 /** A clock that only moves on request; its wall time can be set. */
 export class VirtualClock implements Clock {
   #now = 0

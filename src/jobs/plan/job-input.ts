@@ -12,7 +12,6 @@ import type { RowReading, RowSettings } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import type { Chunks } from './chunk-builder.ts'
-import { paced } from './paced.ts'
 import { maxRowBytes, type PlanOptions, type PlanParquet, planChunks } from './plan-chunks.ts'
 import { type PlannedFile, planFiles } from './plan-files.ts'
 
@@ -27,9 +26,9 @@ export interface PlanTools extends JobTools {
  */
 export async function openInput(tools: JobTools, spec: JobSpec, file = 0): Promise<ReadInput> {
   const files = await readFiles(tools, spec)
-  if (files) return openFile(tools, spec, files[file] as InputFile).read
+  if (files) return openFile(tools, files[file] as InputFile).read
   const reference = await inputReference(tools, spec)
-  return range => pacedRead(tools, spec, tools.store.read(reference, spec.input.etag, range))
+  return range => tools.store.read(reference, spec.input.etag, range)
 }
 
 /** The chunks of a job from `cursor` on. */
@@ -37,25 +36,21 @@ export async function* planInput(tools: PlanTools, spec: JobSpec, options: PlanO
   const files = await readFiles(tools, spec)
   if (!files) return yield* planChunks(await openInput(tools, spec), options, cursor)
   return yield* planFiles(
-    files.map(file => openFile(tools, spec, file)),
+    files.map(file => openFile(tools, file)),
     options,
     cursor,
   )
 }
 
-function openFile(tools: JobTools, spec: JobSpec, { blob, etag, bytes }: InputFile): PlannedFile {
+function openFile(tools: JobTools, { blob, etag, bytes }: InputFile): PlannedFile {
   const read: ReadInput = async function* (range) {
     try {
-      yield* pacedRead(tools, spec, tools.store.read(parseBlobReference(blob), etag, range))
+      yield* tools.store.read(parseBlobReference(blob), etag, range)
     } catch (failure) {
       throw asInputFailure(failure, blob) ?? failure
     }
   }
   return { name: blob, bytes, read }
-}
-
-function pacedRead({ scorer }: JobTools, { service }: JobSpec, pieces: AsyncIterable<Uint8Array>) {
-  return paced(pieces, () => scorer.hasCallers(service))
 }
 
 export async function planOptions(
@@ -65,7 +60,7 @@ export async function planOptions(
   const { input, service } = spec
   const { format, isGzip, bytes, header } = input
   const inputs = await scorer.inputs(service, stopping)
-  const table = { ...rowOptions(scorer, spec), header, inputs }
+  const table = { ...(await rowOptions(scorer, spec)), header, inputs }
   const { maxInputBytes } = limits
   const { predictionRatio, optionalInputs, outputs } = await scorer.traits(service, stopping)
   const size = chunkSize(spec)
@@ -94,11 +89,11 @@ export async function planOptions(
 const maxResultBytes = 16 * 1024 ** 2
 
 /** What rows may be, and options for the columns of CSV and Parquet. */
-export function rowOptions(
+export async function rowOptions(
   scorer: JobTools['scorer'],
   { service, input }: JobSpec,
-): TableNames & Omit<RowSettings, 'columns'> & Pick<RowReading, 'dialect'> {
-  const { columns, ...others } = scorer.rowSettings(service)
+): Promise<TableNames & Omit<RowSettings, 'columns'> & Pick<RowReading, 'dialect'>> {
+  const { columns, ...others } = await scorer.rowSettings(service)
   const settings = { ...others, ...(input.dialect && { dialect: input.dialect }) }
   if (input.header === false) return { names: columns, fileColumns: input.columns, ...settings }
   return { names: input.columns ?? columns, ...settings }

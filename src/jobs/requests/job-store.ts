@@ -24,7 +24,10 @@ export interface JobStoreOptions {
   readonly runner: StepRunner
   /** @throws ScoringError SERVICE_UNKNOWN */
   find(service: string): ScoringService
-  readonly scorer: Pick<RowScorer, 'modelDigest' | 'textSpeed'>
+  readonly scorer: Pick<RowScorer, 'modelDigest'> & {
+    /** Bytes of text that this process has lately read and scored in a millisecond on a thread; undefined: none yet. */
+    textSpeed(service: string): number | undefined
+  }
   readonly maxInputBytes: number
   /** Most jobs of one service that have not ended. */
   readonly maxActiveJobs: number

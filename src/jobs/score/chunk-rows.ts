@@ -49,7 +49,7 @@ export async function readChunkText(
   const kept = tools.texts.take(chunkKey(spec, planned.chunk))
   const pieces = kept ?? (await openPieces(tools, spec, { part, planned }))
   const content = isHeld(spec, planned) ? await memory.join(await collect(pieces)) : undefined
-  const { fileColumns, ...options } = rowOptions(tools.scorer, spec)
+  const { fileColumns, ...options } = await rowOptions(tools.scorer, spec)
   const { columns } = part.next
   const packed = content && planned.isPacked ? PackedColumns.open(content) : undefined
   if (packed && packed.rowCount !== planned.rowCount)

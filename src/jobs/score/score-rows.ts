@@ -12,10 +12,8 @@ import { AttemptLog } from './attempt-log.ts'
 import { type ChunkSource, type ChunkText, readChunkRows, readChunkText, type TextTools } from './chunk-rows.ts'
 import { scoreInIsolation, scorePendingRows } from './isolation.ts'
 import type { PartsInProgress } from './parts-in-progress.ts'
-import { nameRequest } from './request-name.ts'
 import { joinPieces, pieceResults } from './scored-pieces.ts'
 import type { ScoringLock } from './scoring-lock.ts'
-import { namedByIndexes } from './service-row-scorer.ts'
 
 export interface ScoreTools extends TextTools {
   /** One for the process. */
@@ -47,12 +45,12 @@ export async function scoreRows(tools: ScoreTools, spec: JobSpec, task: ChunkTas
   const { folder, service, modelDigest } = spec
   // Waiting for the lock, and for a service that loads, counts: the host ends a function that takes too long.
   const deadline = clock.monotonicMs() + budgetMs
-  const isTimeUp = () => clock.monotonicMs() >= deadline
+  const leftMs = () => deadline - clock.monotonicMs()
   const work = async (active: AbortSignal) => {
     const signal = AbortSignal.any([active, task.signal])
     if ((await scorer.modelDigest(service)) !== modelDigest) throw modelChanged(service)
     const text = await readChunkText(tools, spec, { part, planned, signal })
-    const limits = { signal, isTimeUp }
+    const limits = { signal, leftMs }
     const lines = isIsolated || isContinued ? undefined : await scoreText(tools, spec, { ...task, text, ...limits })
     const scored = lines ?? (await scoreEach(tools, spec, { ...task, text, ...limits }))
     const results = scored === 'time is up' ? undefined : scored
@@ -80,14 +78,14 @@ async function encodeResults(
 
 interface ScoredText extends ChunkTask {
   readonly text: ChunkText
-  readonly isTimeUp: () => boolean
+  readonly leftMs: () => number
 }
 
 /** Scores a chunk from text to text. @returns undefined when the service takes no such rows */
 async function scoreText(
   tools: ScoreTools,
   spec: JobSpec,
-  { part, planned, text, signal, isTimeUp, span }: ScoredText,
+  { part, planned, text, signal, leftMs, span }: ScoredText,
 ): Promise<ResultLines | 'time is up' | undefined> {
   const { scorer, store } = tools
   const { folder, service, maxRetries, modelDigest } = spec
@@ -105,8 +103,9 @@ async function scoreText(
     form,
   }
   const pieces = await scorer.scoreText(service, rows, {
-    ...{ maxRetries, modelDigest, signal, isTimeUp, span },
-    nameRequest: (from, to) => nameRequest({ folder, chunk, from, to }),
+    ...{ maxRetries, modelDigest, signal, span },
+    budgetMs: leftMs(),
+    origin: { folder, chunk },
   })
   if (!pieces) return undefined
   const lines = joinPieces(pieces, rows)
@@ -123,20 +122,29 @@ async function scoreText(
 async function scoreEach(tools: ScoreTools, spec: JobSpec, task: ScoredText): Promise<ResultLines | undefined> {
   const { scorer, store } = tools
   const { folder, service, maxRetries, modelDigest } = spec
-  const { part, planned, text, isIsolated, isContinued, signal, isTimeUp, span } = task
+  const { part, planned, text, isIsolated, isContinued, signal, leftMs, span } = task
   const rows = await readChunkRows(text, planned)
   const attempts = new AttemptLog(store, { folder, part: part.part, chunk: planned.chunk })
   if (isIsolated || isContinued) await attempts.read()
   const range = { from: 0, to: rows.length }
-  const name = (from: number, to: number) => nameRequest({ folder, chunk: planned.chunk, from, to })
   const score = (indexes: readonly number[], isOneByOne = false) =>
     scorer.score(
       service,
       indexes.map(index => rows[index] as Row),
-      namedByIndexes({ maxRetries, modelDigest, signal, isTimeUp, span, isOneByOne, nameRequest: name }, indexes),
+      {
+        ...{ maxRetries, modelDigest, signal, span, isOneByOne },
+        budgetMs: leftMs(),
+        origin: { folder, chunk: planned.chunk, indexes },
+      },
     )
   const isScored = isIsolated
-    ? await scoreInIsolation(tools, { attempts, range, lineOf: row => rows[row]?.line, score, isTimeUp })
+    ? await scoreInIsolation(tools, {
+        attempts,
+        range,
+        lineOf: row => rows[row]?.line,
+        score,
+        isTimeUp: () => leftMs() <= 0,
+      })
     : await scorePendingRows(attempts, range, score)
   if (isScored) {
     const { form } = await chunkTable(tools, spec, { part, planned })

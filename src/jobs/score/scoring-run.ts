@@ -8,6 +8,7 @@ import { bodyForm, chooseRowForm, type RowForm } from '../formats/row-form.ts'
 import type { Row, RowResult, ScoreOptions } from '../row-scorer.ts'
 import { answerContent, type RequestFailure } from './answer-content.ts'
 import { inferPatiently } from './infer-patiently.ts'
+import { nameRows } from './request-name.ts'
 import type { RequestSize } from './request-size.ts'
 
 /** Delay before the first retry of a row, in milliseconds. It doubles with each retry. */
@@ -36,7 +37,13 @@ interface FailedRow {
   readonly dueAt: number
 }
 
-interface ScoringRunOptions extends ScoreOptions {
+/** Of a call that runs. */
+export interface RunOptions extends Omit<ScoreOptions, 'budgetMs'> {
+  /** Once it is true, no more rows are started. */
+  isTimeUp(): boolean
+}
+
+interface ScoringRunOptions extends RunOptions {
   readonly service: ScoringService
   readonly report: LoadReport
   readonly size: RequestSize
@@ -141,7 +148,8 @@ export class ScoringRun {
   }
 
   #name(rows: readonly IndexedRow[]): string | undefined {
-    return this.#options.nameRequest?.(rows[0]?.index ?? 0, (rows.at(-1)?.index ?? 0) + 1)
+    const { origin } = this.#options
+    return origin && nameRows(origin, rows[0]?.index ?? 0, (rows.at(-1)?.index ?? 0) + 1)
   }
 
   /** @returns the failure of the request; undefined when its rows have results */

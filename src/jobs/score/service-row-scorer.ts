@@ -20,7 +20,7 @@ import type {
 } from '../row-scorer.ts'
 import { PieceSize } from './piece-size.ts'
 import { RequestSize } from './request-size.ts'
-import { ScoringRun } from './scoring-run.ts'
+import { type RunOptions, ScoringRun } from './scoring-run.ts'
 import { ScoringTurns } from './scoring-turns.ts'
 import type { TextPiece } from './text-cutter.ts'
 import { pieceLine, TextRun, type TextRunOptions } from './text-run.ts'
@@ -69,24 +69,21 @@ export class ServiceRowScorer implements RowScorer {
     }
   }
 
-  rowSettings(service: string): RowSettings {
+  async rowSettings(service: string): Promise<RowSettings> {
     const { input, missing, encrypted } = this.#options.find(service).definition
     return { missing, takesEncrypted: encrypted !== false, ...(input.columns && { columns: input.columns }) }
   }
 
-  hasCallers(service: string): boolean {
-    try {
-      return this.#options.find(service).hasCallers
-    } catch {
-      return false // it was removed; what needs it says so
-    }
-  }
-
+  /** Bytes of text that threads have lately read and scored in a millisecond; undefined: none yet. */
   textSpeed(service: string): number | undefined {
     return this.#texts.get(service)?.size.bytesPerMs
   }
 
   score(name: string, rows: readonly Row[], options: ScoreOptions): Promise<(RowResult | undefined)[]> {
+    return this.#scoreRows(name, rows, begin(options))
+  }
+
+  #scoreRows(name: string, rows: readonly Row[], options: RunOptions): Promise<(RowResult | undefined)[]> {
     return this.#withService(name, options, async ({ service, report }) => {
       if (report.scriptKind === 'rawHttp') return rows.map(() => notForJobs)
       const size = this.#sizes.get(name) ?? new RequestSize(service.definition.limits.maxRows)
@@ -97,7 +94,8 @@ export class ServiceRowScorer implements RowScorer {
     })
   }
 
-  scoreText(name: string, text: TextOfRows, options: ScoreOptions): Promise<readonly ScoredPiece[] | undefined> {
+  scoreText(name: string, text: TextOfRows, scoring: ScoreOptions): Promise<readonly ScoredPiece[] | undefined> {
+    const options = begin(scoring)
     return this.#withService(name, options, async ({ service, report }) => {
       const inputs = tensorInputs(report)
       if (!inputs || !mayShareRequest(report)) return undefined
@@ -111,7 +109,7 @@ export class ServiceRowScorer implements RowScorer {
     })
   }
 
-  async #scoreTurns(text: TextOfRows, options: ScoreOptions & TextRunOptions): Promise<TextRun> {
+  async #scoreTurns(text: TextOfRows, options: RunOptions & TextRunOptions): Promise<TextRun> {
     let started: TextRun | undefined
     try {
       return await this.#workTogether(options, signal => {
@@ -124,7 +122,7 @@ export class ServiceRowScorer implements RowScorer {
   }
 
   /** Scores rows of pieces that failed, so that each gets its own result. */
-  async #scoreFailed(name: string, task: FailedPieces, options: ScoreOptions): Promise<ScoredPiece[]> {
+  async #scoreFailed(name: string, task: FailedPieces, options: RunOptions): Promise<ScoredPiece[]> {
     const { text, inputs, failed } = task
     if (failed.length === 0) return []
     const rows: Row[] = []
@@ -135,7 +133,8 @@ export class ServiceRowScorer implements RowScorer {
       rows.push(...(await readRows(content, { rowCount, line: pieceLine(text, piece) }, { ...text.reading, inputs })))
     }
     const indexes = failed.flatMap(({ from, rowCount }) => Array.from({ length: rowCount }, (_, row) => from + row))
-    const results = await this.score(name, rows, namedByIndexes(options, indexes))
+    const origin = options.origin && { ...options.origin, indexes }
+    const results = await this.#scoreRows(name, rows, { ...options, ...(origin && { origin }) })
     let at = 0
     return failed.map(({ from, rowCount }) => {
       at += rowCount
@@ -146,7 +145,7 @@ export class ServiceRowScorer implements RowScorer {
   /** @throws JobFailure MODEL_CHANGED; what `work` throws */
   async #withService<T>(
     name: string,
-    { modelDigest, signal }: ScoreOptions,
+    { modelDigest, signal }: RunOptions,
     work: (loaded: { readonly service: ScoringService; readonly report: LoadReport }) => Promise<T>,
   ): Promise<T> {
     // A service that is replaced meanwhile goes on with these rows, or fails them so that they are scored again.
@@ -162,7 +161,7 @@ export class ServiceRowScorer implements RowScorer {
   }
 
   async #workTogether<Run extends { work(): Promise<void> }>(
-    options: ScoreOptions,
+    options: RunOptions,
     create: (signal: AbortSignal) => Run,
   ): Promise<Run> {
     const failed = new AbortController()
@@ -178,11 +177,9 @@ export class ServiceRowScorer implements RowScorer {
   }
 }
 
-/** @param indexes  what `nameRequest` of the options calls the rows, in ascending order */
-export function namedByIndexes({ nameRequest, ...options }: ScoreOptions, indexes: readonly number[]): ScoreOptions {
-  if (!nameRequest) return options
-  const name = (from: number, to: number) => nameRequest(indexes[from] ?? 0, (indexes[to - 1] ?? 0) + 1)
-  return { ...options, nameRequest: name }
+function begin({ budgetMs, ...options }: ScoreOptions): RunOptions {
+  const endsAt = performance.now() + budgetMs
+  return { ...options, isTimeUp: () => performance.now() >= endsAt }
 }
 
 interface FailedPieces {

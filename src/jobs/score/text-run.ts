@@ -2,10 +2,12 @@ import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import { readRowLines } from '../columns/row-lines.ts'
 import { PackedColumns } from '../formats/packed-columns.ts'
-import type { ScoredPiece, ScoreOptions, TextOfRows } from '../row-scorer.ts'
+import type { ScoredPiece, TextOfRows } from '../row-scorer.ts'
 import { inferPatiently } from './infer-patiently.ts'
 import { PackedCutter } from './packed-cutter.ts'
 import type { PieceSize } from './piece-size.ts'
+import { nameRows } from './request-name.ts'
+import type { RunOptions } from './scoring-run.ts'
 import type { ScoringTurns } from './scoring-turns.ts'
 import { TextCutter, type TextPiece } from './text-cutter.ts'
 
@@ -20,7 +22,7 @@ export function pieceLine({ firstLine }: TextOfRows, { startLine }: TextPiece): 
   return firstLine === undefined ? undefined : firstLine + startLine
 }
 
-export interface TextRunOptions extends Pick<ScoreOptions, 'signal' | 'isTimeUp' | 'span' | 'nameRequest'> {
+export interface TextRunOptions extends Pick<RunOptions, 'signal' | 'isTimeUp' | 'span' | 'origin'> {
   readonly service: ScoringService
   readonly size: PieceSize
   /** Of the service. */
@@ -99,7 +101,8 @@ export class TextRun {
     const part = isPacked ? { text: content, from } : { text: content.subarray(start, end) }
     const firstLine = pieceLine(this.#text, piece)
     const details = { rows: { ...reading, ...part, rowCount, firstRow: firstRow + from, firstLine, form } }
-    const id = this.#options.nameRequest?.(from, from + rowCount)
+    const { origin } = this.#options
+    const id = origin && nameRows(origin, from, from + rowCount)
     return { codec: 'rows', body: nothing, contentType: undefined, id, details }
   }
 }

@@ -12,6 +12,7 @@ import { PartsInProgress } from '../../../src/jobs/score/parts-in-progress.ts'
 import { ScoringLock } from '../../../src/jobs/score/scoring-lock.ts'
 import { SharedMemory } from '../../../src/jobs/score/shared-memory.ts'
 import { createJobSteps, type JobSteps, type StepTools } from '../../../src/jobs/steps.ts'
+import { timeLimit } from '../../support/virtual-clock.ts'
 import type { JobWorld } from './job-world.ts'
 
 /** A call of a process, which waits until the world performs it. */
@@ -144,10 +145,9 @@ export class JobProcess {
       inputs: async () => undefined,
       traits: async () => ({ optionalInputs: [], outputs: undefined, predictionRatio: 1 }),
       scoreText: async () => undefined,
-      hasCallers: () => false,
-      textSpeed: () => undefined,
-      rowSettings: () => ({}),
-      score: async (service, rows, { signal, isTimeUp }) => {
+      rowSettings: async () => ({}),
+      score: async (service, rows, { signal, budgetMs }) => {
+        const isTimeUp = timeLimit(this.tools.clock, budgetMs)
         const results = await this.call('score', service, async () => {
           if (rows.some(row => 'json' in row && JSON.parse(row.json).kind === 'poison')) this.#world.kill(this)
           return rows.map((row, index) => (index > 0 && isTimeUp() ? undefined : resultOf(row)))

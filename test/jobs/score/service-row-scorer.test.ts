@@ -68,7 +68,7 @@ export function run({ data }) {
 }`
 
 const rowsOf = (list: readonly unknown[]) => list.map(row => ({ json: JSON.stringify(row) }))
-const options = { maxRetries: 3, signal: new AbortController().signal, isTimeUp: () => false }
+const options = { maxRetries: 3, signal: new AbortController().signal, budgetMs: Number.POSITIVE_INFINITY }
 
 describe('ServiceRowScorer', () => {
   const cleanUps: (() => unknown)[] = []
@@ -262,7 +262,7 @@ describe('ServiceRowScorer', () => {
   it('stops between pieces of a text when the time is up', async () => {
     const { data } = JSON.parse(await readFile('models/diabetes/sample.json', 'utf8')) as { data: unknown[] }
     const text = textOf(Array.from({ length: 300 }, (_, row) => data[row % data.length]))
-    const pieces = (await scorerOf(samples, 1).scoreText('diabetes', text, { ...options, isTimeUp: () => true })) ?? []
+    const pieces = (await scorerOf(samples, 1).scoreText('diabetes', text, { ...options, budgetMs: 0 })) ?? []
     assert.deepEqual(
       pieces.map(({ from, rowCount }) => [from, rowCount]),
       [[0, 1]],
@@ -338,7 +338,7 @@ describe('ServiceRowScorer', () => {
   })
 
   it('leaves rows to another run when the time is up, but not all of them', async () => {
-    const results = await scorerOf(made, 1).score('raw', rowsOf([1, 2, 3]), { ...options, isTimeUp: () => true })
+    const results = await scorerOf(made, 1).score('raw', rowsOf([1, 2, 3]), { ...options, budgetMs: 0 })
     assert.deepEqual(results, [{ prediction: '1' }, undefined, undefined])
   })
 
