@@ -12,6 +12,7 @@
  * - `key-vault.cjs`    Azure's SDK for Key Vault; read only when `KEY_VAULT_URL` is set
  * - `identity.cjs`     Azure's SDK for identities; read when there is a vault, or storage without a connection string
  * - `jobs.cjs`         batch jobs; read only when there is one, or when a minute has passed
+ * - `jobs-thread.cjs`  what the thread runs that plans, scores and finishes them
  * - `remote-store.cjs` reads services from Blob storage; read only when SCORING_MODELS says so
  * - `storage.cjs`      Azure's clients for blobs and queues; read only when batch jobs are used
  * - `parquet-process.cjs` what reads a Parquet file for a batch job, in a process of its own
@@ -110,7 +111,10 @@ await bundle({
   minify: true,
   entryPoints: { 'key-vault': 'src/adapters/azure/key-vault.ts', identity: 'src/adapters/azure/identity.ts' },
 })
-await bundle({ ...rarelyRead, entryPoints: { jobs: 'src/compose/jobs-app.ts' } })
+await bundle({
+  ...rarelyRead,
+  entryPoints: { jobs: 'src/compose/jobs-app.ts', 'jobs-thread': 'src/compose/jobs-thread.ts' },
+})
 await bundle({
   ...rarelyRead,
   entryPoints: {

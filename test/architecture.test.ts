@@ -80,6 +80,7 @@ const mayImport: Record<string, readonly string[]> = {
   'jobs/removal': ['jobs/output', 'jobs'],
   'jobs/recovery': ['jobs/removal', 'jobs/score', 'jobs/output', 'jobs', 'models/definition'],
   'jobs/requests': ['jobs/removal', 'jobs/output', 'jobs/formats', 'jobs', 'inference', 'models/definition'],
+  'jobs/thread': ['jobs/steps.ts', 'jobs', 'workers/transport', 'models/session'],
   'jobs/steps.ts': ['jobs/removal', 'jobs/recovery', 'jobs/score', 'jobs/plan', 'jobs/output', 'jobs'],
   'protocols/jobs': [
     'jobs/requests',

@@ -125,15 +125,9 @@ function openBackgroundJobs(
   runRecords: RunRecords | undefined,
 ): { readonly open: App['jobs']; stop(): Promise<void> } {
   const lostRequests = runRecords?.lost.flatMap(({ requests }) => requests) ?? []
-  const stopping = new AbortController()
-  const background = new Set<Promise<void>>()
-  const open = openJobs({ ...parts, lostRequests, stopping: stopping.signal, background })
-  if (lostRequests.some(name => name.startsWith(jobRowsPrefix))) void open?.().catch(() => {})
-  const stop = async () => {
-    stopping.abort()
-    await Promise.all(background)
-  }
-  return { open, stop }
+  const jobs = openJobs({ ...parts, lostRequests })
+  if (lostRequests.some(name => name.startsWith(jobRowsPrefix))) void jobs?.open().catch(() => {})
+  return { open: jobs?.open, stop: async () => jobs?.stop() }
 }
 
 /** What services share, as far as the settings say it. */

@@ -1,26 +1,26 @@
 /** Wires batch jobs. A bundle of its own, so that the start of the app and scoring do not read its code. */
 import { randomUUID } from 'node:crypto'
 import type { Storage } from '../adapters/azure/open-storage.ts'
-import { planParquetInProcess } from '../adapters/child-process/plan-parquet-in-process.ts'
-import { countBuffersWithHeap } from '../adapters/local/external-memory.ts'
+import { sentMessages } from '../adapters/azure/sent-messages.ts'
+import type { StorageSettings } from '../adapters/azure/storage-address.ts'
+import { childrenOfProcess } from '../adapters/child-process/children.ts'
 import { FolderServiceFiles } from '../adapters/local/folder-service-files.ts'
-import { httpsEvents } from '../adapters/local/https-events.ts'
-import { systemClock } from '../adapters/local/system-clock.ts'
-import { JobCache } from '../jobs/job-cache.ts'
-import { KeptChunks } from '../jobs/kept-chunks.ts'
+import { JobsThread } from '../adapters/node-worker/jobs-thread.ts'
 import { limitsFor } from '../jobs/limits.ts'
 import { JobService } from '../jobs/requests/job-service.ts'
 import { ModelDigests } from '../jobs/score/model-digest.ts'
-import { PartsInProgress } from '../jobs/score/parts-in-progress.ts'
-import { ScoringLock } from '../jobs/score/scoring-lock.ts'
 import { ServiceRowScorer } from '../jobs/score/service-row-scorer.ts'
-import { SharedMemory } from '../jobs/score/shared-memory.ts'
-import { createJobSteps, type JobSteps } from '../jobs/steps.ts'
+import type { JobSteps } from '../jobs/steps.ts'
+import type { MainFunctions } from '../jobs/thread/functions.ts'
+import { serveScorer } from '../jobs/thread/remote-scorer.ts'
+import { RemoteSteps } from '../jobs/thread/remote-steps.ts'
+import { SpansOfThread } from '../jobs/thread/remote-tracing.ts'
 import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import type { JobRoutes } from '../protocols/jobs/endpoints.ts'
 import { submitJob } from '../protocols/jobs/submit-job.ts'
 import type { ScoringMetrics } from '../telemetry/service-metrics.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
+import type { JobsThreadData } from './jobs-thread.ts'
 import type { Settings } from './settings.ts'
 
 export interface JobsParts {
@@ -31,19 +31,23 @@ export interface JobsParts {
   readonly tracing: Tracing | undefined
   /** Names of the requests that earlier processes were running when they ended. */
   readonly lostRequests: readonly string[]
-  /** Aborted when the app stops. */
-  readonly stopping: AbortSignal
-  /** Work on jobs that no invocation waits for. */
-  readonly background: Set<Promise<void>>
 }
 
 export interface Jobs extends JobRoutes {
   readonly steps: JobSteps
+  /** Ends the work on jobs soon, and waits for what no invocation waits for. */
+  stop(): Promise<void>
 }
 
-export async function createJobs(parts: JobsParts, { blobs, queues }: Storage): Promise<Jobs> {
-  const { settings, catalogue, metrics, tracing, lostRequests, stopping, background } = parts
-  const log = (line: string) => console.error(`[jobs] ${line}`)
+const log = (line: string) => console.error(`[jobs] ${line}`)
+
+/** Submissions are taken on this thread; the steps of jobs have a thread of their own, and score with the services of this one. */
+export async function createJobs(
+  parts: JobsParts,
+  storage: StorageSettings,
+  { blobs, queues }: Storage,
+): Promise<Jobs> {
+  const { settings, catalogue, lostRequests } = parts
   const digests = new ModelDigests(new FolderServiceFiles(), randomUUID)
   const find = (service: string) => catalogue.find(service)
   const scorer = new ServiceRowScorer({
@@ -55,27 +59,8 @@ export async function createJobs(parts: JobsParts, { blobs, queues }: Storage): 
     // One more than there are workers, so that none waits for the next request.
     concurrency: settings.maxThreads + 1,
   })
-  const limits = limitsFor(settings.jobs)
-  const steps = createJobSteps({
-    store: blobs,
-    queues,
-    scorer,
-    events: httpsEvents,
-    countEvent: (service, outcome) => metrics.eventAttempted(service, outcome),
-    planParquet: planParquetInProcess(),
-    clock: systemClock,
-    limits,
-    lock: new ScoringLock(),
-    parts: new PartsInProgress(),
-    memory: new SharedMemory(countBuffersWithHeap),
-    cache: new JobCache(),
-    texts: new KeptChunks(systemClock, limits.keptTextBytes),
-    results: new KeptChunks(systemClock, limits.aheadBytes),
-    tracing,
-    stopping,
-    background,
-    log,
-  })
+  const thread = openThread(parts, storage, scorer)
+  const steps = new RemoteSteps(thread.calls)
   const service = new JobService({
     ...settings.jobs,
     store: blobs,
@@ -89,5 +74,31 @@ export async function createJobs(parts: JobsParts, { blobs, queues }: Storage): 
   await steps.reportDeaths(lostRequests).catch(failure => {
     log(`what an earlier process was scoring when it ended could not be recorded: ${(failure as Error).message}`)
   })
-  return { service, steps, submitJob: (...call) => submitJob(service, ...call) }
+  return { service, steps, submitJob: (...call) => submitJob(service, ...call), stop: () => thread.stop() }
+}
+
+function openThread(
+  { settings, metrics, tracing }: JobsParts,
+  storage: StorageSettings,
+  scorer: ServiceRowScorer,
+): JobsThread {
+  const spans = new SpansOfThread(tracing)
+  const functions: MainFunctions = {
+    ...serveScorer(scorer, span => spans.find(span)),
+    ...spans.functions,
+    countEvent: ({ service, outcome }) => metrics.eventAttempted(service, outcome),
+    queueWritten: queueName => sentMessages.publish({ queueName }),
+    childStarted: childrenOfProcess.started,
+    childEnded: childrenOfProcess.ended,
+  }
+  const data: Omit<JobsThreadData, 'port'> = {
+    storage,
+    limits: limitsFor(settings.jobs),
+    isTraced: tracing !== undefined,
+  }
+  const onEnd = (why: Error) => {
+    spans.endAll('JobsThreadEnded')
+    log(`${why.message}; its messages will be received again`)
+  }
+  return new JobsThread({ data, functions, onEnd })
 }

@@ -78,7 +78,7 @@ describe('planParquetInProcess', () => {
       yield* readerOf(bytes)(range)
       turnsWhenRead = turns
     }
-    const planParquet = planParquetInProcess({ stepMs: 1500, maxMemoryMb: 16_384 })
+    const planParquet = planParquetInProcess(undefined, { stepMs: 1500, maxMemoryMb: 16_384 })
     const chunks = planChunks(read, optionsFor(bytes, { ...here, planParquet }), planStart)
     await assert.rejects(chunks.next(), {
       name: 'InputUnreadable',
@@ -92,7 +92,7 @@ describe('planParquetInProcess', () => {
   })
 
   it('ends a file that takes too much memory', async () => {
-    const planParquet = planParquetInProcess({ stepMs: 60_000, maxMemoryMb: 192 })
+    const planParquet = planParquetInProcess(undefined, { stepMs: 60_000, maxMemoryMb: 192 })
     const { fault } = await plan(endless(), { ...here, planParquet })
     assert.ok(fault instanceof InputUnreadable)
     assert.equal(fault.code, 'INPUT_TOO_COSTLY')
@@ -105,7 +105,7 @@ describe('planParquetInProcess', () => {
       await sleep(3300)
       yield* readerOf(fixture('iris-none'))(range)
     }
-    const planParquet = planParquetInProcess({ stepMs: 3000, maxMemoryMb: 1024 })
+    const planParquet = planParquetInProcess(undefined, { stepMs: 3000, maxMemoryMb: 1024 })
     const chunks = planChunks(slow, optionsFor(fixture('iris-none'), { ...here, planParquet }), planStart)
     const { value } = await chunks.next()
     assert.ok('rowCount' in value)

@@ -1,19 +1,13 @@
-import { channel } from 'node:diagnostics_channel'
 import { logger, type QueueClient, type QueueServiceClient } from '@azure/storage-queue'
 import { StorageError } from '../../jobs/blob-store.ts'
 import { type JobQueue, jobQueues, maxMessageBytes } from '../../jobs/job-queues.ts'
 import type { JobMessage, MessageQueues } from '../../jobs/message-queues.ts'
+import { sentMessages } from './sent-messages.ts'
 import { silence } from './silence.ts'
 import { type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
 import { errorCode } from './storage-failure.ts'
 
 silence(logger)
-
-/**
- * Tells listeners in this process that a queue has a message: the embedded host polls the queue at once. Azure's host has no
- * listener.
- */
-const sentMessages = channel('scoring-functions.queue-message')
 
 const maxDelaySeconds = 604_800
 const neverExpires = -1

@@ -1,5 +1,6 @@
 import type { PlanParquet } from '../../jobs/plan/plan-chunks.ts'
 import { halfOfMemoryMb } from '../local/memory.ts'
+import { type Children, childrenOfProcess } from './children.ts'
 import { PlanningProcess, type ProcessLimits } from './planning-process.ts'
 
 /** Valid files take about a second per chunk on an idle machine. */
@@ -13,9 +14,12 @@ const defaultLimits: ProcessLimits = { stepMs: 60_000, maxMemoryMb: Math.min(102
  *
  * @throws InputUnreadable INPUT_TOO_COSTLY for a file that exceeds `limits`
  */
-export function planParquetInProcess(limits: ProcessLimits = defaultLimits): PlanParquet {
+export function planParquetInProcess(
+  children: Children = childrenOfProcess,
+  limits: ProcessLimits = defaultLimits,
+): PlanParquet {
   return async function* (read, { planParquet: _, ...options }, cursor) {
-    const process = new PlanningProcess(read, limits)
+    const process = new PlanningProcess(read, limits, children)
     try {
       process.plan(options, cursor)
       for (;;) {

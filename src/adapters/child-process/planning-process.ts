@@ -6,6 +6,7 @@ import type { ReadInput } from '../../jobs/formats/text-source.ts'
 import type { NextChunk } from '../../jobs/plan/chunk-builder.ts'
 import type { PlanOptions } from '../../jobs/plan/plan-chunks.ts'
 import type { PlanCursor } from '../../jobs/plan-parts.ts'
+import type { Children } from './children.ts'
 import type { FromProcess, ToProcess } from './messages.ts'
 
 export interface ProcessLimits {
@@ -24,18 +25,12 @@ const watchEveryMs = 100
 /** V8's messages for a full heap, and for an array beyond the largest size. */
 const outOfMemory = /allocation failed|out of memory/i
 
-const running = new Set<ChildProcess>()
-// A process that is busy with a file would notice only later that its parent is gone.
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
-
 /** A child process that plans one Parquet file. At worst, the file ends this process. */
 export class PlanningProcess {
   readonly #child: ChildProcess
   readonly #read: ReadInput
   readonly #limits: ProcessLimits
-  readonly #exited: Promise<void>
+  readonly #exited: Promise<unknown>
   #step: { resolve(step: IteratorResult<NextChunk, PlanCursor>): void; reject(failure: unknown): void } | undefined
   #failure: unknown
   #hasBegun = false
@@ -44,7 +39,7 @@ export class PlanningProcess {
   /** End of its output, where V8 says why it ended. */
   #lastOutput = ''
 
-  constructor(read: ReadInput, limits: ProcessLimits) {
+  constructor(read: ReadInput, limits: ProcessLimits, children: Children) {
     this.#read = read
     this.#limits = limits
     this.#child = fork(entry, {
@@ -54,16 +49,17 @@ export class PlanningProcess {
       execArgv: [`--max-old-space-size=${limits.maxMemoryMb}`],
       windowsHide: true,
     })
-    running.add(this.#child)
+    const { pid } = this.#child
+    if (pid !== undefined) children.started(pid)
     const { promise: exited, resolve } = Promise.withResolvers<void>()
-    this.#exited = exited.then(() => void running.delete(this.#child))
+    this.#exited = exited.then(() => pid !== undefined && children.ended(pid))
     this.#child.on('message', (message: FromProcess) => this.#receive(message))
     this.#child.stderr?.on('data', text => {
       this.#lastOutput = (this.#lastOutput + text).slice(-8192)
     })
     this.#child.on('error', failure => {
       this.#fail(failure)
-      if (this.#child.pid === undefined) resolve() // it could not be started
+      if (pid === undefined) resolve() // it could not be started
     })
     // 'close' follows after all output has been read.
     this.#child.on('close', (code, signal) => {

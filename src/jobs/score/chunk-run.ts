@@ -10,11 +10,11 @@ import { failJob } from '../output/end-job.ts'
 import { listPlan, type PlannedChunk, type PlanPart, readPart } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
-import { traceRows } from './chunk-span.ts'
 import { RowInProgress } from './isolation.ts'
 import type { LeavePart } from './parts-in-progress.ts'
 import { takeResult } from './score-ahead.ts'
 import { type ScoreTools, scoreRows } from './score-rows.ts'
+import { traceRows } from './trace-rows.ts'
 
 export type ChunkMessage = JobMessage & { readonly chunk: number }
 

@@ -3,8 +3,8 @@ import { chunkKey } from '../kept-chunks.ts'
 import type { ChunkOutput } from '../output/chunk-output.ts'
 import type { PlanCursor, PlannedChunk } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
-import { traceRows } from './chunk-span.ts'
 import { type ScoreTools, scoreRows } from './score-rows.ts'
+import { traceRows } from './trace-rows.ts'
 
 /** A chunk that is in no committed part of the plan yet. */
 interface NewChunk {

@@ -165,8 +165,8 @@ export interface PackedResults {
   readonly others: readonly (readonly [position: number, result: CrossingResult])[]
 }
 
-/** Bytes from this size on cross in a buffer. */
-const inBufferFromBytes = 16_384
+/** Bytes of results from this size on cross in a buffer of their own. */
+export const inBufferFromBytes = 16_384
 
 export function packResults(results: readonly CrossingResult[]): PackedResults {
   const texts: (string | undefined)[] = []
