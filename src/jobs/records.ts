@@ -19,11 +19,16 @@ export function firstState({ createdAt }: JobSpec): JobState {
   return { status: 'NotStarted', createdAt }
 }
 
+/** @returns false when the job has a state already, or perhaps after a broken connection */
+export function createState(store: BlobStore, spec: JobSpec): Promise<boolean> {
+  return store.create(stateBlob(spec.folder), JSON.stringify(firstState(spec)))
+}
+
 /** Reads the state, and writes it first if an interrupted submission left none. @returns undefined when the job is gone */
 export async function ensureState(store: BlobStore, spec: JobSpec): Promise<JobState | undefined> {
   const state = await readState(store, spec.folder)
   if (state) return state
-  await store.create(stateBlob(spec.folder), JSON.stringify(firstState(spec)))
+  await createState(store, spec)
   return readState(store, spec.folder)
 }
 
