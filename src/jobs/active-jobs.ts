@@ -6,12 +6,12 @@ import type { JobSpec } from './spec.ts'
 /** Metadata of the jobs that came by a message or from a watched folder. */
 const byMessage = 'by_message'
 
-/** It may be repeated. */
+/** It may be repeated. @returns whether there was no entry before */
 export async function enterActive(
   store: BlobStore,
   { folder, service, messageId }: Pick<JobSpec, 'folder' | 'service' | 'messageId'>,
-): Promise<void> {
-  await store.create(activeBlob(folder), '', { service, ...(messageId !== undefined && { [byMessage]: 'true' }) })
+): Promise<boolean> {
+  return store.create(activeBlob(folder), '', { service, ...(messageId !== undefined && { [byMessage]: 'true' }) })
 }
 
 /** @returns the number of them, and how many of these came by messages or from a watched folder */

@@ -1,7 +1,9 @@
 /** The immutable records of jobs that this process has read: every chunk needs them. */
 
 import type { InputFile } from './input-files.ts'
+import { chunkKey } from './kept-chunks.ts'
 import type { JobFolder } from './layout.ts'
+import type { OpenJob } from './open-job.ts'
 import type { PlanPart } from './plan-parts.ts'
 import type { JobSpec } from './spec.ts'
 
@@ -10,10 +12,13 @@ const maxSpecs = 64
 const maxParts = 32
 /** A list of files has up to some megabytes. */
 const maxLists = 4
+const maxOwn = 64
 
 export class JobCache {
   readonly #specs = new Map<string, JobSpec>()
+  readonly #opening = new Map<string, Promise<OpenJob | undefined>>()
   readonly #parts = new Map<string, PlanPart>()
+  readonly #own = new Map<string, true>()
   readonly #lists = new Map<string, readonly InputFile[]>()
 
   /** Compare `createdAt` with the job's state: if they differ, the spec is that of a removed job with the same id. */
@@ -25,6 +30,13 @@ export class JobCache {
     storeLast(this.#specs, [spec.folder, spec], maxSpecs)
   }
 
+  /** @param open  is not called while an earlier call for the job is under way, whose outcome is shared */
+  openOnce(folder: JobFolder, open: () => Promise<OpenJob | undefined>): Promise<OpenJob | undefined> {
+    const job = this.#opening.get(folder) ?? open().finally(() => this.#opening.delete(folder))
+    this.#opening.set(folder, job)
+    return job
+  }
+
   async files(spec: JobSpec, read: () => Promise<readonly InputFile[]>): Promise<readonly InputFile[]> {
     const key = `${spec.folder} ${spec.createdAt}`
     const found = this.#lists.get(key) ?? (await read())
@@ -34,11 +46,30 @@ export class JobCache {
 
   /** @param read  returns undefined when the part is not planned yet */
   async part(spec: JobSpec, part: number, read: () => Promise<PlanPart | undefined>): Promise<PlanPart | undefined> {
-    const key = `${spec.folder} ${spec.createdAt} ${part}`
+    const key = partKey(spec, part)
     const found = this.#parts.get(key) ?? (await read())
     if (found) storeLast(this.#parts, [key, found], maxParts)
     return found
   }
+
+  /** Keeps a part of a plan that this process has written. */
+  storePart(spec: JobSpec, part: PlanPart): void {
+    storeLast(this.#parts, [partKey(spec, part.part), part], maxParts)
+  }
+
+  /** Notes a chunk whose scoring this process begins without a message. */
+  storeOwn(spec: JobSpec, chunk: number): void {
+    storeLast(this.#own, [chunkKey(spec, chunk), true], maxOwn)
+  }
+
+  /** @returns whether the chunk was noted, the first time that it is asked for */
+  takeOwn(spec: JobSpec, chunk: number): boolean {
+    return this.#own.delete(chunkKey(spec, chunk))
+  }
+}
+
+function partKey({ folder, createdAt }: JobSpec, part: number): string {
+  return `${folder} ${createdAt} ${part}`
 }
 
 /** Stores an entry as the most recently used one, and drops the oldest beyond `maxEntries`. */

@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { serviceNamePattern } from '../models/definition/service-name.ts'
 import type { JobQueue } from './job-queues.ts'
 import { type JobFolder, jobFolder, oldJobFolder } from './layout.ts'
+import type { AllResults } from './output/done-parts.ts'
 import { jobIdPattern } from './spec.ts'
 
 /** A message of the app: a step of a job. It holds no data and no secrets. The names of its members are those on the wire. */
@@ -27,6 +28,8 @@ export type JobMessage = z.infer<typeof JobMessage>
 export interface JobStep {
   readonly queue: JobQueue
   readonly message: JobMessage
+  /** What this process has just found of the job, for a step `finish` that it performs at once. No message has it. */
+  readonly found?: AllResults
 }
 
 export function jobMessage(folder: JobFolder): JobMessage {

@@ -11,7 +11,17 @@ export async function readSpec(store: BlobStore, folder: JobFolder): Promise<Job
 }
 
 export async function readState(store: BlobStore, folder: JobFolder): Promise<JobState | undefined> {
-  return (await readJson<JobState>(store, stateBlob(folder)))?.value
+  return (await readStoredState(store, folder))?.value
+}
+
+/** A state, and the version of its blob. */
+export interface StoredState {
+  readonly value: JobState
+  readonly etag: string
+}
+
+export function readStoredState(store: BlobStore, folder: JobFolder): Promise<StoredState | undefined> {
+  return readJson<JobState>(store, stateBlob(folder))
 }
 
 /** The state of a job on which no step has worked. */
@@ -19,12 +29,22 @@ export function firstState({ createdAt }: JobSpec): JobState {
   return { status: 'NotStarted', createdAt }
 }
 
+/** @returns false when the job has a state already, or perhaps after a broken connection */
+export function createState(store: BlobStore, spec: JobSpec): Promise<boolean> {
+  return store.create(stateBlob(spec.folder), JSON.stringify(firstState(spec)))
+}
+
 /** Reads the state, and writes it first if an interrupted submission left none. @returns undefined when the job is gone */
 export async function ensureState(store: BlobStore, spec: JobSpec): Promise<JobState | undefined> {
-  const state = await readState(store, spec.folder)
+  return (await ensureStoredState(store, spec))?.value
+}
+
+/** As `ensureState`. */
+export async function ensureStoredState(store: BlobStore, spec: JobSpec): Promise<StoredState | undefined> {
+  const state = await readStoredState(store, spec.folder)
   if (state) return state
-  await store.create(stateBlob(spec.folder), JSON.stringify(firstState(spec)))
-  return readState(store, spec.folder)
+  await createState(store, spec)
+  return readStoredState(store, spec.folder)
 }
 
 /** A change of status, with what else changes in the state. */
@@ -37,20 +57,39 @@ export interface StateChange extends Omit<Partial<JobState>, 'status' | 'created
 /**
  * Changes the status by compare and swap, so that one of two concurrent changes wins, and a job that has ended stays as it is.
  *
+ * @param known  the state as it was read just now, which need not be read again
  * @returns the state afterwards, also if another process changed it; undefined when the job is gone
  */
 export async function changeState(
   store: BlobStore,
   folder: JobFolder,
-  { from, to, ...details }: StateChange,
+  change: StateChange,
+  known?: StoredState,
 ): Promise<JobState | undefined> {
+  const changed = known && (await swapState(store, folder, change, known))
+  if (changed) return changed
   for (;;) {
-    const current = await readJson<JobState>(store, stateBlob(folder))
-    if (!current) return undefined
-    const { value: state, etag } = current
-    // After a broken connection, a swap that seemed lost may have been ours. Then `state` shows it now.
-    if (!from.includes(state.status) || !transitions[state.status].includes(to)) return state
-    const next: JobState = { ...state, ...details, status: to }
-    if (await store.replace(stateBlob(folder), JSON.stringify(next), etag)) return next
+    const current = await readStoredState(store, folder)
+    // After a broken connection, a swap that seemed lost may have been ours. Then the state shows it now.
+    if (!current || !isAllowed(change, current.value)) return current?.value
+    const next = await swapState(store, folder, change, current)
+    if (next) return next
   }
+}
+
+/** Makes one attempt. @returns undefined when the state has another version by now, or does not allow the change */
+export async function swapState(
+  store: BlobStore,
+  folder: JobFolder,
+  change: StateChange,
+  { value, etag }: StoredState,
+): Promise<JobState | undefined> {
+  if (!isAllowed(change, value)) return undefined
+  const { from: _, to, ...details } = change
+  const next: JobState = { ...value, ...details, status: to }
+  return (await store.replace(stateBlob(folder), JSON.stringify(next), etag)) ? next : undefined
+}
+
+function isAllowed({ from, to }: StateChange, { status }: JobState): boolean {
+  return from.includes(status) && transitions[status].includes(to)
 }

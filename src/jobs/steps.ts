@@ -87,7 +87,7 @@ function performStep(tools: StepTools, step: JobStep, delivery: StepDelivery | u
       const budgetMs = delivery ? tools.limits.chunkBudgetMs : tools.limits.ownChunkBudgetMs
       return scoreChunk(tools, { message, deliveryCount: delivery?.count ?? 1, budgetMs, span })
     }
-    if (queue === 'finish') await finishJob(tools, message)
+    if (queue === 'finish') await finishJob(tools, message, step.found)
     return []
   })
   return noteFailure(tools, step, performed)

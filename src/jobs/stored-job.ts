@@ -55,8 +55,11 @@ export async function readJob(store: BlobStore, folder: JobFolder): Promise<Stor
 
 /** Finds a job among those of one service. @returns undefined when that service has none with this id */
 export async function findJob(store: BlobStore, service: string, jobId: string): Promise<StoredJob | undefined> {
-  const job = await readJob(store, jobFolder(service, jobId))
-  if (job) return job
+  return (await readJob(store, jobFolder(service, jobId))) ?? findOldJob(store, service, jobId)
+}
+
+/** Finds a job of version 0.1.0 among those of one service. */
+export async function findOldJob(store: BlobStore, service: string, jobId: string): Promise<StoredJob | undefined> {
   const old = await readJob(store, oldJobFolder(jobId))
   return old?.service === service ? old : undefined
 }

@@ -1,11 +1,13 @@
+import type { BlobStore } from '../blob-store.ts'
 import { JobFailure } from '../failure.ts'
+import type { JobFolder } from '../layout.ts'
 import { type JobLimits, partNumber } from '../limits.ts'
 import { type JobStep, jobMessage } from '../message-queues.ts'
 import type { OpenJob } from '../open-job.ts'
 import type { PlanPart } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
-import { closePart, totalsWhenAllDone } from './done-parts.ts'
+import { type AllResults, closePart, totalsWhenAllDone } from './done-parts.ts'
 import { failJob } from './end-job.ts'
 import { readProgress } from './progress.ts'
 
@@ -51,10 +53,17 @@ export async function afterResult(
 export async function closePartAndJob(
   { store }: JobTools,
   { folder }: JobSpec,
-  { part, chunks }: PlanPart,
+  { part, chunks, isLast }: PlanPart,
 ): Promise<JobStep | undefined> {
-  if (!(await closePart(store, folder, { part, chunkCount: chunks.length }))) return undefined
-  return (await totalsWhenAllDone(store, folder)) && { queue: 'finish', message: jobMessage(folder) }
+  const closed = await closePart(store, folder, { part, chunkCount: chunks.length })
+  if (!closed) return undefined
+  const all = part === 0 && isLast ? closed : await findAll(store, folder)
+  return all && { queue: 'finish', message: jobMessage(folder), found: all }
+}
+
+async function findAll(store: BlobStore, folder: JobFolder): Promise<AllResults | undefined> {
+  const totals = await totalsWhenAllDone(store, folder)
+  return totals && { totals }
 }
 
 /**

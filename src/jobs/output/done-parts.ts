@@ -51,6 +51,13 @@ export async function* listResults(store: BlobStore, folder: JobFolder, part?: n
   }
 }
 
+/** What a process has found when it closed a part or a job. */
+export interface AllResults {
+  readonly totals: ResultTotals
+  /** In the order of the chunks; absent: they were not listed in one go. */
+  readonly results?: readonly ListedResult[]
+}
+
 export const noResults: ResultTotals = { chunks: 0, rows: 0, failed: 0, bytes: 0 }
 
 export function addTotals(one: ResultTotals, { chunks, rows, failed, bytes }: ResultTotals): ResultTotals {
@@ -78,17 +85,19 @@ export async function listDone(store: BlobStore, folder: JobFolder): Promise<Map
   return done
 }
 
-/** Writes the totals of a part if all its results exist. @returns whether they do */
+/** Writes the totals of a part if all its results exist. @returns these, and undefined when one is missing */
 export async function closePart(
   store: BlobStore,
   folder: JobFolder,
   { part, chunkCount }: Pick<ListedPart, 'part' | 'chunkCount'>,
-): Promise<boolean> {
-  const totals = await totalPart(store, folder, part)
-  if (totals.chunks < chunkCount) return false
+): Promise<AllResults | undefined> {
+  const results: ListedResult[] = []
+  for await (const result of listResults(store, folder, part)) results.push(result)
+  const totals = results.reduce((sum, result) => addTotals(sum, { ...result, chunks: 1 }), noResults)
+  if (totals.chunks < chunkCount) return undefined
   const metadata = Object.fromEntries(Object.entries(totals).map(([name, value]) => [name, String(value)]))
   await store.create(donePartBlob(folder, part), '', metadata)
-  return true
+  return { totals, results }
 }
 
 /**

@@ -23,13 +23,13 @@ export async function failJob(
   await endJob(tools, { spec, state }, { from, to: 'Failed', error: { code, message } })
 }
 
-/** Freezes the progress, and cleans up if the job has ended, also by another process. */
+/** Freezes the progress, which is read unless it is given, and cleans up if the job has ended, also by another process. */
 export async function endJob(
   tools: JobTools,
   { spec, state }: OpenJob,
-  end: Pick<StateChange, 'from' | 'to' | 'error'>,
+  end: Pick<StateChange, 'from' | 'to' | 'error' | 'progress'>,
 ): Promise<void> {
-  const progress = await readProgress(tools.store, spec, state)
+  const progress = end.progress ?? (await readProgress(tools.store, spec, state))
   const endedAt = new Date(await tools.store.now()).toISOString()
   const now = await changeState(tools.store, spec.folder, { ...end, endedAt, progress })
   if (!now || !hasEnded(now.status)) return

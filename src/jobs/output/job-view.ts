@@ -1,7 +1,7 @@
 import type { BlobStore } from '../blob-store.ts'
 import { type LastError, readLastError } from '../last-error.ts'
 import { resultsPrefix } from '../layout.ts'
-import { readState } from '../records.ts'
+import { firstState, readState } from '../records.ts'
 import type { JobSpec } from '../spec.ts'
 import { hasEnded, type JobProgress, type JobState, type JobStatus } from '../state.ts'
 import { isRefused, type RefusedJob, type StoredJob } from '../stored-job.ts'
@@ -47,6 +47,11 @@ export async function readJobView(store: BlobStore, job: StoredJob): Promise<Job
   const progress = status === 'NotStarted' ? nothing : await readProgress(store, job, state)
   const lastError = hasEnded(status) ? undefined : await readLastError(store, job.folder)
   return { ...describeJob(job, state, progress, await store.now()), ...(lastError && { lastError }) }
+}
+
+/** A job on which no step has worked. */
+export function newJobView(job: JobSpec): JobView {
+  return describeJob(job, firstState(job), nothing, Date.parse(job.createdAt))
 }
 
 /** A job whose state says how it ended. */

@@ -25,6 +25,14 @@ export async function readProgress(store: BlobStore, spec: JobSpec, state: JobSt
   }
 }
 
+/** The progress of a job whose rows all have results. */
+export function fullProgress({ input: { fileCount } }: JobSpec, { chunks, rows, failed }: ResultTotals): JobProgress {
+  return {
+    ...{ rows, succeeded: rows - failed, failed, chunks, chunksDone: chunks, percent: 100 },
+    ...(fileCount !== undefined && { files: fileCount, filesDone: fileCount }),
+  }
+}
+
 /** Each part begins where the one before it ends, so files are done as far as parts are done without a gap. */
 function filesDone(plan: readonly ListedPart[], done: ReadonlyMap<number, ResultTotals>, fileCount: number): number {
   const open = plan.findIndex(part => !isDone(part, done))

@@ -3,7 +3,7 @@ import { asJobFailure } from '../failure.ts'
 import { chunkKey } from '../kept-chunks.ts'
 import { chunkInputBlob, type JobFolder, packedInputBlob } from '../layout.ts'
 import { type JobMessage, type JobStep, jobMessage, messageJobFolder } from '../message-queues.ts'
-import { isActive, openJob } from '../open-job.ts'
+import { isActive, openJob, storedState } from '../open-job.ts'
 import { totalsWhenAllDone } from '../output/done-parts.ts'
 import { failJob } from '../output/end-job.ts'
 import {
@@ -45,15 +45,17 @@ export async function splitInput(
   const job = await openJob(tools, folder)
   if (!job) return []
   const startedAt = new Date(await store.now()).toISOString()
-  const state = await changeState(store, folder, { from: ['NotStarted'], to: 'Running', startedAt })
+  const start = { from: ['NotStarted'], to: 'Running', startedAt } as const
+  const state = await changeState(store, folder, start, storedState(job))
   if (state?.status !== 'Running') return []
   // Without this entry the sweeper would not see the job.
   await enterActive(store, job.spec)
   // If a row of the first chunks ends the process, the next planner scores none, so that it comes to the end of the part.
-  const ahead = state.startedAt === startedAt ? scoreAhead(job.spec) : undefined
+  const isFirst = job.state.status === 'NotStarted' && state.startedAt === startedAt
+  const ahead = isFirst ? scoreAhead(job.spec) : undefined
   const steps: JobStep[] = []
   try {
-    const isComplete = await continuePlan(tools, { spec: job.spec, ahead, steps })
+    const isComplete = await continuePlan(tools, { spec: job.spec, isFirst, ahead, steps })
     if (!isComplete) return steps
   } catch (failure) {
     const fatal = asJobFailure(failure, job.spec)
@@ -70,22 +72,28 @@ export async function splitInput(
 
 interface Planning {
   readonly spec: JobSpec
+  /** The job has just been started here, so it has no plan. */
+  readonly isFirst: boolean
   readonly ahead: AheadScoring | undefined
   /** Gets the steps that follow at once. */
   readonly steps: JobStep[]
 }
 
 /** @returns whether the plan is complete; otherwise another run continues, or the job is no longer active */
-async function continuePlan(tools: PlanTools, { spec, ahead, steps }: Planning): Promise<boolean> {
-  const { store, queues, clock, limits, stopping } = tools
+async function continuePlan(tools: PlanTools, { spec, isFirst, ahead, steps }: Planning): Promise<boolean> {
+  const { store, queues, clock, limits, stopping, cache } = tools
   const { folder } = spec
   const deadline = clock.monotonicMs() + limits.budgetMs
-  for await (const part of partsToPlan(tools, spec, ahead)) {
+  for await (const part of partsToPlan(tools, { spec, isFirst, ahead })) {
     ahead?.stop() // the messages of the chunks do the rest
     const isOurs = await commitPart(store, folder, part)
     if (!isOurs) await requireSamePart(store, folder, part)
     // Only the planner that commits the first part starts the first chunks. If it dies in between, the sweeper does.
-    if (isOurs && part.part === 0) steps.push(...(await startFirstChunks(tools, folder, part)))
+    if (isOurs && part.part === 0) {
+      cache.storePart(spec, part)
+      steps.push(...(await startFirstChunks(tools, folder, part)))
+      for (const { message } of steps) cache.storeOwn(spec, message.chunk as number)
+    }
     if (part.isLast) return true
     // Checked only after a part, so that every run makes the plan longer, however slow the input is.
     if (stopping.aborted || clock.monotonicMs() >= deadline) {
@@ -111,12 +119,11 @@ async function requireSamePart(store: PlanTools['store'], folder: JobFolder, { p
 /** Yields the rest of the plan. Its parts depend on the input only, not on where a run begins. */
 async function* partsToPlan(
   tools: PlanTools,
-  spec: JobSpec,
-  ahead: AheadScoring | undefined,
+  { spec, isFirst, ahead }: Omit<Planning, 'steps'>,
 ): AsyncGenerator<PlanPart> {
   const { store, limits } = tools
   const { folder } = spec
-  const lastPart = (await listPlan(store, folder)).at(-1)
+  const lastPart = isFirst ? undefined : (await listPlan(store, folder)).at(-1)
   if (lastPart?.isLast) return
   let part = lastPart ? lastPart.part + 1 : 0
   const planned = lastPart && (await readPart(store, folder, lastPart.part))

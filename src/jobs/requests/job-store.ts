@@ -5,12 +5,12 @@ import type { BlobStore } from '../blob-store.ts'
 import { chooseChunkBytes } from '../chunk-size.ts'
 import { eventSignatureBlob, listEntryBlob, parseBlobReference, specBlob } from '../layout.ts'
 import { jobMessage, type MessageQueues } from '../message-queues.ts'
-import { type JobView, readJobView } from '../output/job-view.ts'
-import { ensureState } from '../records.ts'
+import { type JobView, newJobView, readJobView } from '../output/job-view.ts'
+import { createState, ensureState, firstState, readState } from '../records.ts'
 import type { RowScorer } from '../row-scorer.ts'
 import type { SlotWait, StepRunner } from '../run-on.ts'
 import { inputName, type JobSpec } from '../spec.ts'
-import { findJob, isDeleted, isRefused, readJob, readRecord, type StoredJob } from '../stored-job.ts'
+import { type DeletedJob, findOldJob, isDeleted, isRefused, readRecord, type StoredJob } from '../stored-job.ts'
 import { ActiveLimit, type JobOrigin } from './active-limit.ts'
 import { invalidJob } from './job-invalid.ts'
 import type { JobRequest } from './job-request.ts'
@@ -56,24 +56,24 @@ export class JobStore {
   async create(request: JobRequest, origin: JobOrigin): Promise<JobView> {
     const { store } = this.#options
     if (origin !== 'http') await this.#limit.requireNotFull(request.service)
-    await this.#requireNotDeleted(request)
-    const existing = await findJob(store, request.service, request.jobId)
+    const existing = requireNotDeleted(await findRecord(store, request), request)
     if (existing) return this.#resume(request, { job: existing, origin }, () => findCurrentEtag(store, request))
-    const spec = await this.#createSpec(request, origin)
+    const { spec, hasEntry } = await this.#createSpec(request, origin)
     const { jobId, folder, service, createdAt } = spec
     // A job exists once its spec does, so the list entry is written first.
     await store.create(listEntryBlob(service, Date.parse(createdAt), jobId), '')
     const isFirst = await store.create(specBlob(folder), JSON.stringify(spec))
-    const stored = isFirst ? spec : await readJob(store, folder)
+    if (isFirst) return this.#begin(spec, { origin, hasEntry })
+    const record = await readRecord(store, folder)
+    const stored = record && !isDeleted(record) ? record : undefined
     await this.#dropFile(request, stored)
-    if (!isFirst) await this.#requireNotDeleted(request)
-    const job = stored ?? spec
+    const job = requireNotDeleted(record, request) ?? spec
     // A file that came second has another version, and the same content if the fingerprints are the same.
     return this.#resume(request, { job, origin }, async () => ('file' in request.source ? undefined : spec.input.etag))
   }
 
   /** Checks the request against the services and the storage. */
-  async #createSpec(submitted: JobRequest, origin: JobOrigin): Promise<JobSpec> {
+  async #createSpec(submitted: JobRequest, origin: JobOrigin): Promise<NewSpec> {
     const { store, scorer, maxInputBytes } = this.#options
     const createdAt = new Date(await store.now()).toISOString()
     const output = { ...submitted.output, blob: fillDate(submitted.output.blob, createdAt) }
@@ -97,12 +97,13 @@ export class JobStore {
     }
     const input = await pinInput(store, request, { maxInputBytes, watch })
     if (eventSignature !== undefined) await store.create(eventSignatureBlob(request.folder), eventSignature)
-    await enterActive(store, request)
+    const isNewEntry = await enterActive(store, request)
     const chunkBytes =
       request.miniBatchSize === undefined
         ? { chunkBytes: chooseChunkBytes(input.bytes, scorer.textSpeed(service)) }
         : {}
-    return { ...asked, ...chunkBytes, modelDigest, input, createdAt }
+    const spec = { ...asked, ...chunkBytes, modelDigest, input, createdAt }
+    return { spec, hasEntry: async () => isNewEntry && (await store.now()) - Date.parse(createdAt) < freshMs }
   }
 
   /** Removes the file of a submission that came second to another one with the same id. */
@@ -124,7 +125,7 @@ export class JobStore {
     { job, origin }: { readonly job: StoredJob; readonly origin: JobOrigin },
     readEtag: () => Promise<string | undefined>,
   ): Promise<JobView> {
-    const { store, runner } = this.#options
+    const { store } = this.#options
     if (isRefused(job) || job.fingerprint !== request.fingerprint) {
       const advice = 'an id belongs to one job; choose another one'
       throw new ScoringError('JOB_ID_TAKEN', `jobId: "${request.jobId}" is a job with other content; ${advice}`)
@@ -134,23 +135,57 @@ export class JobStore {
     const state = await ensureState(store, job)
     if (state?.status !== 'NotStarted') return readJobView(store, job)
     await enterActive(store, job)
-    const split = { queue: 'split', message: jobMessage(job.folder) } as const
-    if (origin !== 'http') {
-      await runner.run([split], slotWaitFor[origin])
-      return readJobView(store, job)
-    }
-    const begin = await runner.prepare(split)
+    const begin = await this.#prepare(job, origin)
     const view = await readJobView(store, job)
     begin()
     return view
   }
 
-  async #requireNotDeleted({ folder, jobId }: JobRequest): Promise<void> {
-    const record = await readRecord(this.#options.store, folder)
-    if (!record || !isDeleted(record)) return
-    const advice = 'its id is free again a day after that; choose another one'
-    throw new ScoringError('JOB_ID_TAKEN', `jobId: the job "${jobId}" of ${record.createdAt} was deleted; ${advice}`)
+  /** Starts a job that was just created. */
+  async #begin(job: JobSpec, { origin, hasEntry }: Pick<NewSpec, 'hasEntry'> & { readonly origin: JobOrigin }) {
+    const { store } = this.#options
+    // Otherwise another process has the job already, or this call had broken and was repeated.
+    const isNew = await createState(store, job)
+    const state = isNew ? firstState(job) : await readState(store, job.folder)
+    if (state?.status !== 'NotStarted') return readJobView(store, job)
+    if (!(await hasEntry())) await enterActive(store, job)
+    const begin = await this.#prepare(job, origin)
+    begin()
+    return newJobView(job)
   }
+
+  /** @returns a function that begins the job, unless it has run already */
+  async #prepare({ folder }: JobSpec, origin: JobOrigin): Promise<() => void> {
+    const { runner } = this.#options
+    const split = { queue: 'split', message: jobMessage(folder) } as const
+    if (origin === 'http') return runner.prepare(split)
+    await runner.run([split], slotWaitFor[origin])
+    return () => {}
+  }
+}
+
+interface NewSpec {
+  readonly spec: JobSpec
+  /** Whether the active entry of the job is so new that no sweeper takes it for one without a job. Once the spec exists, none does. */
+  hasEntry(): Promise<boolean>
+}
+
+/** Much less than `orphanMs`. */
+const freshMs = 60_000
+
+/** @returns what has the id of the request, also among jobs of version 0.1.0 */
+async function findRecord(
+  store: BlobStore,
+  { folder, service, jobId }: JobRequest,
+): Promise<StoredJob | DeletedJob | undefined> {
+  return (await readRecord(store, folder)) ?? findOldJob(store, service, jobId)
+}
+
+/** @throws ScoringError JOB_ID_TAKEN */
+function requireNotDeleted(record: StoredJob | DeletedJob | undefined, { jobId }: JobRequest): StoredJob | undefined {
+  if (!record || !isDeleted(record)) return record
+  const advice = 'its id is free again a day after that; choose another one'
+  throw new ScoringError('JOB_ID_TAKEN', `jobId: the job "${jobId}" of ${record.createdAt} was deleted; ${advice}`)
 }
 
 /**

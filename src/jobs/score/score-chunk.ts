@@ -1,7 +1,7 @@
 import type { Span } from '../../telemetry/tracing.ts'
 import type { BlobHead } from '../blob-store.ts'
 import { type JobStep, jobMessage, messageJobFolder } from '../message-queues.ts'
-import { isActive, type OpenJob, openJob } from '../open-job.ts'
+import { isActive, type OpenJob, openTogether } from '../open-job.ts'
 import { afterResult, laterChunk } from '../output/after-result.ts'
 import { headResult } from '../output/chunk-result.ts'
 import {
@@ -39,10 +39,12 @@ export async function scoreChunk(tools: ScoreTools, delivery: ChunkDelivery): Pr
   const { message, budgetMs, span } = delivery
   const turnEndsAt = clock.monotonicMs() + limits.turnMs
   const folder = messageJobFolder(message)
-  const job = await openJob(tools, folder)
+  const job = await openTogether(tools, folder)
   if (!job || !isActive(job.state)) return []
   const isRedelivered = delivery.deliveryCount > 1 || message.isRetry === true
-  const result = await headResult(tools, folder, message.chunk)
+  // What this process begins right after it has planned it has no result yet.
+  const isNew = tools.cache.takeOwn(job.spec, message.chunk) && !isRedelivered
+  const result = isNew ? undefined : await headResult(tools, folder, message.chunk)
   // A duplicate, unless the message was redelivered.
   if (result) return isRedelivered ? resumeAfter(tools, job, { chunk: message.chunk, result }) : []
   const isIsolated = isRedelivered || message.isRevival === true
