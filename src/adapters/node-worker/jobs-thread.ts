@@ -14,13 +14,14 @@ interface JobsThreadOptions {
   readonly data: object
   /** What the thread calls here. */
   readonly functions: Functions
-  /** Called when the thread has ended by itself. */
+  /** Called when the thread has ended without being stopped. */
   onEnd(why: Error): void
 }
 
 /** The thread that runs the steps of jobs. One that has ended is started anew with the next call. */
 export class JobsThread {
   readonly #options: JobsThreadOptions
+  #isStopped = false
   #running: { readonly worker: Worker; readonly calls: Calls<StepFunctions> } | undefined
 
   constructor(options: JobsThreadOptions) {
@@ -37,7 +38,10 @@ export class JobsThread {
     const running = this.#running
     if (!running) return
     await running.calls.call('stop', undefined)
-    void running.calls.idle().then(() => running.worker.terminate())
+    void running.calls.idle().then(() => {
+      this.#isStopped = true
+      return running.worker.terminate()
+    })
   }
 
   #start() {
@@ -59,9 +63,10 @@ export class JobsThread {
     })
     worker.on('exit', () => {
       if (this.#running?.worker === worker) this.#running = undefined
-      const why = new Error(`the thread of the jobs ended: ${failure?.message ?? 'it was stopped'}`, { cause: failure })
+      const what = failure ? `: ${failure.message}` : ''
+      const why = new Error(`the thread of the jobs ended${what}`, { cause: failure })
       calls.end(why)
-      if (failure) onEnd(why)
+      if (!this.#isStopped) onEnd(why)
     })
     return { worker, calls }
   }

@@ -1,6 +1,6 @@
 /**
- * Preloaded into a host (`--import`): every SIGUSR2 ends one of its scoring threads, by the seed in `CHAOS_SEED`, whatever
- * the thread is doing. Only ONNX Runtime is waited for, as ending a thread inside it ends the whole process. Threads that
+ * Preloaded into a host (`--import`): every SIGUSR2 ends one of its scoring threads, or that of the jobs, by the seed in `CHAOS_SEED`,
+ * whatever the thread is doing. Only ONNX Runtime is waited for, as ending a thread inside it ends the whole process. Threads that
  * have not loaded yet are spared most of the time: a service that cannot load waits longer each time, by design.
  */
 import { createRequire, syncBuiltinESMExports } from 'node:module'
@@ -10,6 +10,8 @@ import { seededRandom } from '../../support/seeded-random.ts'
 
 /** Of the kills, those that may also hit a thread that is loading. */
 const shareOfLoading = 0.05
+/** Of the kills, those that hit the thread of the jobs, if there is one. */
+const shareOfJobs = 0.3
 /** For so long a thread is taken to load. */
 const loadingMs = 1000
 
@@ -18,10 +20,12 @@ if (isMainThread) {
   const random = seededRandom(Number(process.env.CHAOS_SEED))
   const guards = new Map<Worker, SharedArrayBuffer>()
   const loading = new Set<Worker>()
+  let jobs: Worker | undefined
   module.Worker = class extends module.Worker {
-    constructor(file: URL, options: { workerData?: { guard?: SharedArrayBuffer } }) {
+    constructor(file: URL, options: { name?: string; workerData?: { guard?: SharedArrayBuffer } }) {
       super(file, options)
       const worker = this as unknown as Worker
+      if (options.name === 'jobs') jobs = worker
       if (!options.workerData?.guard) return
       guards.set(worker, options.workerData.guard)
       loading.add(worker)
@@ -35,6 +39,13 @@ if (isMainThread) {
   }
   syncBuiltinESMExports()
   process.on('SIGUSR2', async () => {
+    if (jobs && random() < shareOfJobs) {
+      const ended = jobs
+      jobs = undefined // until another one is started
+      console.log('chaos: ended the thread of the jobs')
+      await ended.terminate()
+      return
+    }
     const isAny = random() < shareOfLoading
     const candidates = [...guards].filter(([worker]) => isAny || !loading.has(worker))
     const chosen = candidates[Math.floor(random() * candidates.length)]

@@ -99,7 +99,7 @@ function summarize(
   log(
     [
       `${hosts.deaths} deaths of hosts and ${storageProcess.deaths} of the storage`,
-      `${hosts.pauses} pauses, ${hosts.endedThreads} scoring threads ended`,
+      `${hosts.pauses} pauses, ${hosts.endedThreads} threads ended`,
       `${faulty.faultCount} faults of storage`,
     ].join(', '),
   )

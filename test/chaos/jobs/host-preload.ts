@@ -1,4 +1,4 @@
-/** Preloaded into a host (`--import`): tells its process id, and lets SIGUSR2 end one of its scoring threads. */
+/** Preloaded into a host (`--import`): tells its process id, and lets SIGUSR2 end one of its threads. */
 import { isMainThread } from 'node:worker_threads'
 
 // Its threads and the processes that it starts are given the same options.

@@ -10,7 +10,7 @@ export interface HostsOptions extends Omit<HostOptions, 'isSupervised'> {
 export class Hosts {
   readonly #hosts: readonly Host[]
   pauses = 0
-  /** How many scoring threads were to be ended. */
+  /** How many threads were to be ended. */
   endedThreads = 0
 
   constructor({ count, ...options }: HostsOptions) {
@@ -52,7 +52,7 @@ export class Hosts {
     host.signal('SIGCONT')
   }
 
-  /** Ends a scoring thread, whatever it is doing. */
+  /** Ends a scoring thread or that of the jobs, whatever it is doing. */
   endThread(dice: Dice): void {
     this.endedThreads++
     dice.oneOf(this.#hosts).signal('SIGUSR2')
