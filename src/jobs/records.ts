@@ -48,7 +48,7 @@ export async function changeState(
     const current = await readJson<JobState>(store, stateBlob(folder))
     if (!current) return undefined
     const { value: state, etag } = current
-    // After a broken connection, a swap that seemed lost may have been ours. Then `state` shows it now.
+    // A swap that seemed lost may have been ours, and replaced since. Then `state` shows it now.
     if (!from.includes(state.status) || !transitions[state.status].includes(to)) return state
     const next: JobState = { ...state, ...details, status: to }
     if (await store.replace(stateBlob(folder), JSON.stringify(next), etag)) return next
