@@ -40,8 +40,10 @@ export async function scoreChunk(tools: ScoreTools, delivery: ChunkDelivery): Pr
   const turnEndsAt = clock.monotonicMs() + limits.turnMs
   const folder = messageJobFolder(message)
   const job = await openJob(tools, folder)
-  if (!job || !isActive(job.state)) return []
+  if (!job) return []
   const isRedelivered = delivery.deliveryCount > 1 || message.isRetry === true
+  // The previous receiver of the message may have died in the steps that followed.
+  if (!isActive(job.state)) return isRedelivered ? [{ queue: 'finish', message: jobMessage(folder) }] : []
   const result = await headResult(tools, folder, message.chunk)
   // A duplicate, unless the message was redelivered.
   if (result) return isRedelivered ? resumeAfter(tools, job, { chunk: message.chunk, result }) : []
