@@ -33,7 +33,7 @@ export interface Health {
 }
 
 /** @param health  undefined: the app does not show the service */
-export function describeHealth(health: Health | undefined, record: ServiceRecord | undefined): ServiceStatus {
+function describeHealth(health: Health | undefined, record: ServiceRecord | undefined): ServiceStatus {
   if (!health) return { state: 'Transitioning', reason: 'the app does not show it yet' }
   const { status, reason, version, notes, definition, rejectedChange } = health
   const facts = { ...(version !== undefined && { version }), ...(notes !== undefined && { notes }) }
@@ -44,6 +44,20 @@ export function describeHealth(health: Health | undefined, record: ServiceRecord
   if (rejectedChange?.definition === record.digest)
     return { state: 'Unhealthy', reason: `an earlier definition is served: ${rejectedChange.reason}`, ...facts }
   return { state: 'Transitioning', reason: 'an earlier definition is served until the new one has loaded', ...facts }
+}
+
+/** Reads the state of a service. A failure is a state too. @throws the reason of `reader.signal` */
+export async function readStatus(
+  findAddress: () => Promise<string>,
+  reader: HealthReader,
+  record: ServiceRecord | undefined,
+): Promise<ServiceStatus> {
+  try {
+    return describeHealth(await fetchHealth(await findAddress(), reader), record)
+  } catch (failure) {
+    reader.signal?.throwIfAborted()
+    return { state: 'Unknown', reason: failure instanceof Error ? failure.message : String(failure) }
+  }
 }
 
 /** A vault or an app that does not answer holds nobody up for longer. */
@@ -63,7 +77,7 @@ interface HealthReader {
  * @returns undefined: the app does not show it
  * @throws RequestError when there was no answer; the reason of `signal`; what reading the credential throws
  */
-export async function fetchHealth(
+async function fetchHealth(
   address: string,
   { service, fetch, credential, signal }: HealthReader,
 ): Promise<Health | undefined> {

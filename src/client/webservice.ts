@@ -6,7 +6,7 @@ import { encodeInput, type RunOptions, type ScoringInput } from './scoring-input
 import { parseAddress, readKey, ServiceAddress, type WebserviceAddress } from './service-address.ts'
 import { isListed, type ServiceFilters } from './service-filters.ts'
 import type { NewDeployment, ServiceChange, ServiceRecord, Traffic } from './service-record.ts'
-import { describeHealth, fetchHealth, type ServiceState, type ServiceStatus } from './service-status.ts'
+import { readStatus, type ServiceState, type ServiceStatus } from './service-status.ts'
 import { type WaitForDeploymentOptions, waitForDeployment } from './wait-for-deployment.ts'
 import type { AccessToken, KeyType, ServiceKeys, Workspace, WorkspaceStore } from './workspace.ts'
 import { WebserviceError } from './workspace-error.ts'
@@ -284,19 +284,8 @@ export class Webservice {
     throw new WebserviceError(`${what} needs a workspace: new Webservice(workspace, "${this.name}")`)
   }
 
-  async #readStatus(signal?: AbortSignal): Promise<ServiceStatus> {
-    try {
-      const address = await this.#address.find(signal)
-      const health = await fetchHealth(address, {
-        service: this.name,
-        fetch: this.caller.fetch,
-        credential: this.#credential,
-        signal,
-      })
-      return describeHealth(health, this.#record)
-    } catch (failure) {
-      signal?.throwIfAborted()
-      return { state: 'Unknown', reason: failure instanceof Error ? failure.message : String(failure) }
-    }
+  #readStatus(signal?: AbortSignal): Promise<ServiceStatus> {
+    const reader = { service: this.name, fetch: this.caller.fetch, credential: this.#credential, signal }
+    return readStatus(() => this.#address.find(signal), reader, this.#record)
   }
 }

@@ -14,6 +14,11 @@ export async function enterActive(
   return store.create(activeBlob(folder), '', { service, ...(messageId !== undefined && { [byMessage]: 'true' }) })
 }
 
+/** The same where it is probably there: the sweeper may have removed it as an orphan. */
+export async function stayActive(store: BlobStore, job: Parameters<typeof enterActive>[1]): Promise<void> {
+  if (!(await store.head(activeBlob(job.folder)))) await enterActive(store, job)
+}
+
 /** @returns the number of them, and how many of these came by messages or from a watched folder */
 export async function countActive(store: BlobStore, service: string): Promise<{ all: number; byMessages: number }> {
   let all = 0

@@ -50,14 +50,19 @@ export interface BlobStore {
   readWhole(blob: BlobReference): Promise<(BlobHead & { readonly content: Uint8Array }) | undefined>
 
   /**
-   * Writes a blob that does not exist yet, and its container if that is missing. After a broken connection the result may be
-   * `false` although this very call wrote the blob.
+   * Writes a blob that does not exist yet, and its container if that is missing. A call that is tried again after a broken connection
+   * knows the blob that it wrote itself.
    *
    * @returns false when the blob exists; it is not changed
    */
   create(blob: BlobReference, content: Uint8Array | string, metadata?: BlobMetadata): Promise<boolean>
 
-  /** Overwrites the version that `etag` names, with its metadata. @returns false when the blob has another version or is gone */
+  /**
+   * Overwrites the version that `etag` names, with its metadata. A call that is tried again knows what it wrote itself, unless another
+   * one has replaced it since.
+   *
+   * @returns false when the blob has another version or is gone
+   */
   replace(blob: BlobReference, content: Uint8Array | string, etag: string, metadata?: BlobMetadata): Promise<boolean>
 
   /** Does nothing when there is no such blob. */

@@ -6,6 +6,7 @@
  *     <folder>/rows-<hash>.jsonl        inline rows
  *     <folder>/input-signature          query of an input URL, a secret; removed when the job ends
  *     <folder>/plan/<part>              `chunksPerPart` chunks of the input; written once
+ *     <folder>/started                  the first chunks have their messages
  *     <folder>/in/<part>/<chunk>        text of the chunk, if the input cannot be read in ranges; written once
  *     <folder>/packed/<part>/<chunk>    values of the chunk, if it is packed; written once
  *     <folder>/out/<part>/<chunk>       result lines of the chunk, with counts as metadata; written once
@@ -67,6 +68,7 @@ export function asUpload(blob: string): BlobReference | undefined {
 }
 export const planPrefix = (folder: JobFolder) => `${folder}/plan/`
 export const planPartBlob = (folder: JobFolder, part: number) => inJobs(planPrefix(folder) + numbered(part))
+export const startedBlob = (folder: JobFolder) => inJobs(`${folder}/started`)
 export const chunkInputBlob = (folder: JobFolder, part: number, chunk: number) =>
   inJobs(`${folder}/in/${inPart(part, chunk)}`)
 export const packedInputBlob = (folder: JobFolder, part: number, chunk: number) =>

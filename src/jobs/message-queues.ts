@@ -19,7 +19,7 @@ export const JobMessage = z.strictObject({
   isRevival: z.boolean().optional(),
   /** Stands for a message that is redelivered: its step failed where it had none, or too often. */
   isRetry: z.boolean().optional(),
-  /** Some rows have results already: the time of the previous run was up. */
+  /** The time of the previous run was up: some rows of the chunk have results, or the first chunks have their messages. */
   isContinued: z.boolean().optional(),
 })
 export type JobMessage = z.infer<typeof JobMessage>
@@ -41,6 +41,15 @@ export function messageJobFolder({ service, jobId }: JobMessage): JobFolder {
   return service === undefined ? oldJobFolder(jobId) : jobFolder(service, jobId)
 }
 
+/** A message that its sender holds. When it was received all the same, because its time was up, both calls do nothing. */
+export interface HeldMessage {
+  /** @param seconds  from now on, until it can be received */
+  prolong(seconds: number): Promise<void>
+
+  /** Removes it. */
+  release(): Promise<void>
+}
+
 export interface MessageQueues {
   /**
    * Creates the queue when it is missing. Messages do not expire.
@@ -48,6 +57,14 @@ export interface MessageQueues {
    * @param delaySeconds  until the message can be received
    */
   send(queue: JobQueue, message: JobMessage, delaySeconds?: number): Promise<void>
+
+  /**
+   * Sends a message that stands for work which its sender does itself: it can be received when the sender is no longer there to hold
+   * it. After a broken connection there may be another one of it, which nobody holds.
+   *
+   * @param seconds  until it can be received
+   */
+  hold(queue: JobQueue, message: JobMessage, seconds: number): Promise<HeldMessage>
 
   /** Puts a submission back into the queue `submit`. @param text  64 KiB at most */
   sendBack(text: string, delaySeconds: number): Promise<void>

@@ -70,7 +70,7 @@ export async function changeState(
   if (changed) return changed
   for (;;) {
     const current = await readStoredState(store, folder)
-    // After a broken connection, a swap that seemed lost may have been ours. Then the state shows it now.
+    // A swap that seemed lost may have been ours, and replaced since. Then the state shows it now.
     if (!current || !isAllowed(change, current.value)) return current?.value
     const next = await swapState(store, folder, change, current)
     if (next) return next

@@ -1,7 +1,7 @@
 /** Runs the steps of a job in one invocation, so that none waits until its queue is polled. */
 import type { Clock } from '../clock.ts'
 import type { JobLimits } from './limits.ts'
-import { type JobStep, type MessageQueues, messageJobFolder } from './message-queues.ts'
+import { type HeldMessage, type JobStep, type MessageQueues, messageJobFolder } from './message-queues.ts'
 import { RunSlots } from './run-slots.ts'
 
 export interface RunOnTools {
@@ -33,7 +33,8 @@ export interface StepRunner {
   run(steps: readonly JobStep[], slotWait?: SlotWait): Promise<void>
 
   /**
-   * For callers without a message, whose answer must not wait. Enqueues the step: with a delay if this process can begin it soon.
+   * For callers without a message, whose answer must not wait. Enqueues the step. If this process can begin it soon, the message is held
+   * until that run has come to its end, and is received only if it does not.
    *
    * @returns a function that begins the step
    */
@@ -73,13 +74,32 @@ export class RunOn implements StepRunner {
       await queues.send(queue, message)
       return () => {}
     }
-    await queues.send(queue, message, limits.safetyNetMs / 1000)
+    const held = await queues.hold(queue, message, limits.safetyNetMs / 1000)
     return () => {
-      const run = this.#runIn(slots, [step], 'full')
+      const run = this.#holding(held, () => this.#runIn(slots, [step], 'full'))
         .catch(failure => log(`job ${messageJobFolder(message)}: ${asMessage(failure)}`))
         .finally(() => background.delete(run))
       background.add(run)
     }
+  }
+
+  /** Runs what a message stands for. After a failure the message is left to its receiver. */
+  async #holding(held: HeldMessage, run: () => Promise<void>): Promise<void> {
+    const { clock, limits } = this.#tools
+    let cancel = () => {}
+    const prolongLater = () => {
+      cancel = clock.after(limits.safetyNetMs / 2, async () => {
+        prolongLater()
+        await held.prolong(limits.safetyNetMs / 1000).catch(() => {}) // the next time, or its receiver runs the step beside this one
+      })
+    }
+    prolongLater()
+    try {
+      await run()
+    } finally {
+      cancel()
+    }
+    await held.release()
   }
 
   async #runIn(slots: RunSlots, steps: readonly JobStep[], slotWait: SlotWait): Promise<void> {

@@ -106,6 +106,26 @@ for (const { name, open } of storages) {
       )
     })
 
+    it('holds a message, which is received when nobody holds it any more', async () => {
+      const held = await opened.queues.hold('split', { jobId: 'done here' }, 1)
+      await held.prolong(600)
+      const dropped = await opened.queues.hold('split', { jobId: 'left' }, 1)
+      const received: Received[] = []
+      for (const giveUpAt = Date.now() + 100_000; received.length === 0 && Date.now() < giveUpAt; ) {
+        received.push(...(await opened.receive(jobQueues.split)))
+      }
+      assert.deepEqual(
+        received.map(({ text }) => JSON.parse(text)),
+        [{ jobId: 'left' }],
+      )
+      await dropped.prolong(0) // neither shows it again, nor removes it, and neither fails
+      await dropped.release()
+      await held.prolong(0)
+      await held.release()
+      await held.release()
+      assert.deepEqual(await opened.receive(jobQueues.split), [])
+    })
+
     it('puts submissions back into their queue unchanged', async () => {
       const text = '{"waiting": 1, "submission": {"n": 9007199254740993, "name": "ä<&>"}}'
       await opened.queues.sendBack(text, 0)

@@ -32,7 +32,7 @@ function openRunner(perform: (step: JobStep, clock: VirtualClock) => Promise<rea
     (['split', 'chunk', 'finish'] as const).flatMap(queue =>
       queues.peek(`scoring-job-${queue}`).map(({ visibleAt }) => [queue, (visibleAt - clock.wallMs()) / 1000] as const),
     )
-  return { runner, performed, enqueued, log, stopping, background, clock }
+  return { runner, performed, enqueued, log, stopping, background, clock, queues }
 }
 
 describe('RunOn.run', () => {
@@ -91,13 +91,29 @@ describe('RunOn.run', () => {
 })
 
 describe('RunOn.prepare', () => {
-  it('leaves a delayed message, and begins when it is told to', async () => {
-    const { runner, performed, enqueued } = openRunner(async () => [])
+  it('holds a message, begins when it is told to, and removes the message at the end', async () => {
+    const { promise, resolve } = Promise.withResolvers<JobStep[]>()
+    const { runner, performed, enqueued, clock } = openRunner(() => promise)
     const begin = await runner.prepare(split)
     assert.deepEqual([performed, enqueued()], [[], [['split', 30]]])
     begin()
+    await clock.advance(100_000)
+    assert.deepEqual([performed, enqueued()], [['split'], [['split', 20]]], 'held again each 15 s')
+    resolve([])
     await settle()
-    assert.deepEqual(performed, ['split'])
+    assert.deepEqual(enqueued(), [])
+    assert.equal(clock.timerCount, 0)
+  })
+
+  it('leaves the message to a receiver when what is left undone cannot be enqueued', async () => {
+    const { runner, performed, enqueued, queues, clock } = openRunner(() => Promise.reject(new Error('no storage')))
+    const begin = await runner.prepare(split)
+    queues.hooks.before = ({ name }) => {
+      if (name === 'send') throw new Error('no storage')
+    }
+    begin()
+    await clock.advance(100_000)
+    assert.deepEqual([performed, enqueued()], [['split'], [['split', -70]]])
   })
 
   it('lets the app wait, when it stops, until what is left undone is enqueued', async () => {
@@ -108,10 +124,7 @@ describe('RunOn.prepare', () => {
     assert.equal(background.size, 1)
     fail()
     await Promise.all(background)
-    assert.deepEqual(enqueued(), [
-      ['split', 30],
-      ['split', 0],
-    ])
+    assert.deepEqual(enqueued(), [['split', 0]])
     assert.equal(background.size, 0)
   })
 
@@ -125,7 +138,12 @@ describe('RunOn.prepare', () => {
     await runner.run([finish])
     assert.deepEqual(performed, ['split', 'split', 'finish'])
     await clock.advance(10_000)
-    assert.deepEqual(enqueued(), [...Array(4).fill(['split', 20]), ['split', 0], ['split', 0]])
+    assert.deepEqual(enqueued(), [
+      ['split', 20],
+      ['split', 20],
+      ['split', 0],
+      ['split', 0],
+    ])
     ;(await runner.prepare(split))()
     end()
     await settle()

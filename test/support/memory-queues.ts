@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type JobQueue, jobQueues } from '../../src/jobs/job-queues.ts'
-import type { JobMessage, MessageQueues } from '../../src/jobs/message-queues.ts'
+import type { HeldMessage, JobMessage, MessageQueues } from '../../src/jobs/message-queues.ts'
 import { StorageHooks } from './storage-hooks.ts'
 
 interface StoredMessage {
@@ -44,27 +44,41 @@ export class MemoryQueues implements MessageQueues {
   }
 
   async send(queue: JobQueue, message: JobMessage, delaySeconds = 0): Promise<void> {
-    await this.hooks.around('send', jobQueues[queue], () =>
-      this.put(jobQueues[queue], JSON.stringify(message), Math.ceil(delaySeconds)),
-    )
+    await this.hooks.around('send', jobQueues[queue], () => {
+      this.put(jobQueues[queue], JSON.stringify(message), Math.ceil(delaySeconds))
+    })
+  }
+
+  async hold(queue: JobQueue, message: JobMessage, seconds: number): Promise<HeldMessage> {
+    const name = jobQueues[queue]
+    let held = await this.hooks.around('hold', name, () => this.put(name, JSON.stringify(message), Math.ceil(seconds)))
+    return {
+      prolong: more =>
+        this.hooks.around('prolong', name, () => {
+          held = { ...held, popReceipt: this.update(name, held, more) ?? held.popReceipt }
+        }),
+      release: () => this.hooks.around('release', name, () => void this.delete(name, held)),
+    }
   }
 
   async sendBack(text: string, delaySeconds: number): Promise<void> {
-    await this.hooks.around('sendBack', jobQueues.submit, () =>
-      this.put(jobQueues.submit, text, Math.ceil(delaySeconds)),
-    )
+    await this.hooks.around('sendBack', jobQueues.submit, () => {
+      this.put(jobQueues.submit, text, Math.ceil(delaySeconds))
+    })
   }
 
   async sendEvent(queueName: string, text: string): Promise<void> {
-    await this.hooks.around('sendEvent', queueName, () => this.put(queueName, text))
+    await this.hooks.around('sendEvent', queueName, () => void this.put(queueName, text))
   }
 
   /** @param queueName  e.g. `scoring-job-chunk-poison` */
-  put(queueName: string, text: string, delaySeconds = 0): void {
+  put(queueName: string, text: string, delaySeconds = 0): ReceivedMessage {
     assert.ok(Buffer.byteLength(text) <= maxBytes, 'a message is 64 KiB at most')
     assert.ok(Number.isInteger(delaySeconds) && delaySeconds >= 0 && delaySeconds <= 604_800, 'a delay is up to a week')
     const visibleAt = this.#now() + delaySeconds * 1000
-    this.#of(queueName).push({ id: `m${++this.#ids}`, text, visibleAt, dequeueCount: 0, popReceipt: '' })
+    const sent = { id: `m${++this.#ids}`, text, dequeueCount: 0, popReceipt: `r${++this.#ids}` }
+    this.#of(queueName).push({ ...sent, visibleAt })
+    return sent
   }
 
   /** Receives a visible message, which becomes visible again unless it is deleted in time. @returns undefined when none is visible */

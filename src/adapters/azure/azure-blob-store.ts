@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import {
   AnonymousCredential,
   BlobClient,
@@ -18,7 +19,16 @@ import {
   StorageError,
 } from '../../jobs/blob-store.ts'
 import { md5 } from '../../jobs/md5.ts'
-import { headBlob, isAbsent, lowerCased, type ReadableBlob, readBlob, readWholeBlob } from './read-blob.ts'
+import {
+  headBlob,
+  isAbsent,
+  lowerCased,
+  ownMetadata,
+  type ReadableBlob,
+  readBlob,
+  readWholeBlob,
+  writerName,
+} from './read-blob.ts'
 import { silence } from './silence.ts'
 import { clientOptions, type NamedCall, type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
 import { answerDate, errorCode, httpStatus } from './storage-failure.ts'
@@ -28,6 +38,7 @@ silence(logger)
 
 const createOnly = { ifNoneMatch: '*' }
 const blobExists = (failure: unknown) => (errorCode(failure) === 'BlobAlreadyExists' ? { is: false } : undefined)
+const isOtherVersion = (failure: unknown) => ([404, 412].includes(httpStatus(failure) ?? 0) ? { is: false } : undefined)
 
 interface AzureBlobStoreOptions {
   readonly service: BlobServiceClient
@@ -80,15 +91,13 @@ export class AzureBlobStore implements BlobStore {
 
   create(reference: BlobReference, content: Uint8Array | string, metadata: BlobMetadata = {}): Promise<boolean> {
     const bytes = asBuffer(content)
-    return this.#inContainer(
-      reference,
-      { what: `create the blob ${blobName(reference)}`, known: blobExists },
-      async (blob, abortSignal) => {
-        this.#time.heard(
-          (await blob.upload(bytes, bytes.length, { abortSignal, metadata, conditions: createOnly })).date,
-        )
+    const call = { what: `create the blob ${blobName(reference)}`, known: blobExists }
+    return this.#asWriter(reference, metadata, written =>
+      this.#inContainer(reference, call, async (blob, abortSignal) => {
+        const options = { abortSignal, metadata: written, conditions: createOnly }
+        this.#time.heard((await blob.upload(bytes, bytes.length, options)).date)
         return true
-      },
+      }),
     )
   }
 
@@ -99,13 +108,32 @@ export class AzureBlobStore implements BlobStore {
     metadata: BlobMetadata = {},
   ): Promise<boolean> {
     const bytes = asBuffer(content)
-    const isOther = (failure: unknown) => ([404, 412].includes(httpStatus(failure) ?? 0) ? { is: false } : undefined)
-    const upload = async (abortSignal: AbortSignal) => {
-      const options = { abortSignal, metadata, conditions: { ifMatch: etag } }
-      this.#time.heard((await this.#blob(reference).upload(bytes, bytes.length, options)).date)
-      return true
-    }
-    return this.#call({ what: `replace the blob ${blobName(reference)}`, known: isOther }, upload)
+    const call = { what: `replace the blob ${blobName(reference)}`, known: isOtherVersion }
+    return this.#asWriter(reference, metadata, written =>
+      this.#call(call, async abortSignal => {
+        const options = { abortSignal, metadata: written, conditions: { ifMatch: etag } }
+        this.#time.heard((await this.#blob(reference).upload(bytes, bytes.length, options)).date)
+        return true
+      }),
+    )
+  }
+
+  /**
+   * Writes a blob with a mark of its own, because the SDK repeats a write whose answer was lost, and then finds the blob that it wrote
+   * itself. Only a write that finds another blob costs a second call.
+   */
+  async #asWriter(
+    reference: BlobReference,
+    metadata: BlobMetadata,
+    write: (metadata: BlobMetadata) => Promise<boolean>,
+  ): Promise<boolean> {
+    const writer = randomUUID()
+    if (await write({ ...metadata, [writerName]: writer })) return true
+    const what = `read the properties of the blob ${blobName(reference)}`
+    const found = await this.#call({ what, known: isAbsent }, abortSignal =>
+      this.#blob(reference).getProperties({ abortSignal }),
+    )
+    return lowerCased(found?.metadata)[writerName] === writer
   }
 
   async remove(reference: BlobReference): Promise<void> {
@@ -126,7 +154,7 @@ export class AzureBlobStore implements BlobStore {
       for (const { name, properties, metadata } of page?.segment.blobItems ?? []) {
         const { contentLength: bytes = 0, lastModified } = properties
         const etag = properties.etag.replace(/^(?!")(.*)$/, '"$1"') // lists have it without the quotes of the header
-        yield { path: name, bytes, etag, metadata: lowerCased(metadata), modifiedAt: lastModified.getTime() }
+        yield { path: name, bytes, etag, metadata: ownMetadata(metadata), modifiedAt: lastModified.getTime() }
       }
       continuationToken = page?.continuationToken
     } while (continuationToken)

@@ -95,10 +95,18 @@ function parseHead(
       'no-etag',
     )
   }
-  return { bytes, etag, metadata: lowerCased(metadata), modifiedAt: lastModified.getTime() }
+  return { bytes, etag, metadata: ownMetadata(metadata), modifiedAt: lastModified.getTime() }
 }
 
-/** Other programs write names in any case, and headers and lists differ in it. */
+/** Metadata with an id of the call that wrote the blob, by which a call knows what an earlier try of its own has written. */
+export const writerName = 'scoring_writer'
+
+/** What others gave the blob. Programs write names in any case, and headers and lists differ in it. */
+export function ownMetadata(metadata: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  const { [writerName]: _, ...own } = lowerCased(metadata)
+  return own
+}
+
 export function lowerCased(metadata: Readonly<Record<string, string>> = {}): Record<string, string> {
   return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name.toLowerCase(), value ?? '']))
 }

@@ -113,6 +113,17 @@ export async function totalsWhenAllDone(store: BlobStore, folder: JobFolder): Pr
   return [...done.values()].reduce(addTotals, noResults)
 }
 
+/** Closes the parts of a complete plan whose results all exist. @returns the totals of the job, if all do */
+export async function closeParts(store: BlobStore, folder: JobFolder): Promise<ResultTotals | undefined> {
+  const plan = await listPlan(store, folder)
+  if (!plan.at(-1)?.isLast) return undefined
+  const done = await listDone(store, folder)
+  for (const part of plan.filter(each => !isDone(each, done))) {
+    if (!(await closePart(store, folder, part))) return undefined
+  }
+  return totalsWhenAllDone(store, folder)
+}
+
 /** A part without chunks is never closed: no chunk would do it. */
 export function isDone({ part, chunkCount }: ListedPart, done: ReadonlyMap<number, ResultTotals>): boolean {
   return chunkCount === 0 || done.has(part)

@@ -33,8 +33,14 @@ export async function endJob(
   const endedAt = new Date(await tools.store.now()).toISOString()
   const now = await changeState(tools.store, spec.folder, { ...end, endedAt, progress })
   if (!now || !hasEnded(now.status)) return
-  await cleanUp(tools, { spec, state: now })
-  if (spec.onCompleted) await sendEvent(tools, spec.folder, { isFirst: true })
+  await afterEnd(tools, { spec, state: now })
+}
+
+/** Does what follows from the end of a job. It may be repeated, and so completes what a dead process left undone. */
+export async function afterEnd(tools: JobTools, job: OpenJob): Promise<void> {
+  const { folder, onCompleted } = job.spec
+  await cleanUp(tools, job)
+  if (onCompleted) await sendEvent(tools, folder, { isFirst: true })
 }
 
 /**

@@ -8,8 +8,15 @@ import { hasEnded } from '../state.ts'
 import type { JobTools } from '../tools.ts'
 import { isAboveThreshold, thresholdExceeded } from './after-result.ts'
 import { commitOutput } from './commit-output.ts'
-import { type AllResults, type ListedResult, listResults, type ResultTotals, totalsWhenAllDone } from './done-parts.ts'
-import { cleanUp, endJob, failJob } from './end-job.ts'
+import {
+  type AllResults,
+  closeParts,
+  type ListedResult,
+  listResults,
+  type ResultTotals,
+  totalsWhenAllDone,
+} from './done-parts.ts'
+import { afterEnd, endJob, failJob } from './end-job.ts'
 import { rescoreMissing } from './missing-results.ts'
 import { fullProgress } from './progress.ts'
 
@@ -24,9 +31,11 @@ export async function finishJob(tools: JobTools, message: JobMessage, found?: Al
   const job = await openJob(tools, folder)
   if (!job) return
   const { status } = job.state
-  if (hasEnded(status)) return cleanUp(tools, job)
+  if (hasEnded(status)) return afterEnd(tools, job)
   if (status === 'CancelRequested') return endJob(tools, job, { from: ['CancelRequested'], to: 'Canceled' })
-  const totals = found?.totals ?? (await totalsWhenAllDone(tools.store, folder))
+  // A process that opened a part again, because a result was missing, may have died before it closed it.
+  const totals =
+    found?.totals ?? (await totalsWhenAllDone(tools.store, folder)) ?? (await closeParts(tools.store, folder))
   if (!totals) return
   if (status === 'Running' && isAboveThreshold(job.spec, totals.failed)) {
     return failJob(tools, job, thresholdExceeded(job.spec, totals.failed))

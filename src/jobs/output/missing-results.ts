@@ -1,9 +1,10 @@
-import { donePartBlob, type JobFolder, rescoredBlob } from '../layout.ts'
+import type { BlobHead, BlobReference } from '../blob-store.ts'
+import { donePartBlob, rescoredBlob } from '../layout.ts'
 import { partNumber } from '../limits.ts'
 import { jobMessage } from '../message-queues.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
-import type { ListedResult, ResultTotals } from './done-parts.ts'
+import { closeParts, type ListedResult, type ResultTotals } from './done-parts.ts'
 import { resultsMissing } from './output-blocks.ts'
 
 /** How often a chunk is scored again. Something that removes its result each time would keep the job from ending. */
@@ -25,21 +26,30 @@ export async function rescoreMissing(
   if (results.length >= totals.chunks) return false
   const existing = new Set(results.map(({ chunk }) => chunk))
   const missing = Array.from({ length: totals.chunks }, (_, chunk) => chunk).filter(chunk => !existing.has(chunk))
+  const parts = new Set<number>()
   for (const chunk of missing.slice(0, tools.limits.window)) {
-    // The part is open again, so that its rows do not count as done.
-    await tools.store.remove(donePartBlob(folder, partNumber(chunk, tools.limits)))
-    if (await recordRescoring(tools, folder, chunk)) await tools.queues.send('chunk', { ...jobMessage(folder), chunk })
+    const last = await tools.store.head(rescoredBlob(folder, chunk))
+    if (last && (await isUnderWay(tools, last))) continue
+    // The message goes first: a finish step that comes again after a fault sends those that are missing still.
+    await tools.queues.send('chunk', { ...jobMessage(folder), chunk })
+    await record(tools, rescoredBlob(folder, chunk), last)
+    parts.add(partNumber(chunk, tools.limits))
   }
+  // The parts are open again, so that their rows do not count as done.
+  for (const part of parts) await tools.store.remove(donePartBlob(folder, part))
+  // Their chunks may have results by now.
+  if (parts.size > 0 && (await closeParts(tools.store, folder))) await tools.queues.send('finish', jobMessage(folder))
   return true
 }
 
-/** @returns false when it is being scored again already */
-async function recordRescoring({ store, limits }: JobTools, folder: JobFolder, chunk: number): Promise<boolean> {
-  const record = rescoredBlob(folder, chunk)
-  if (await store.create(record, '', { times: '1' })) return true
-  const last = await store.head(record)
-  if (!last || (await store.now()) - last.modifiedAt < limits.stallMs) return false
-  const times = Number(last.metadata.times)
-  if (times >= maxTimes) throw resultsMissing()
-  return store.replace(record, '', last.etag, { times: String(times + 1) })
+/** @throws JobFailure RESULTS_MISSING */
+async function isUnderWay({ store, limits }: JobTools, { modifiedAt, metadata }: BlobHead): Promise<boolean> {
+  if ((await store.now()) - modifiedAt < limits.stallMs) return true
+  if (Number(metadata.times) >= maxTimes) throw resultsMissing()
+  return false
+}
+
+async function record({ store }: JobTools, blob: BlobReference, last: BlobHead | undefined): Promise<void> {
+  if (last) await store.replace(blob, '', last.etag, { times: String(Number(last.metadata.times) + 1) })
+  else await store.create(blob, '', { times: '1' })
 }

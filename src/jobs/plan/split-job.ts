@@ -1,13 +1,15 @@
-import { enterActive } from '../active-jobs.ts'
+import { stayActive } from '../active-jobs.ts'
 import { asJobFailure } from '../failure.ts'
 import { chunkKey } from '../kept-chunks.ts'
-import { chunkInputBlob, type JobFolder, packedInputBlob } from '../layout.ts'
+import { chunkInputBlob, type JobFolder, packedInputBlob, startedBlob } from '../layout.ts'
 import { type JobMessage, type JobStep, jobMessage, messageJobFolder } from '../message-queues.ts'
 import { isActive, openJob, storedState } from '../open-job.ts'
+import { headResult } from '../output/chunk-result.ts'
 import { totalsWhenAllDone } from '../output/done-parts.ts'
 import { failJob } from '../output/end-job.ts'
 import {
   commitPart,
+  type ListedPart,
   listPlan,
   type PlanCursor,
   type PlannedChunk,
@@ -47,15 +49,17 @@ export async function splitInput(
   const startedAt = new Date(await store.now()).toISOString()
   const start = { from: ['NotStarted'], to: 'Running', startedAt } as const
   const state = await changeState(store, folder, start, storedState(job))
-  if (state?.status !== 'Running') return []
+  // The previous receiver may have died in the steps that followed.
+  if (state?.status !== 'Running') return state ? [{ queue: 'finish', message: jobMessage(folder) }] : []
   // Without this entry the sweeper would not see the job.
-  await enterActive(store, job.spec)
+  await stayActive(store, job.spec)
   // If a row of the first chunks ends the process, the next planner scores none, so that it comes to the end of the part.
   const isFirst = job.state.status === 'NotStarted' && state.startedAt === startedAt
   const ahead = isFirst ? scoreAhead(job.spec) : undefined
   const steps: JobStep[] = []
   try {
-    const isComplete = await continuePlan(tools, { spec: job.spec, isFirst, ahead, steps })
+    const { isContinued } = message
+    const isComplete = await continuePlan(tools, { spec: job.spec, isFirst, isContinued, ahead, steps })
     if (!isComplete) return steps
   } catch (failure) {
     const fatal = asJobFailure(failure, job.spec)
@@ -74,30 +78,35 @@ interface Planning {
   readonly spec: JobSpec
   /** The job has just been started here, so it has no plan. */
   readonly isFirst: boolean
+  /** The first chunks were started by the previous run. */
+  readonly isContinued: boolean | undefined
   readonly ahead: AheadScoring | undefined
   /** Gets the steps that follow at once. */
   readonly steps: JobStep[]
 }
 
 /** @returns whether the plan is complete; otherwise another run continues, or the job is no longer active */
-async function continuePlan(tools: PlanTools, { spec, isFirst, ahead, steps }: Planning): Promise<boolean> {
-  const { store, queues, clock, limits, stopping, cache } = tools
+async function continuePlan(tools: PlanTools, planning: Planning): Promise<boolean> {
+  const { store, queues, clock, limits, stopping } = tools
+  const { spec, isFirst, isContinued, ahead, steps } = planning
   const { folder } = spec
   const deadline = clock.monotonicMs() + limits.budgetMs
-  for await (const part of partsToPlan(tools, { spec, isFirst, ahead })) {
+  const plan = isFirst ? [] : await listPlan(store, folder)
+  if (plan.length > 0 && !isContinued) steps.push(...(await resumeFirstChunks(tools, folder)))
+  for await (const part of partsToPlan(tools, spec, { lastPart: plan.at(-1), ahead })) {
     ahead?.stop() // the messages of the chunks do the rest
     const isOurs = await commitPart(store, folder, part)
     if (!isOurs) await requireSamePart(store, folder, part)
-    // Only the planner that commits the first part starts the first chunks. If it dies in between, the sweeper does.
-    if (isOurs && part.part === 0) {
-      cache.storePart(spec, part)
-      steps.push(...(await startFirstChunks(tools, folder, part)))
-      for (const { message } of steps) cache.storeOwn(spec, message.chunk as number)
+    if (part.part === 0) {
+      // Only the planner that commits the first part starts the first chunks. It may die in between, and have been the other
+      // receiver of this message, so another message looks after it.
+      if (isOurs) steps.push(...(await startFirstChunks(tools, spec, part)))
+      else await queues.send('split', jobMessage(folder), limits.safetyNetMs / 1000)
     }
     if (part.isLast) return true
     // Checked only after a part, so that every run makes the plan longer, however slow the input is.
     if (stopping.aborted || clock.monotonicMs() >= deadline) {
-      await queues.send('split', jobMessage(folder))
+      await queues.send('split', { ...jobMessage(folder), isContinued: true })
       return false
     }
     if (!isActive(await readState(store, folder))) return false
@@ -119,11 +128,11 @@ async function requireSamePart(store: PlanTools['store'], folder: JobFolder, { p
 /** Yields the rest of the plan. Its parts depend on the input only, not on where a run begins. */
 async function* partsToPlan(
   tools: PlanTools,
-  { spec, isFirst, ahead }: Omit<Planning, 'steps'>,
+  spec: JobSpec,
+  { lastPart, ahead }: { readonly lastPart: ListedPart | undefined; readonly ahead: AheadScoring | undefined },
 ): AsyncGenerator<PlanPart> {
   const { store, limits } = tools
   const { folder } = spec
-  const lastPart = isFirst ? undefined : (await listPlan(store, folder)).at(-1)
   if (lastPart?.isLast) return
   let part = lastPart ? lastPart.part + 1 : 0
   const planned = lastPart && (await readPart(store, folder, lastPart.part))
@@ -157,21 +166,51 @@ async function* partsToPlan(
 /** A job of so few chunks is not spread over hosts: it takes less time than the messages. */
 const maxOwnChunks = 4
 
-/**
- * Enqueues the chunks of the first window. Each goes on with the chunk that is a window later.
- *
- * @returns the chunks that this invocation scores itself: one, or all of a small job; none while the plan is not complete
- */
-async function startFirstChunks(
-  { queues, limits }: PlanTools,
-  folder: JobFolder,
-  { isLast, next }: PlanPart,
-): Promise<JobStep[]> {
+/** The chunks of the first window. Each goes on with the chunk that is a window later. */
+interface FirstChunks {
+  /** Those that the planner scores itself: one, or all of a small job; none while the plan is not complete. */
+  readonly own: readonly ChunkStep[]
+  readonly others: readonly ChunkStep[]
+}
+
+type ChunkStep = JobStep & { readonly message: { readonly chunk: number } }
+
+function firstChunks({ limits }: PlanTools, folder: JobFolder, { isLast, next }: PlanPart): FirstChunks {
   const count = isLast ? Math.min(limits.window, next.chunk) : limits.window
   const ownCount = !isLast || limits.runOnMs === 0 ? 0 : count <= maxOwnChunks ? count : 1
-  const steps = Array.from({ length: count }, (_, chunk): JobStep => {
+  const steps = Array.from({ length: count }, (_, chunk): ChunkStep => {
     return { queue: 'chunk', message: { ...jobMessage(folder), chunk } }
   })
-  for (const { queue, message } of steps.slice(ownCount)) await queues.send(queue, message)
-  return steps.slice(0, ownCount)
+  return { own: steps.slice(0, ownCount), others: steps.slice(ownCount) }
+}
+
+/** @returns the chunks that this invocation scores itself */
+async function startFirstChunks(tools: PlanTools, spec: JobSpec, part: PlanPart): Promise<readonly JobStep[]> {
+  const { folder } = spec
+  const { own, others } = firstChunks(tools, folder, part)
+  tools.cache.storePart(spec, part)
+  for (const { queue, message } of others) await tools.queues.send(queue, message)
+  if (others.length > 0) await tools.store.create(startedBlob(folder), '')
+  for (const { message } of own) tools.cache.storeOwn(spec, message.chunk)
+  return own
+}
+
+/**
+ * Completes what the previous receiver of the message may have left undone behind the first part of the plan. If it died in its own
+ * chunks, one of their rows may be the reason.
+ *
+ * @returns the chunks that this invocation scores itself, or goes on behind
+ */
+async function resumeFirstChunks(tools: PlanTools, folder: JobFolder): Promise<readonly JobStep[]> {
+  const { store, queues } = tools
+  const part = await readPart(store, folder, 0)
+  if (!part) return []
+  const { own, others } = firstChunks(tools, folder, part)
+  if (others.length > 0 && !(await store.head(startedBlob(folder)))) {
+    for (const { queue, message } of others) {
+      if (!(await headResult(tools, folder, message.chunk))) await queues.send(queue, message)
+    }
+    await store.create(startedBlob(folder), '')
+  }
+  return own.map(({ queue, message }) => ({ queue, message: { ...message, isRetry: true } }))
 }

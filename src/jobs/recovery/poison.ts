@@ -1,5 +1,6 @@
 /** Handles messages that failed too often, so that their job still ends. */
 import { asJobFailure, JobFailure } from '../failure.ts'
+import type { JobFolder } from '../layout.ts'
 import { partNumber } from '../limits.ts'
 import { type JobMessage, jobMessage, messageJobFolder } from '../message-queues.ts'
 import { isActive, type OpenJob, openJob } from '../open-job.ts'
@@ -28,7 +29,8 @@ export async function poisonedChunk(tools: JobTools, message: ChunkMessage): Pro
   const { chunk } = message
   const folder = messageJobFolder(message)
   const job = await openJob(tools, folder)
-  if (!job || !isActive(job.state)) return
+  if (!job) return
+  if (!isActive(job.state)) return sendFinish(tools, folder)
   // Each process that ended has narrowed the search for the culprit, so it counts for the chunk, not against it.
   const attempts = new AttemptLog(tools.store, { folder, part: partNumber(chunk, tools.limits), chunk })
   await attempts.read()
@@ -63,8 +65,10 @@ async function giveUp(tools: JobTools, job: OpenJob, chunk: number): Promise<voi
 }
 
 export async function poisonedSplit(tools: JobTools, message: JobMessage): Promise<void> {
-  const job = await openJob(tools, messageJobFolder(message))
-  if (!job || !isActive(job.state)) return
+  const folder = messageJobFolder(message)
+  const job = await openJob(tools, folder)
+  if (!job) return
+  if (!isActive(job.state)) return sendFinish(tools, folder)
   const times = timesPoisoned(message)
   if (times < maxPoisoned) return tools.queues.send('split', { ...message, poisoned: times }, delayAfter(times))
   await failJob(tools, job, jobPoisoned('dividing its input'))
@@ -80,6 +84,11 @@ export async function poisonedFinish(tools: JobTools, message: JobMessage): Prom
     return tools.queues.send('finish', { ...message, poisoned: times }, delayAfter(times))
   }
   await failJob(tools, job, jobPoisoned('counting its results'))
+}
+
+/** The message may have been the only one that the job had: its receivers may have died while they finished the job. */
+function sendFinish({ queues }: JobTools, folder: JobFolder): Promise<void> {
+  return queues.send('finish', jobMessage(folder))
 }
 
 function timesPoisoned({ poisoned }: JobMessage): number {

@@ -1,6 +1,6 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
-import { enterActive } from '../active-jobs.ts'
+import { enterActive, stayActive } from '../active-jobs.ts'
 import type { BlobStore } from '../blob-store.ts'
 import { chooseChunkBytes } from '../chunk-size.ts'
 import { eventSignatureBlob, listEntryBlob, parseBlobReference, specBlob } from '../layout.ts'
@@ -133,8 +133,9 @@ export class JobStore {
     const isRedelivered = request.messageId !== undefined && request.messageId === job.messageId
     if (!isRedelivered) requireSameInput(job, await readEtag())
     const state = await ensureState(store, job)
-    if (state?.status !== 'NotStarted') return readJobView(store, job)
-    await enterActive(store, job)
+    // The process that began the job in the same message may have died in any of its steps.
+    if (state?.status !== 'NotStarted' && !isRedelivered) return readJobView(store, job)
+    await stayActive(store, job)
     const begin = await this.#prepare(job, origin)
     const view = await readJobView(store, job)
     begin()

@@ -40,8 +40,10 @@ export async function scoreChunk(tools: ScoreTools, delivery: ChunkDelivery): Pr
   const turnEndsAt = clock.monotonicMs() + limits.turnMs
   const folder = messageJobFolder(message)
   const job = await openTogether(tools, folder)
-  if (!job || !isActive(job.state)) return []
+  if (!job) return []
   const isRedelivered = delivery.deliveryCount > 1 || message.isRetry === true
+  // The previous receiver of the message may have died in the steps that followed.
+  if (!isActive(job.state)) return isRedelivered ? [{ queue: 'finish', message: jobMessage(folder) }] : []
   // What this process begins right after it has planned it has no result yet.
   const isNew = tools.cache.takeOwn(job.spec, message.chunk) && !isRedelivered
   const result = isNew ? undefined : await headResult(tools, folder, message.chunk)

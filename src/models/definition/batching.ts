@@ -1,12 +1,14 @@
 import * as z from 'zod'
-import { usualMaxRows } from './usual-max-rows.ts'
 
-export const Batching = z.strictObject({
+const usualMaxRows = 64
+
+const BatchingMembers = z.strictObject({
   maxRows: z
     .int()
     .min(1)
     .max(100_000)
-    .default(usualMaxRows)
+    .optional()
+    .meta({ default: usualMaxRows })
     .describe(
       'rows per run; a request with more runs in slices; 1 turns micro-batching off; absent: 64, and in batch jobs more while a run is short',
     ),
@@ -36,3 +38,10 @@ export const Batching = z.strictObject({
       'true: rows share runs only where those measured at start give the same bits as each row alone; false: they may differ by rounding',
     ),
 })
+
+/** `mayGrow`: the owner has not chosen how many rows a run takes. */
+export const Batching = BatchingMembers.transform(({ maxRows, ...others }) => ({
+  ...others,
+  maxRows: maxRows ?? usualMaxRows,
+  mayGrow: maxRows === undefined,
+}))

@@ -1,5 +1,4 @@
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
-import { usualMaxRows } from '../../models/definition/usual-max-rows.ts'
 import { hasScript, type ModelPath, type ServiceSpec } from '../../models/repository/service-spec.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import type { ModelSession, TensorInfo } from '../../models/session/model-session.ts'
@@ -123,7 +122,7 @@ export async function loadService(
     mediaTypes: report.mediaTypes ?? [],
     maxRows: limits.maxRows,
     runLimits: batching,
-    mayRunsGrow: !hasScript(spec) && !batching.exact && batching.maxRows === usualMaxRows,
+    mayRunsGrow: !hasScript(spec) && !batching.exact && batching.mayGrow,
     response,
     tensorflowServing,
   }

@@ -1,4 +1,5 @@
 import { jobQueues } from '../../../src/jobs/job-queues.ts'
+import type { JobMessage } from '../../../src/jobs/message-queues.ts'
 import type { ReceivedMessage } from '../../support/memory-queues.ts'
 import type { JobProcess } from './job-process.ts'
 import type { JobWorld } from './job-world.ts'
@@ -98,7 +99,8 @@ export class JobHost {
       then()
     }
     const run = async () => {
-      const content: unknown = JSON.parse(message.text)
+      const content = JSON.parse(message.text) as JobMessage
+      if (step === 'split' && !content.isContinued) this.#world.seen.planners++
       if (isPoison) await process.steps.poisoned(step, content)
       else if (step === 'chunk') await process.steps.chunk(content, message.dequeueCount)
       else await process.steps[step](content)

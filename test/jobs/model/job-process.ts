@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { ScoringError } from '../../../src/errors.ts'
-import type { BlobReference, BlobStore, ListedBlob } from '../../../src/jobs/blob-store.ts'
+import type { BlobStore } from '../../../src/jobs/blob-store.ts'
 import { JobCache } from '../../../src/jobs/job-cache.ts'
-import { jobQueues } from '../../../src/jobs/job-queues.ts'
 import { KeptChunks } from '../../../src/jobs/kept-chunks.ts'
 import { jobLimits } from '../../../src/jobs/limits.ts'
 import type { MessageQueues } from '../../../src/jobs/message-queues.ts'
@@ -12,6 +11,7 @@ import { PartsInProgress } from '../../../src/jobs/score/parts-in-progress.ts'
 import { ScoringLock } from '../../../src/jobs/score/scoring-lock.ts'
 import { SharedMemory } from '../../../src/jobs/score/shared-memory.ts'
 import { createJobSteps, type JobSteps, type StepTools } from '../../../src/jobs/steps.ts'
+import { interceptedQueues, interceptedStore } from '../../support/intercepted-storage.ts'
 import { timeLimit } from '../../support/virtual-clock.ts'
 import type { JobWorld } from './job-world.ts'
 
@@ -25,11 +25,6 @@ export interface Call {
   readonly resolve: (result: unknown) => void
   readonly reject: (failure: unknown) => void
 }
-
-const nameOf = (reference: object) =>
-  'url' in reference
-    ? String(reference.url)
-    : `${(reference as BlobReference).container}/${(reference as BlobReference).path}`
 
 /** An instance of the app: the real steps over the world's storage. A dead one makes no progress. */
 export class JobProcess {
@@ -82,61 +77,20 @@ export class JobProcess {
 
   #store(): BlobStore {
     const { store, random } = this.#world
-    const on = (name: string, reference: object, effect: () => Promise<unknown>) =>
-      this.call(name, nameOf(reference), effect) as Promise<never>
-    const call = this.call.bind(this)
-    return {
-      now: () => store.now(),
-      head: reference => on('head', reference, () => store.head(reference)),
-      readWhole: reference => on('readWhole', reference, () => store.readWhole(reference)),
-      create: (reference, content, metadata) =>
-        on('create', reference, () => store.create(reference, content, metadata)),
-      replace: (reference, content, etag, metadata) =>
-        on('replace', reference, () => store.replace(reference, content, etag, metadata)),
-      remove: reference => on('remove', reference, () => store.remove(reference)),
-      stageBlock: (reference, id, content) =>
-        on('stageBlock', reference, () => store.stageBlock(reference, id, content)),
-      commitBlocks: (reference, ids, metadata, replacedEtag) =>
-        on('commitBlocks', reference, () => store.commitBlocks(reference, ids, metadata, replacedEtag)),
-      async *read(reference, etag, range) {
-        const pieces = await call('read', nameOf(reference), async () => {
-          const all: Uint8Array[] = []
-          for await (const piece of store.read(reference, etag, range)) all.push(piece)
-          return all
-        })
-        yield* pieces
-      },
-      // Lists page by page: later pages include what was written meanwhile.
-      async *list(container, prefix) {
-        let last = ''
-        for (;;) {
-          const size = 1 + Math.floor(random.next() * 4)
-          const page = await call('list', `${container}/${prefix}`, async () => {
-            const found: ListedBlob[] = []
-            for await (const blob of store.list(container, prefix)) {
-              if (blob.path > last && found.push(blob) === size) break
-            }
-            return found
-          })
-          yield* page
-          if (page.length < size) return
-          last = page.at(-1)?.path as string
-        }
-      },
-    }
+    return interceptedStore(store, this.call.bind(this), () => 1 + Math.floor(random.next() * 4))
   }
 
   #queues(): MessageQueues {
     const { queues, seen } = this.#world
-    return {
-      send: (queue, message, delaySeconds) =>
-        this.call('send', `${jobQueues[queue]}/${message.chunk}`, async () => {
-          seen.sent.push(message)
-          await queues.send(queue, message, delaySeconds)
-        }),
+    const send: MessageQueues['send'] = async (queue, message, delaySeconds) => {
+      seen.sent.push(message)
+      await queues.send(queue, message, delaySeconds)
+    }
+    const unused = {
       sendEvent: () => assert.fail('no job asks for events'),
       sendBack: () => assert.fail('only JobService sends submissions back'),
     }
+    return interceptedQueues({ send, hold: queues.hold.bind(queues), ...unused }, this.call.bind(this))
   }
 
   #scorer(): RowScorer {

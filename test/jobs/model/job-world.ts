@@ -39,7 +39,7 @@ export class JobWorld {
   readonly fates: Fates
   readonly suspicions = new Suspicions()
   /** Actions of users, and observations. */
-  readonly seen = { cancels: 0, inputChanges: 0, intruders: 0, waitingChunks: 0, sent: [] as JobMessage[] }
+  readonly seen = { planners: 0, cancels: 0, inputChanges: 0, intruders: 0, waitingChunks: 0, sent: [] as JobMessage[] }
   readonly #timers = new Set<{ readonly at: number; readonly callback: () => void }>()
   /** Last text of `state.json`. */
   #lastState: string | undefined

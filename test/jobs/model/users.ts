@@ -7,7 +7,7 @@ import { folder, inputBlob, type JobWorld, job, outputBlob } from './job-world.t
 export const foreignText = 'written by another program'
 
 /** Submits as JobStore does. The process may die at each of these calls. */
-export function submit({ random, processes, spec, scenario }: JobWorld): void {
+export function submit({ random, processes, spec, scenario, seen }: JobWorld): void {
   // Its message, which would come again, is not in this world.
   const isInMessage = random.isTrue(0.3) && scenario.hasSweeper
   const { tools, steps } = random.pick(processes)
@@ -18,6 +18,7 @@ export function submit({ random, processes, spec, scenario }: JobWorld): void {
     const state = await ensureState(store, spec)
     if (state?.status !== 'NotStarted') return
     await store.create(activeBlob(folder), '') // the sweeper may have removed it as an orphan
+    seen.planners++
     const split = { queue: 'split', message: job } as const
     if (isInMessage) await steps.runner.run([split])
     else (await steps.runner.prepare(split))()

@@ -72,6 +72,19 @@ describe('poisonedChunk, poisonedSplit and poisonedFinish', () => {
     assert.equal(bench.state.error?.code, 'JOB_POISONED')
   })
 
+  it('finishes a job whose messages of other steps came there while it was finished', async () => {
+    for (const step of ['split', 'chunk'] as const) {
+      const bench = new JobBench()
+      await bench.createJob(rows(2))
+      await bench.scoreAll()
+      while (bench.take('finish'));
+      await changeState(bench.store, folder, { from: ['Running'], to: 'Finalizing' })
+      await bench.steps.poisoned(step, step === 'chunk' ? { ...job, chunk: 0 } : job)
+      await bench.deliverAll()
+      assert.equal(bench.state.status, 'Completed')
+    }
+  })
+
   it('retries a job whose output may exist without end', async () => {
     const bench = new JobBench()
     await bench.createJob(rows(2))

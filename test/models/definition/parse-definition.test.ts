@@ -10,11 +10,16 @@ describe('parseDefinition', () => {
   it('gives everything a default', () => {
     const { auth, batching, limits, accelerator, response } = parse({})
     assert.deepEqual(auth, { mode: 'key' })
-    assert.deepEqual(batching, { maxRows: 64, maxBytes: 64 * 2 ** 20, maxDelayMs: 0, exact: false })
+    assert.deepEqual(batching, { maxRows: 64, mayGrow: true, maxBytes: 64 * 2 ** 20, maxDelayMs: 0, exact: false })
     assert.equal(limits.maxBodyBytes, 104857600)
     assert.equal(limits.timeoutMs, 60000)
     assert.deepEqual(accelerator.executionProviders, ['cpu'])
     assert.deepEqual(response, { encoding: 'json', nonFinite: 'null' })
+  })
+
+  it('tells a number of rows that the owner has chosen from the same one by default', () => {
+    assert.equal(parse({ batching: { maxRows: 64 } }).batching.mayGrow, false)
+    assert.equal(parse({ batching: { maxDelayMs: 1 } }).batching.mayGrow, true)
   })
 
   const tenantId = '72F988BF-86F1-41AF-91AB-2D7CD011DB47'
