@@ -181,12 +181,12 @@ export class JobBench {
   }
 
   /** Delivers each message once, until none is left. */
-  async deliverAll(): Promise<void> {
+  async deliverAll(steps = this.steps): Promise<void> {
     for (;;) {
       const [split, chunk, finish] = [this.take('split'), this.take('chunk'), this.take('finish')]
-      if (split) await this.steps.split(split)
-      if (chunk) await this.steps.chunk(chunk, 1)
-      if (finish) await this.steps.finish(finish)
+      if (split) await steps.split(split)
+      if (chunk) await steps.chunk(chunk, 1)
+      if (finish) await steps.finish(finish)
       if (split || chunk || finish) continue
       if (this.messages('split').length + this.messages('chunk').length + this.messages('finish').length === 0) return
       await this.clock.advance(1000)

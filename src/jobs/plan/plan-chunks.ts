@@ -3,6 +3,7 @@ import { InputUnreadable } from '../failure.ts'
 import { type CsvOptions, csvColumns } from '../formats/csv-columns.ts'
 import { withoutSecretsInText } from '../formats/encrypted-row.ts'
 import { readFirstRecord } from '../formats/json-records.ts'
+import { readOnce } from '../formats/read-once.ts'
 import { type IncludeOptions, includedUnfit, requireIncluded } from '../formats/require-included.ts'
 import { RowReader } from '../formats/row-reader.ts'
 import type { RowScanner } from '../formats/row-scanner.ts'
@@ -54,18 +55,31 @@ export const maxRowBytes = 16 * 1024 ** 2
  * @throws InputUnreadable after the chunks before the fault; what `read` throws
  */
 export async function* planChunks(read: ReadInput, options: PlanOptions, cursor: PlanCursor): Chunks {
-  const { format, isGzip, maxRowBytes, planParquet, takesEncrypted } = options
+  const { format, planParquet } = options
   if (format === 'parquet') {
     if (!planParquet) throw new TypeError('planChunks needs options.planParquet for a Parquet file')
     return yield* planParquet(read, options, cursor)
   }
+  if (cursor.row > 0) return yield* planTextFile(read, { ...options, format }, cursor)
+  const once = readOnce(read)
+  try {
+    return yield* planTextFile(once.read, { ...options, format }, cursor)
+  } finally {
+    await once.close()
+  }
+}
+
+type TextPlanOptions = PlanOptions & { readonly format: Exclude<InputFormat, 'parquet'> }
+
+async function* planTextFile(read: ReadInput, options: TextPlanOptions, cursor: PlanCursor): Chunks {
+  const { format, isGzip, maxRowBytes, takesEncrypted } = options
   const source = { ...options, read, decodes: 'begin' } as const
   const begin = cursor.row > 0 ? cursor : await firstCursor(source, options, cursor)
   if (!begin) return cursor
   const decodes = begin.isDecoded ? 'always' : 'begin'
   const { pieces, offset, isDecoded } = await openText({ ...source, decodes }, begin.offset)
   const isCopied = isGzip || isDecoded === true
-  const scanner = createScanner({ ...options, format }, offset, cursor.row > 0)
+  const scanner = createScanner(options, offset, cursor.row > 0)
   const rows = isCopied ? new RowReader(scanner, offset, maxRowBytes) : scanner
   const separator = format === 'json' ? ',' : '\n'
   const keep = takesEncrypted ? withoutSecretsInText : undefined

@@ -76,7 +76,7 @@ describe('a job whose chunks are packed', () => {
       bench.store.put(planPartBlob(folder, part), JSON.stringify({ ...plan, chunks }), metadata)
     }
     await bench.clock.advance(60_000) // what the planner has kept is gone
-    await bench.deliverAll()
+    await bench.deliverAll(bench.restarted())
     assert.equal(bench.output, output)
   })
 })

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
+import { planChunks } from '../../../src/jobs/plan/plan-chunks.ts'
 import { planFiles } from '../../../src/jobs/plan/plan-files.ts'
 import { planStart } from '../../../src/jobs/plan-parts.ts'
 import { type Bytes, bytesOf, cuts, optionsFor, plan, read, readerOf, rowsOf, type Tried } from '../inputs.ts'
@@ -32,6 +33,35 @@ describe('planChunks', () => {
   it('reads non-blank lines as rows, with any line end', async () => {
     const content = '\ufeff\r\n{"a":1}\r\n\n \t \r\n 2 \n\n3'
     assert.deepEqual(await read(content, { format: 'jsonl' }), ['{"a":1}', '2', '3'])
+  })
+
+  it('reads an input once, although the names of its values are needed before its rows', async () => {
+    const csv = `age,bmi\n${'1,2\n'.repeat(1000)}`
+    for (const [content, format, isGzip] of [
+      [csv, 'csv', false],
+      [gzipSync(csv), 'csv', true],
+      ['{"a": 1}\n'.repeat(1000), 'jsonl', false],
+      [`[${'1,'.repeat(1000)}1]`, 'json', false],
+    ] as const) {
+      const tried = { format, isGzip, sizes: [10, 300] }
+      let reads = 0
+      let open = 0
+      const reader = async function* (...range: Parameters<ReturnType<typeof readerOf>>) {
+        reads++
+        open++
+        try {
+          yield* readerOf(content, tried.sizes)(...range)
+        } finally {
+          open--
+        }
+      }
+      let rowCount = 0
+      for await (const chunk of planChunks(reader, optionsFor(content, tried), planStart)) rowCount += chunk.rowCount
+      assert.deepEqual([reads, open], [1, 0], format)
+      assert.ok(rowCount >= 1000)
+      for await (const _ of planChunks(reader, optionsFor(content, tried), planStart)) break
+      assert.deepEqual([reads, open], [2, 0], `${format}, not read to its end`)
+    }
   })
 
   it('reads the elements of a JSON array as rows', async () => {

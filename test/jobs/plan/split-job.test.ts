@@ -72,6 +72,29 @@ describe('splitInput', () => {
     assert.equal(large.output, lines(12))
   })
 
+  it('calls the storage as often as a small job has something to tell it, and reads little of what it has written', async () => {
+    const bench = new JobBench({ window: 8, chunksPerPart: 8, turnMs: 1000, runOnMs: 3000 })
+    await bench.createJob(rows(7))
+    bench.store.hooks.counts.clear()
+    await bench.steps.split(job)
+    assert.equal(bench.state.status, 'Completed')
+    const { read: _, ...calls } = Object.fromEntries(bench.store.hooks.counts)
+    assert.deepEqual(calls, {
+      // The job, and its state when it is begun, before it is scored, before it is finalized, and before it ends.
+      readWhole: 5,
+      // That it is active, the plan, four results, that all are there, and the final counts.
+      create: 8,
+      // The state as `Running`, `Finalizing` and `Completed`, and the list entry, if it is there.
+      replace: 3,
+      head: 1,
+      stageBlock: 4,
+      commitBlocks: 1,
+      // One page of the results, and the end of the list.
+      list: 2,
+      remove: 2,
+    })
+  })
+
   it('scores the first chunks while it plans the others, and their messages write what was scored', async () => {
     const bench = new JobBench({ window: 4, chunksPerPart: 4, aheadBytes: 1000 })
     await bench.createJob(rows(30))
