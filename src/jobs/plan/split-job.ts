@@ -19,6 +19,7 @@ import {
 } from '../plan-parts.ts'
 import { changeState, readState } from '../records.ts'
 import type { JobSpec } from '../spec.ts'
+import type { JobState } from '../state.ts'
 import { untilEnd } from './chunk-builder.ts'
 import { type PlanTools, planInput, planOptions } from './job-input.ts'
 
@@ -58,8 +59,7 @@ export async function splitInput(
   const ahead = isFirst ? scoreAhead(job.spec) : undefined
   const steps: JobStep[] = []
   try {
-    const { isContinued } = message
-    const isComplete = await continuePlan(tools, { spec: job.spec, isFirst, isContinued, ahead, steps })
+    const isComplete = await continuePlan(tools, { spec: job.spec, message, state, isFirst, ahead, steps })
     if (!isComplete) return steps
   } catch (failure) {
     const fatal = asJobFailure(failure, job.spec)
@@ -76,10 +76,10 @@ export async function splitInput(
 
 interface Planning {
   readonly spec: JobSpec
+  readonly message: JobMessage
+  readonly state: JobState
   /** The job has just been started here, so it has no plan. */
   readonly isFirst: boolean
-  /** The first chunks were started by the previous run. */
-  readonly isContinued: boolean | undefined
   readonly ahead: AheadScoring | undefined
   /** Gets the steps that follow at once. */
   readonly steps: JobStep[]
@@ -88,20 +88,20 @@ interface Planning {
 /** @returns whether the plan is complete; otherwise another run continues, or the job is no longer active */
 async function continuePlan(tools: PlanTools, planning: Planning): Promise<boolean> {
   const { store, queues, clock, limits, stopping } = tools
-  const { spec, isFirst, isContinued, ahead, steps } = planning
+  const { spec, message, state, isFirst, ahead, steps } = planning
   const { folder } = spec
   const deadline = clock.monotonicMs() + limits.budgetMs
   const plan = isFirst ? [] : await listPlan(store, folder)
-  if (plan.length > 0 && !isContinued) steps.push(...(await resumeFirstChunks(tools, folder)))
+  // A message that its planner has sent itself follows on the first chunks.
+  if (plan.length > 0 && !message.isContinued) steps.push(...(await resumeFirstChunks(tools, { message, state })))
   for await (const part of partsToPlan(tools, spec, { lastPart: plan.at(-1), ahead })) {
     ahead?.stop() // the messages of the chunks do the rest
     const isOurs = await commitPart(store, folder, part)
     if (!isOurs) await requireSamePart(store, folder, part)
     if (part.part === 0) {
-      // Only the planner that commits the first part starts the first chunks. It may die in between, and have been the other
-      // receiver of this message, so another message looks after it.
+      // Only the planner that commits the first part starts the first chunks.
       if (isOurs) steps.push(...(await startFirstChunks(tools, spec, part)))
-      else await queues.send('split', jobMessage(folder), limits.safetyNetMs / 1000)
+      else await lookAgain(tools, folder)
     }
     if (part.isLast) return true
     // Checked only after a part, so that every run makes the plan longer, however slow the input is.
@@ -195,14 +195,29 @@ async function startFirstChunks(tools: PlanTools, spec: JobSpec, part: PlanPart)
   return own
 }
 
+/** Another planner starts the first chunks at this moment. It may die meanwhile, and have had this message too. */
+async function lookAgain({ queues, limits }: PlanTools, folder: JobFolder): Promise<void> {
+  await queues.send('split', { ...jobMessage(folder), isRetry: true }, limits.safetyNetMs / 1000)
+}
+
 /**
  * Completes what the previous receiver of the message may have left undone behind the first part of the plan. If it died in its own
- * chunks, one of their rows may be the reason.
+ * chunks, one of their rows may be the reason. Beside a planner that has just begun, because the message or the submission came twice,
+ * that would be done twice, so it is left for later.
  *
  * @returns the chunks that this invocation scores itself, or goes on behind
  */
-async function resumeFirstChunks(tools: PlanTools, folder: JobFolder): Promise<readonly JobStep[]> {
-  const { store, queues } = tools
+async function resumeFirstChunks(
+  tools: PlanTools,
+  { message, state: { startedAt = '' } }: Pick<Planning, 'message' | 'state'>,
+): Promise<readonly JobStep[]> {
+  const { store, queues, limits } = tools
+  const folder = messageJobFolder(message)
+  const hasJustBegun = (await store.now()) - Date.parse(startedAt) < limits.safetyNetMs / 2
+  if (hasJustBegun && !message.isRetry) {
+    await lookAgain(tools, folder)
+    return []
+  }
   const part = await readPart(store, folder, 0)
   if (!part) return []
   const { own, others } = firstChunks(tools, folder, part)

@@ -16,7 +16,10 @@ interface Delivery {
 /** Messages that one process handles at a time. */
 const mostBusy = 2
 
-/** Delivers messages to processes by the rules of the queue trigger. Long work does not renew its message. */
+/** A host renews its messages as long as it lives; one that is frozen for minutes does not, and loses them to another. */
+const invisibleSeconds = { renewed: 604_800, lost: 600 }
+
+/** Delivers messages to processes by the rules of the queue trigger. Where there is a sweeper, long work does not renew its message. */
 export class JobHost {
   /** Messages that were received more than once. */
   redeliveries = 0
@@ -67,6 +70,7 @@ export class JobHost {
   /** @returns whether there was a message for a process with capacity */
   deliver(): boolean {
     const { processes, queues, random } = this.#world
+    const invisible = invisibleSeconds[this.#world.scenario.hasSweeper ? 'lost' : 'renewed']
     const free = processes.filter(({ busy }) => busy < mostBusy)
     if (free.length === 0) return false
     const process = random.pick(free)
@@ -76,7 +80,7 @@ export class JobHost {
     ])
     const start = Math.floor(random.next() * names.length)
     for (const { step, queue, isPoison } of [...names.slice(start), ...names.slice(0, start)]) {
-      const message = queues.receive(queue, 600)
+      const message = queues.receive(queue, invisible)
       if (!message) continue
       if (message.dequeueCount > 1) this.redeliveries++
       this.#work({ process, queue, message }, step, isPoison)

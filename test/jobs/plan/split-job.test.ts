@@ -54,6 +54,38 @@ describe('splitInput', () => {
     )
   })
 
+  it('sends the messages of the first chunks that its previous run did not come to', async () => {
+    const bench = new JobBench({ window: 4, chunksPerPart: 4 })
+    await bench.createJob(rows(100))
+    bench.queues.hooks.before = () => {
+      if (bench.messages('chunk').length === 2) throw new Error('the storage is busy')
+    }
+    await assert.rejects(bench.steps.split(job))
+    bench.queues.hooks.before = () => {}
+    await bench.steps.chunk(bench.take('chunk'), 1)
+    await bench.clock.advance(30_000) // until the message is received again
+    await bench.steps.split(job)
+    assert.deepEqual(
+      bench.messages('chunk').map(({ chunk }) => chunk),
+      [1, 4, 1, 2, 3],
+    )
+    await bench.deliverAll()
+    assert.equal(bench.output, lines(100))
+  })
+
+  it('sends them once when its message comes twice', async () => {
+    const bench = new JobBench({ window: 4, chunksPerPart: 4 })
+    await bench.createJob(rows(100))
+    await bench.steps.split(job)
+    await bench.steps.split(job)
+    await bench.clock.advance(30_000)
+    await bench.steps.split(bench.take('split'))
+    assert.deepEqual(
+      bench.messages('chunk').map(({ chunk }) => chunk),
+      [0, 1, 2, 3],
+    )
+  })
+
   it('goes on to the end of a small job in the same invocation, and scores one chunk of a larger one', async () => {
     const small = new JobBench({ window: 8, chunksPerPart: 8, turnMs: 1000, runOnMs: 3000 })
     await small.createJob(rows(7))
