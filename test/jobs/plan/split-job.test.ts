@@ -110,21 +110,22 @@ describe('splitInput', () => {
     bench.store.hooks.counts.clear()
     await bench.steps.split(job)
     assert.equal(bench.state.status, 'Completed')
-    const { read: _, ...calls } = Object.fromEntries(bench.store.hooks.counts)
+    const { read: _, list = 0, ...calls } = Object.fromEntries(bench.store.hooks.counts)
     assert.deepEqual(calls, {
       // The job, and its state when it is begun, before it is scored, before it is finalized, and before it ends.
       readWhole: 5,
-      // That it is active, the plan, four results, that all are there, and the final counts.
-      create: 8,
-      // The state as `Running`, `Finalizing` and `Completed`, and the list entry, if it is there.
+      // The plan, four results, that all are there, and the final counts.
+      create: 7,
+      // The state as `Running`, `Finalizing` and `Completed`.
       replace: 3,
-      head: 1,
+      // The entries of the active and of all jobs, if they are there.
+      head: 2,
       stageBlock: 4,
       commitBlocks: 1,
-      // One page of the results, and the end of the list.
-      list: 2,
       remove: 2,
     })
+    // One page of the results, and the end of the list; once more, if the chunks do not end together.
+    assert.ok(list <= 4, `${list} listings`)
   })
 
   it('scores the first chunks while it plans the others, and their messages write what was scored', async () => {

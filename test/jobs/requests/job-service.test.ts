@@ -144,6 +144,20 @@ describe('JobService.submit', () => {
     assert.deepEqual(sent('scoring-job-split'), [{ service: 'diabetes', jobId: 'nightly-1' }])
   })
 
+  it('reads nothing of a new job that it has written itself', async () => {
+    const { jobs, store, put } = openJobService()
+    await put('input/patients.csv', 'age,sex\n1,2\n')
+    const written = new Set<string>()
+    const readBack: string[] = []
+    store.hooks.before = ({ name, target }) => {
+      if (name === 'create' && !written.has(target)) written.add(target)
+      else if (written.has(target)) readBack.push(`${name} ${target}`)
+    }
+    await jobs.submit('diabetes', { jobId: 'nightly-1', ...csv })
+    assert.ok(written.size > 0)
+    assert.deepEqual(readBack, [])
+  })
+
   it('stores inline rows in a blob, with all digits of integers beyond 2^53', async () => {
     const { jobs, store } = openJobService()
     const { jobId } = await jobs.submit('diabetes', { input: { rows: [[1.5, 9007199254740993n], { a: 'é' }, null] } })
