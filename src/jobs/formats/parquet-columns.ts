@@ -2,7 +2,7 @@
 import type { SchemaElement, SchemaTree } from 'hyparquet'
 import type { Dtype } from '../../tensor/dtype.ts'
 import { InputUnreadable } from '../failure.ts'
-import { leafDtype } from './parquet-json.ts'
+import { isDecimal, leafDtype } from './parquet-json.ts'
 
 type Kind = 'numbers' | 'flags' | 'text' | 'bytes' | 'dates or times'
 
@@ -12,7 +12,7 @@ function classify(element: SchemaElement): Kind | undefined {
   const kind = logical?.type ?? ''
   if (element.repetition_type === 'REPEATED' || /^(NULL|UNKNOWN|JSON)$/.test(kind) || converted === 'JSON')
     return undefined
-  if (kind === 'DECIMAL' || converted === 'DECIMAL') return 'numbers'
+  if (isDecimal(element)) return 'numbers'
   const dtype = leafDtype(element)
   if (dtype !== undefined) return dtype === 'bool' ? 'flags' : 'numbers'
   if (type === 'INT32' || type === 'INT64' || type === 'INT96') return 'dates or times'

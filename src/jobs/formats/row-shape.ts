@@ -7,7 +7,13 @@ import { columnFinder, listed, nearestName, repeatedName } from './column-names.
 /** The mapping from columns of a CSV or Parquet file to rows. */
 export interface RowShape {
   /** The cells of a row. A cell without `dtype` is a number if it looks like one. */
-  readonly cells: readonly { readonly column: number; readonly name: string; readonly dtype: Dtype | undefined }[]
+  readonly cells: readonly {
+    readonly column: number
+    readonly name: string
+    readonly dtype: Dtype | undefined
+    /** The input that the cell fills alone, if it may be a list. */
+    readonly whole?: TensorInfo | undefined
+  }[]
   /** Whether a row is the flat list of all columns, each a number. */
   readonly isNumberList: boolean
   /** @param cells  JSON text of each cell. @returns JSON text of the row */
@@ -89,13 +95,13 @@ function fitColumns(
     const own = inputs.length === 1 ? taken : columnsFor(input, columns, find)
     const mayBeWhole = own.length === 1 && isList[own[0] as number] === true
     const inner = mayBeWhole ? sizesIfFit(input, 1) : innerSizes(input, own.length)
-    return { input, taken: own, inner, key: `${JSON.stringify(input.name)}:` }
+    return { input, taken: own, whole: mayBeWhole ? input : undefined, inner, key: `${JSON.stringify(input.name)}:` }
   })
   const isInOrder = taken.length === columns.length && taken.every((column, index) => column === index)
   return {
     isNumberList: isInOrder && fillings.length === 1 && fillings[0]?.inner?.length === 1 && isNumeric(only.dtype),
-    cells: fillings.flatMap(({ input, taken }) =>
-      taken.map(column => ({ column, name: columns[column] as string, dtype: input.dtype })),
+    cells: fillings.flatMap(({ input, taken, whole }) =>
+      taken.map(column => ({ column, name: columns[column] as string, dtype: input.dtype, whole })),
     ),
     encodeRow: cells => {
       if (fillings.length === 1) return nest(cells, fillings[0]?.inner)

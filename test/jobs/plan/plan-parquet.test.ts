@@ -89,7 +89,7 @@ describe('planChunks of Parquet', () => {
     assert.deepEqual(await column('flag', 'float32'), ['[1]', '[null]', '[0]'])
     assert.deepEqual(await column('flag', 'bool'), ['[true]', '[null]', '[false]'])
     assert.deepEqual(await column('u8', 'bool'), ['[255]', '[null]', '[false]'])
-    assert.deepEqual(await column('money', 'float64'), ['[-12.30]', '[null]', '[0.05]'])
+    assert.deepEqual(await column('money', 'float64'), ['[-12.3]', '[null]', '[0.05]'])
     assert.deepEqual(await column('day', 'string'), ['["1969-12-31"]', '[null]', '["9999-12-31"]'])
     const options: Tried = { ...tried, inputs: [float('x', 'n', 1)], names: ['flag'], include: ['flag'] }
     const [chunk] = (await plan(fixture('types'), options)).chunks
