@@ -1,7 +1,7 @@
 /** Copies lists of packed columns into tensors. */
 import { floatMax } from '../../tensor/dtype.ts'
 import type { PackedValues } from '../formats/packed-columns.ts'
-import { type PackedRange, storeValue } from './packed-rows.ts'
+import { asFlag, type PackedRange, storeValue } from './packed-rows.ts'
 import type { RowTarget } from './row-target.ts'
 
 /**
@@ -25,7 +25,7 @@ export function storeLists(
       isList &&
       (isPlain
         ? copyFloats(values as Float64Array, start, { target, row: slot + at, takesMissing })
-        : storeEach(values, start, { targets, row: slot + at, isFlag: run.kind === 'bool', takesMissing }))
+        : storeEach(values, start, { targets, row: slot + at, run, takesMissing }))
     if (!isStored) left[at] = 1
   }
 }
@@ -59,19 +59,22 @@ function copyFloats(values: Float64Array, start: number, { target, row, takesMis
 interface EachRow {
   readonly targets: readonly RowTarget[]
   readonly row: number
-  readonly isFlag: boolean
+  readonly run: PackedValues['run']
   readonly takesMissing: boolean
 }
 
 function storeEach(
   values: PackedValues['values'],
   start: number,
-  { targets, row, isFlag, takesMissing }: EachRow,
+  { targets, row, run, takesMissing }: EachRow,
 ): boolean {
   return targets.every((target, at) => {
     const value = values[start + at] as number | bigint
-    if (!Number.isNaN(value)) return storeValue(target, row, isFlag ? value === 1 : value)
-    if (takesMissing) target.storeMissing(row)
-    return takesMissing
+    if (Number.isNaN(value)) {
+      if (takesMissing) target.storeMissing(row)
+      return takesMissing
+    }
+    const stored = run.kind === 'bool' ? value === 1 : run.isFlag ? asFlag(value) : value
+    return stored !== null && storeValue(target, row, stored)
   })
 }

@@ -151,7 +151,7 @@ class ColumnCopy {
 }
 
 /** @returns null for numbers that are no flags */
-function asFlag(value: number | bigint): boolean | null {
+export function asFlag(value: number | bigint): boolean | null {
   if (value === 1 || value === 1n) return true
   return Object.is(value, 0) || value === 0n ? false : null
 }

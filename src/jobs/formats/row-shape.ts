@@ -3,6 +3,7 @@ import type { Dtype } from '../../tensor/dtype.ts'
 import type { DeclaredShape } from '../../tensor/shape.ts'
 import { InputUnreadable } from '../failure.ts'
 import { columnFinder, listed, nearestName, repeatedName } from './column-names.ts'
+import { splitArray } from './split-json.ts'
 
 /** The mapping from columns of a CSV or Parquet file to rows. */
 export interface RowShape {
@@ -104,11 +105,12 @@ function fitColumns(
       taken.map(column => ({ column, name: columns[column] as string, dtype: input.dtype, whole })),
     ),
     encodeRow: cells => {
-      if (fillings.length === 1) return nest(cells, fillings[0]?.inner)
+      const [first] = fillings
+      if (fillings.length === 1) return nestList(nest(cells, first?.inner), first?.whole)
       const members: string[] = []
       let at = 0
-      for (const { taken, inner, key } of fillings) {
-        members.push(key + nest(cells.slice(at, at + taken.length), inner))
+      for (const { taken, inner, key, whole } of fillings) {
+        members.push(key + nestList(nest(cells.slice(at, at + taken.length), inner), whole))
         at += taken.length
       }
       return `{${members.join(',')}}`
@@ -259,6 +261,14 @@ function isPlainValue(shape: DeclaredShape): boolean {
 
 function isFixed(size: number | string | undefined): size is number {
   return typeof size === 'number' && size > 0
+}
+
+/** Nests a flat list of values as an input is nested, like the cells of a CSV. @returns any other JSON text as it is */
+export function nestList(json: string, input: TensorInfo | undefined): string {
+  if (!input || (input.shape?.length ?? 0) < 3 || !/^\[\s*[^\s[{\]]/.test(json)) return json
+  const values = splitArray(json)
+  const sizes = values && !values.some(value => /^[[{]/.test(value)) ? sizesIfFit(input, values.length) : undefined
+  return sizes ? nest(values ?? [], sizes) : json
 }
 
 /** @returns the sizes of the lists that so many values make; undefined when they make none of these */

@@ -9,6 +9,8 @@ import { decimalScale, isDecimal, leafDtype, type SchemaGroups } from '../format
 interface ColumnUse {
   /** Whether an input takes it; otherwise it is only copied to the output. */
   readonly isTaken: boolean
+  /** Whether rows are records, of which values are copied to the output as they stand in the file. */
+  readonly isRecord: boolean
   /** Whether it is copied to the output. */
   readonly isIncluded: boolean
   /** The input that it fills alone, if its values may be lists. */
@@ -19,12 +21,12 @@ interface ColumnUse {
 export function columnTraits(
   column: SchemaTree,
   groups: SchemaGroups,
-  { isTaken, isIncluded, whole }: ColumnUse,
+  { isTaken, isRecord, isIncluded, whole }: ColumnUse,
 ): ColumnTraits | undefined {
   const lists = listLevels(column, groups)
   if (lists && (!isTaken || whole)) {
     const traits = leafDtype(lists.leaf) === 'uint8' ? ({ kind: 'uint8' } as const) : leafTraits(lists.leaf)
-    const list = listSizes(lists.depth, whole)
+    const list = listSizes(lists.depth, whole, isRecord)
     if (traits && traits.kind !== 'json' && list) return { ...traits, list }
   }
   if (column.children.length > 0 || lists) return isTaken || !isShallow(column) ? undefined : { kind: 'json' }
@@ -41,11 +43,12 @@ export function columnTraits(
 const maxExactPower = 22
 
 /** @returns undefined for nested lists whose sizes the input leaves open */
-function listSizes(depth: number, input: TensorInfo | undefined): readonly number[] | undefined {
-  if (depth === 1) return []
+function listSizes(depth: number, input: TensorInfo | undefined, isRecord: boolean): readonly number[] | undefined {
   const sizes = input?.shape?.slice(1) ?? []
+  if (depth === 1 && (isRecord || sizes.length < 2)) return []
   const isFixed = sizes.every((size): size is number => typeof size === 'number' && size > 0)
-  return sizes.length === depth && isFixed ? sizes : undefined
+  // A flat list is nested as the input is.
+  return (depth === 1 || sizes.length === depth) && isFixed ? sizes : undefined
 }
 
 function leafTraits(element: SchemaElement): ColumnTraits | undefined {

@@ -2,6 +2,7 @@
 import type { DecodedArray, SchemaTree } from 'hyparquet'
 import type { ListValues } from '../formats/list-values.ts'
 import { type ColumnTraits, type PackedArray, packedArrays } from '../formats/packed-columns.ts'
+import { fault } from '../formats/parquet-file.ts'
 import { float16 } from '../formats/parquet-values.ts'
 import type { ColumnPage } from './parquet-pages.ts'
 
@@ -29,7 +30,9 @@ export class ListRows {
   readonly #path: ListPath
   /** The level of an entry that is a value. */
   readonly #defined: number
-  /** The repetition levels of a row of nested lists; undefined: lists may have any length. */
+  /** Numbers of a row; undefined: any. */
+  readonly #count: number | undefined
+  /** The repetition levels of a row of nested lists; undefined: lists are flat. */
   readonly #levels: Uint8Array | undefined
 
   constructor(path: ListPath) {
@@ -38,7 +41,10 @@ export class ListRows {
     this.Numbers = packedArrays[traits.kind as keyof typeof packedArrays] as ListRows['Numbers']
     this.#path = path
     this.#defined = levels.length
-    this.#levels = traits.list && traits.list.length > 0 ? repetitionLevels(traits.list) : undefined
+    const { list = [] } = traits
+    this.#count = list.length > 0 ? list.reduce((product, size) => product * size, 1) : undefined
+    const depth = levels.filter(({ element }) => element.repetition_type === 'REPEATED').length
+    this.#levels = depth > 1 ? repetitionLevels(list) : undefined
   }
 
   /** @returns the rows of some entries, the first of which begins one */
@@ -86,8 +92,8 @@ export class ListRows {
 
   #hasSizes(repetitions: readonly number[], from: number, to: number): boolean {
     const levels = this.#levels
+    if (this.#count !== undefined && to - from !== this.#count) return false
     if (!levels) return true
-    if (to - from !== levels.length) return false
     for (let at = 1; at < levels.length; at++) if (repetitions[from + at] !== levels[at]) return false
     return true
   }
@@ -107,7 +113,12 @@ export class ListRows {
     if (!dictionary) return toNumbers(values, this.Numbers)
     const entries = toNumbers(dictionary, this.Numbers)
     const numbers = new this.Numbers(values.length)
-    for (let at = 0; at < values.length; at++) numbers[at] = entries[values[at] as number] as never
+    for (let at = 0; at < values.length; at++) {
+      const index = values[at] as number
+      if (!(index < entries.length))
+        throw fault(`has a value in column "${this.#path.column.element.name}" that its dictionary lacks`)
+      numbers[at] = entries[index] as never
+    }
     return numbers
   }
 }

@@ -3,12 +3,13 @@ import type { FileMetaData, ParquetParsers, ParquetScan, SchemaElement, SchemaTr
 import type { Dtype } from '../../tensor/dtype.ts'
 import { InputUnreadable } from '../failure.ts'
 import { repeatedName } from '../formats/column-names.ts'
+import { listLevels } from '../formats/list-values.ts'
 import { type ColumnTraits, longestText } from '../formats/packed-columns.ts'
-import { fitColumn } from '../formats/parquet-columns.ts'
-import { checkRowGroups, type ParquetFile } from '../formats/parquet-file.ts'
+import { fitColumn, fitLists, requireSingle } from '../formats/parquet-columns.ts'
+import { checkRowGroups, type ParquetFile, throwIfEncrypted } from '../formats/parquet-file.ts'
 import { createEncoder, leafDtype, type SchemaGroups } from '../formats/parquet-json.ts'
 import { requireIncluded } from '../formats/require-included.ts'
-import { chooseRowShape, type RowShape } from '../formats/row-shape.ts'
+import { chooseRowShape, nestList, type RowShape } from '../formats/row-shape.ts'
 import { columnTraits } from './column-traits.ts'
 import { type ListReader, openLists } from './parquet-lists.ts'
 import type { PlanOptions } from './plan-chunks.ts'
@@ -42,7 +43,7 @@ export async function openTable(file: ParquetFile, options: PlanOptions): Promis
       import('../formats/parquet-codecs.ts'),
     ],
   )
-  const metadata = await parquetMetadataAsync(file, { geoparquet: false })
+  const metadata = await parquetMetadataAsync(file, { geoparquet: false }).catch(cause => throwIfEncrypted(file, cause))
   const schema = parquetSchema(metadata)
   checkRowGroups(metadata, groups.getPhysicalColumns(schema))
   const { children } = schema
@@ -98,14 +99,30 @@ function openColumn(
   const encode = createEncoder(node, groups, hasNonFinite)
   if (!encode)
     throw new InputUnreadable('INPUT_NOT_PARQUET', `column "${name}" is of type VARIANT, which is not supported`)
-  const convert = isTaken ? fitColumn(node, name, dtype) : undefined
+  const convert = isTaken ? fitTaken(node, { name, dtype }, { shape, groups, whole: taken.whole }) : undefined
   const fitted = convert && dtype
-  const stored = columnTraits(node, groups, { isTaken, isIncluded: isIncluded(name, options), whole: taken?.whole })
+  const isRecord = options.include !== undefined
+  const use = { isTaken, isRecord, isIncluded: isIncluded(name, options), whole: taken?.whole }
+  const stored = columnTraits(node, groups, use)
+  const whole = isRecord ? undefined : taken?.whole
   return {
-    ...{ name, dtype, fitted, place: isTaken ? place : undefined },
-    encode: convert ? value => convert(encode(value)) : encode,
+    ...{ name, dtype, fitted: stored?.list ? undefined : fitted, place: isTaken ? place : undefined },
+    encode: convert || whole ? value => nestList(convert?.(encode(value)) ?? encode(value), whole) : encode,
     traits: stored && { ...stored, ...fittedTraits(stored, fitted), ...(hasNonFinite && { hasNonFinite }) },
   }
+}
+
+function fitTaken(
+  node: SchemaTree,
+  column: { readonly name: string; readonly dtype: Dtype | undefined },
+  { shape, groups, whole }: Pick<ColumnUse, 'shape' | 'groups'> & Pick<Cell, 'whole'>,
+) {
+  const lists = listLevels(node, groups)
+  if (lists && whole) return fitLists(lists.leaf, column)
+  // A row may be the only value of a column.
+  const isList = groups.isListLike(node) || node.element.repetition_type === 'REPEATED'
+  if (shape.cells.length > 1) requireSingle(node, isList, column)
+  return fitColumn(node, column)
 }
 
 function isIncluded(name: string, { include }: PlanOptions): boolean {

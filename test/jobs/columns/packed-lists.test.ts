@@ -46,8 +46,11 @@ const nested = (type: NumberType) =>
   )
 
 /** JSON of a value as the guide has it: all digits, and Python's words for what is not finite. */
-function json(value: unknown, hasWords: boolean): string {
-  if (Array.isArray(value)) return `[${value.map(each => json(each, hasWords))}]`
+function json(value: unknown, hasWords: boolean, dtype: string): string {
+  if (Array.isArray(value)) return `[${value.map(each => json(each, hasWords, dtype))}]`
+  if (typeof value === 'boolean' && dtype !== 'bool') return value ? '1' : '0'
+  if (dtype === 'bool' && (Object.is(value, 0) || value === 1 || value === 0n || value === 1n))
+    return String(Number(value) === 1)
   if (Object.is(value, -0)) return '-0'
   return typeof value !== 'number' || hasWords || Number.isFinite(value) ? String(value) : 'null'
 }
@@ -99,7 +102,10 @@ describe('rowsCodec with packed lists of Parquet', () => {
         if (isNestedInOpen) return
         packedCount++
         const hasWords = missing === 'nan' && dtype.startsWith('float')
-        const lines = data.map(value => `${json(value, hasWords)}\n`)
+        const isNested = shape.length === 3 && depth === 1
+        const asInput = (row: unknown[] | null) =>
+          isNested && row?.length === 4 ? [row.slice(0, 2), row.slice(2)] : row
+        const lines = data.map(value => `${json(asInput(value), hasWords, dtype)}\n`)
         const content = chunk?.content as Uint8Array
         assert.equal(packedText(content).toString(), lines.join(''))
         const packed = PackedColumns.open(content)
