@@ -1,9 +1,11 @@
 /** How the columns of a Parquet file are stored in chunks, which their schema tells. */
 import type { SchemaElement, SchemaTree } from 'hyparquet'
-import type { TensorInfo } from '../../models/session/model-session.ts'
 import { listLevels } from '../formats/list-values.ts'
 import type { ColumnTraits } from '../formats/packed-columns.ts'
 import { decimalScale, isDecimal, leafDtype, type SchemaGroups } from '../formats/parquet-json.ts'
+import type { RowShape } from '../formats/row-shape.ts'
+
+type WholeInput = RowShape['cells'][number]['whole']
 
 /** What the rows of a job do with a column. */
 interface ColumnUse {
@@ -14,7 +16,7 @@ interface ColumnUse {
   /** Whether it is copied to the output. */
   readonly isIncluded: boolean
   /** The input that it fills alone, if its values may be lists. */
-  readonly whole: TensorInfo | undefined
+  readonly whole: WholeInput
 }
 
 /** @returns how values of a column are stored; undefined: not by themselves */
@@ -43,7 +45,7 @@ export function columnTraits(
 const maxExactPower = 22
 
 /** @returns undefined for nested lists whose sizes the input leaves open */
-function listSizes(depth: number, input: TensorInfo | undefined, isRecord: boolean): readonly number[] | undefined {
+function listSizes(depth: number, input: WholeInput, isRecord: boolean): readonly number[] | undefined {
   const sizes = input?.shape?.slice(1) ?? []
   if (depth === 1 && (isRecord || sizes.length < 2)) return []
   const isFixed = sizes.every((size): size is number => typeof size === 'number' && size > 0)

@@ -127,6 +127,27 @@ describe('planChunks of Parquet', () => {
     assert.deepEqual(await read(fixture('vectors'), { ...tried, inputs: [float('x', 'n', 2)] }), rows)
   })
 
+  it('reads lists that go on in the next page, from any row on', async () => {
+    const row = (i: number) =>
+      i === 9 ? '[1,null,2,3]' : `[${Array.from({ length: i % 7 === 4 ? 5 : 4 }, (_, j) => i + j)}]`
+    const rows = Array.from({ length: 40 }, (_, i) => (i % 7 === 6 ? 'null' : i % 7 === 5 ? '[]' : row(i)))
+    const content = fixture('lists-across-pages')
+    const options = { ...tried, inputs: [float('v', 'n', 4)], miniBatchSize: 3 }
+    const { chunks } = await plan(content, options)
+    const texts = chunks.map(({ content }) => packedText(content as Uint8Array).toString())
+    assert.equal(texts.join(''), `${rows.join('\n')}\n`)
+    for (const [at, { next }] of chunks.entries())
+      assert.deepEqual((await plan(content, options, next)).chunks, chunks.slice(at + 1))
+    const sliced: unknown[] = []
+    for await (const chunk of planParquet(
+      readerOf(content),
+      { ...optionsFor(content, options), sliceBytes: 100 },
+      planStart,
+    ))
+      sliced.push(chunk)
+    assert.deepEqual(sliced, chunks)
+  })
+
   it('nests flat lists as the input is nested, also beside others and in records', async () => {
     const x = float('v', 'n', 1, 2)
     assert.deepEqual((await read(fixture('vectors'), { ...tried, inputs: [x] }))[1], '[[1,2]]')
