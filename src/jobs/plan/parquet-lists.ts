@@ -108,38 +108,40 @@ export class ListReader {
       if (!chunk) break
       this.#held = undefined
       this.#row = start
-      this.#group = { start, blocks: this.#readBlocks(readPages(file, { metadata: chunk, schemaPath })) }
+      this.#group = { start, blocks: rowsOfPages(readPages(file, { metadata: chunk, schemaPath }), this.#rows) }
       return this.#group
     }
     throw this.#tooShort()
   }
 
-  /** Yields the rows of a page at a time, and each that may end in another page by itself. */
-  async *#readBlocks(pages: AsyncIterable<ColumnPage>): AsyncGenerator<ListValues, void> {
-    const rows = this.#rows
-    let open: OpenRow | undefined
-    for await (const page of pages) {
-      const { repetitions } = page
-      const found = repetitions.indexOf(0)
-      const begin = found < 0 ? repetitions.length : found
-      if (begin > 0) {
-        if (!open) throw fault('has a list without a beginning')
-        extend(open, rows.take(page, { from: 0, to: begin, firstValue: 0 }))
-      }
-      if (found < 0) continue
-      if (open) yield rows.make(open, { from: 0, to: open.repetitions.length, firstValue: 0 })
-      const last = repetitions.lastIndexOf(0)
-      const firstValue = rows.countValues(page, 0, begin)
-      const lastValue = firstValue + rows.countValues(page, begin, last)
-      open = rows.take(page, { from: last, to: repetitions.length, firstValue: lastValue })
-      yield rows.make(page, { from: begin, to: last, firstValue })
-    }
-    if (open) yield rows.make(open, { from: 0, to: open.repetitions.length, firstValue: 0 })
-  }
-
   #tooShort() {
     return fault(`has fewer rows in column "${this.#column.column.element.name}" than it declares`)
   }
+}
+
+/** Yields the rows of a page at a time, and each that may end in another page by itself. */
+export async function* rowsOfPages(
+  pages: AsyncIterable<ColumnPage> | Iterable<ColumnPage>,
+  rows: ListRows,
+): AsyncGenerator<ListValues, void> {
+  let open: OpenRow | undefined
+  for await (const page of pages) {
+    const { repetitions } = page
+    const found = repetitions.indexOf(0)
+    const begin = found < 0 ? repetitions.length : found
+    if (begin > 0) {
+      if (!open) throw fault('has a list without a beginning')
+      extend(open, rows.take(page, { from: 0, to: begin, firstValue: 0 }))
+    }
+    if (found < 0) continue
+    if (open) yield rows.make(open, { from: 0, to: open.repetitions.length, firstValue: 0 })
+    const last = repetitions.lastIndexOf(0)
+    const firstValue = rows.countValues(page, 0, begin)
+    const lastValue = firstValue + rows.countValues(page, begin, last)
+    open = rows.take(page, { from: last, to: repetitions.length, firstValue: lastValue })
+    yield rows.make(page, { from: begin, to: last, firstValue })
+  }
+  if (open) yield rows.make(open, { from: 0, to: open.repetitions.length, firstValue: 0 })
 }
 
 function extend(open: OpenRow, more: OpenRow): void {
