@@ -1,4 +1,4 @@
-/** Numbers of every type in files that pandas and pyarrow write: a job gives what onnxruntime gives in Python, to the bit. */
+/** Numbers of every type in files that pandas, pyarrow, polars and DuckDB write: a job gives what onnxruntime gives in Python, to the bit. */
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -15,7 +15,9 @@ import { succeed } from './tools.ts'
 const floats = ['float16', 'float32', 'float64'] as const
 const integers = ['int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64'] as const
 const dtypes = [...floats, ...integers]
-const kinds = ['csv', 'jsonl', 'parquet'] as const
+const libraries = ['arrow', 'fixed', 'pandas', 'polars', 'duckdb']
+/** Of Parquet, a column for each number, and one of lists. */
+const kinds = ['csv', 'jsonl', 'parquet', ...libraries.map(library => `${library}.parquet`)]
 
 /** The number itself, and a third of it as a double. */
 const model = (dtype: (typeof dtypes)[number]) =>
@@ -81,10 +83,10 @@ interface Job {
 /** @returns the lines of the output */
 async function scoreBlob(url: string, service: string, blob: string): Promise<string> {
   const jobs = `${url}/api/v1/service/${service}/jobs`
-  const body = JSON.stringify({ jobId: blob.replace('.', '-'), input: { blob: `input/${blob}` } })
+  const body = JSON.stringify({ jobId: blob.replaceAll('.', '-'), input: { blob: `input/${blob}` } })
   const submitted = await fetch(jobs, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
   assert.equal(submitted.status, 202)
-  const job = `${jobs}/${blob.replace('.', '-')}`
+  const job = `${jobs}/${blob.replaceAll('.', '-')}`
   for (;;) {
     const { status, progress, error } = (await (await fetch(job)).json()) as Job
     if (['Completed', 'Failed'].includes(status)) {

@@ -55,11 +55,20 @@ export class ParquetFile implements AsyncBuffer {
  */
 export function checkRowGroups({ row_groups }: FileMetaData, leaves: readonly string[]): void {
   for (const { columns, num_rows } of row_groups) {
+    const encrypted = columns.findIndex(column => column.crypto_metadata)
+    if (encrypted >= 0) throw fault(`is encrypted in column "${leaves[encrypted]}"; write it without encryption`)
     const paths = columns.map(({ meta_data }) => meta_data?.path_in_schema.join('.'))
     if (paths.length !== leaves.length || paths.some((path, index) => path !== leaves[index]) || num_rows < 0n) {
       throw fault('has row groups whose columns are not those of its schema')
     }
   }
+}
+
+/** parquet-format, Encryption.md, "Encrypted Footer Mode": such files end with another magic number. @throws the cause; InputUnreadable */
+export async function throwIfEncrypted(file: ParquetFile, cause: unknown): Promise<never> {
+  const end = file.byteLength < 12 ? new ArrayBuffer() : await file.slice(file.byteLength - 4)
+  if (Buffer.from(end).toString('latin1') === 'PARE') throw fault('is encrypted; write it without encryption')
+  throw cause
 }
 
 export function fault(what: string): InputUnreadable {

@@ -73,8 +73,8 @@ function encodeObject(encodeMember: (name: string) => Encode): Encode {
 
 function leafEncoder(element: SchemaElement, hasNonFinite: boolean): Encode | undefined {
   const { type, converted_type: converted, logical_type: logical } = element
-  if (converted === 'DECIMAL' || logical?.type === 'DECIMAL') {
-    const scale = element.scale ?? (logical?.type === 'DECIMAL' ? logical.scale : 0)
+  if (isDecimal(element)) {
+    const scale = decimalScale(element)
     return value => decimal(value instanceof Uint8Array ? bigEndian(value) : BigInt(value as number | bigint), scale)
   }
   switch (type) {
@@ -94,6 +94,15 @@ function leafEncoder(element: SchemaElement, hasNonFinite: boolean): Encode | un
     default:
       return bytesEncoder(element, hasNonFinite)
   }
+}
+
+export function isDecimal({ converted_type: converted, logical_type: logical }: SchemaElement): boolean {
+  return converted === 'DECIMAL' || logical?.type === 'DECIMAL'
+}
+
+/** Digits behind the point. */
+export function decimalScale({ scale, logical_type: logical }: SchemaElement): number {
+  return scale ?? (logical?.type === 'DECIMAL' ? logical.scale : 0)
 }
 
 const integerBits: Readonly<Record<string, Dtype>> = {

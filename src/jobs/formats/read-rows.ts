@@ -14,8 +14,8 @@ import { isWhiteSpace } from './json-lines-scanner.ts'
 import { isRecord, maxDepth } from './json-records.ts'
 import { RowReader } from './row-reader.ts'
 import { createChunkScanner } from './row-scanner.ts'
-import { chooseRowShape, nest, type RowShape, sizesIfFit } from './row-shape.ts'
-import { splitArray, splitObject } from './split-json.ts'
+import { chooseRowShape, nestList, type RowShape } from './row-shape.ts'
+import { splitObject } from './split-json.ts'
 
 /** How the text of a chunk is read. */
 export interface ReadOptions extends RowReading {
@@ -117,7 +117,9 @@ function jsonRow(
     if (takesEncrypted && isEncryptedRow(row)) return { json, isEncrypted: true }
     const body = bodyMember(row, inputs, names)
     if (body === undefined)
-      return shape && isRecord(row) ? recordRow(json, shape) : { json: nestFlat(json, row, inputs) }
+      return shape && isRecord(row)
+        ? recordRow(json, shape)
+        : { json: inputs?.length === 1 ? nestList(json, inputs[0]) : json }
     const right = 'the list of its values, or an object of them by name'
     return failed('ROW_IS_A_BODY', `the row is an object with "${body}", like the body of a request; a row is ${right}`)
   } catch (failure) {
@@ -141,15 +143,6 @@ function recordRow(json: string, { cells, encodeRow }: RowShape): Row {
 /** The first line of a row is not that of the file. */
 function inRow({ message }: JsonError): string {
   return message.replace(' at line 1,', ' at').replace(/ at line (\d+),/, ' in line $1 of the row, at')
-}
-
-/** Nests a flat list of values as the only input is nested, like the cells of a CSV. */
-function nestFlat(json: string, row: unknown, inputs: readonly TensorInfo[] | undefined): string {
-  const [only] = inputs ?? []
-  if (!only || inputs?.length !== 1 || !Array.isArray(row) || (only.shape?.length ?? 0) < 3) return json
-  if (row.length === 0 || row.some(value => typeof value === 'object' && value !== null)) return json
-  const sizes = sizesIfFit(only, row.length)
-  return sizes ? nest(splitArray(json) ?? [], sizes) : json
 }
 
 /** Parses JSON, also with Python's NaN and Infinity if missing values are allowed. @throws JsonError */

@@ -3,11 +3,18 @@ import type { Dtype } from '../../tensor/dtype.ts'
 import type { DeclaredShape } from '../../tensor/shape.ts'
 import { InputUnreadable } from '../failure.ts'
 import { columnFinder, listed, nearestName, repeatedName } from './column-names.ts'
+import { splitArray } from './split-json.ts'
 
 /** The mapping from columns of a CSV or Parquet file to rows. */
 export interface RowShape {
   /** The cells of a row. A cell without `dtype` is a number if it looks like one. */
-  readonly cells: readonly { readonly column: number; readonly name: string; readonly dtype: Dtype | undefined }[]
+  readonly cells: readonly {
+    readonly column: number
+    readonly name: string
+    readonly dtype: Dtype | undefined
+    /** The input that the cell fills alone, if it may be a list. */
+    readonly whole?: TensorInfo | undefined
+  }[]
   /** Whether a row is the flat list of all columns, each a number. */
   readonly isNumberList: boolean
   /** @param cells  JSON text of each cell. @returns JSON text of the row */
@@ -89,20 +96,21 @@ function fitColumns(
     const own = inputs.length === 1 ? taken : columnsFor(input, columns, find)
     const mayBeWhole = own.length === 1 && isList[own[0] as number] === true
     const inner = mayBeWhole ? sizesIfFit(input, 1) : innerSizes(input, own.length)
-    return { input, taken: own, inner, key: `${JSON.stringify(input.name)}:` }
+    return { input, taken: own, whole: mayBeWhole ? input : undefined, inner, key: `${JSON.stringify(input.name)}:` }
   })
   const isInOrder = taken.length === columns.length && taken.every((column, index) => column === index)
   return {
     isNumberList: isInOrder && fillings.length === 1 && fillings[0]?.inner?.length === 1 && isNumeric(only.dtype),
-    cells: fillings.flatMap(({ input, taken }) =>
-      taken.map(column => ({ column, name: columns[column] as string, dtype: input.dtype })),
+    cells: fillings.flatMap(({ input, taken, whole }) =>
+      taken.map(column => ({ column, name: columns[column] as string, dtype: input.dtype, whole })),
     ),
     encodeRow: cells => {
-      if (fillings.length === 1) return nest(cells, fillings[0]?.inner)
+      const [first] = fillings
+      if (fillings.length === 1) return nestList(nest(cells, first?.inner), first?.whole)
       const members: string[] = []
       let at = 0
-      for (const { taken, inner, key } of fillings) {
-        members.push(key + nest(cells.slice(at, at + taken.length), inner))
+      for (const { taken, inner, key, whole } of fillings) {
+        members.push(key + nestList(nest(cells.slice(at, at + taken.length), inner), whole))
         at += taken.length
       }
       return `{${members.join(',')}}`
@@ -253,6 +261,14 @@ function isPlainValue(shape: DeclaredShape): boolean {
 
 function isFixed(size: number | string | undefined): size is number {
   return typeof size === 'number' && size > 0
+}
+
+/** Nests a flat list of values as an input is nested, like the cells of a CSV. @returns any other JSON text as it is */
+export function nestList(json: string, input: TensorInfo | undefined): string {
+  if (!input || (input.shape?.length ?? 0) < 3 || !/^\[\s*[^\s[{\]]/.test(json)) return json
+  const values = splitArray(json)
+  const sizes = values && !values.some(value => /^[[{]/.test(value)) ? sizesIfFit(input, values.length) : undefined
+  return sizes ? nest(values ?? [], sizes) : json
 }
 
 /** @returns the sizes of the lists that so many values make; undefined when they make none of these */

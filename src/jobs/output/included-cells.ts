@@ -45,11 +45,8 @@ export async function* includedCells(
 }
 
 function* packedCells(packed: PackedColumns, include: readonly string[]): Generator<IncludedCells> {
-  const places = include.map(name => packed.names.indexOf(name))
-  for (let row = 0; row < packed.rowCount; row++) {
-    const cells = packed.cells(row)
-    yield places.map(place => cells[place])
-  }
+  const cells = packed.namedCells(include)
+  for (let row = 0; row < packed.rowCount; row++) yield cells(row)
 }
 
 function cellsOfRecord(bytes: Buffer, include: readonly string[]): IncludedCells {

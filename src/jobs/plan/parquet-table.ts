@@ -3,14 +3,17 @@ import type { FileMetaData, ParquetParsers, ParquetScan, SchemaElement, SchemaTr
 import type { Dtype } from '../../tensor/dtype.ts'
 import { InputUnreadable } from '../failure.ts'
 import { repeatedName } from '../formats/column-names.ts'
+import { listLevels } from '../formats/list-values.ts'
 import { type ColumnTraits, longestText } from '../formats/packed-columns.ts'
-import { fitColumn } from '../formats/parquet-columns.ts'
-import { checkRowGroups, type ParquetFile } from '../formats/parquet-file.ts'
+import { fitColumn, fitLists, requireSingle } from '../formats/parquet-columns.ts'
+import { checkRowGroups, type ParquetFile, throwIfEncrypted } from '../formats/parquet-file.ts'
 import { createEncoder, leafDtype, type SchemaGroups } from '../formats/parquet-json.ts'
 import { requireIncluded } from '../formats/require-included.ts'
-import { chooseRowShape, type RowShape } from '../formats/row-shape.ts'
-import { type ColumnToPack, columnTraits, type RowSlice } from './column-packer.ts'
+import { chooseRowShape, nestList, type RowShape } from '../formats/row-shape.ts'
+import { columnTraits } from './column-traits.ts'
+import { type ListReader, openLists } from './parquet-lists.ts'
 import type { PlanOptions } from './plan-chunks.ts'
+import type { ColumnToPack, RowSlice } from './prepared-columns.ts'
 
 /** Columns that are read at a time. */
 const parallelColumns = 4
@@ -26,16 +29,21 @@ export interface ParquetTable {
   readonly record: { readonly columns: readonly string[]; readonly types: Readonly<Record<string, Dtype>> } | undefined
   /** The same columns, if their values are stored by themselves; otherwise chunks have the text of the rows. */
   readonly packed: readonly ColumnToPack[] | undefined
+  /** Readers of those that are lists of numbers, by name. */
+  readonly lists: ReadonlyMap<string, ListReader>
 }
 
 /** @throws InputUnreadable; what the file throws */
 export async function openTable(file: ParquetFile, options: PlanOptions): Promise<ParquetTable> {
-  const [{ parquetMetadataAsync, parquetScan, parquetSchema }, groups, { parquetCodecs }] = await Promise.all([
-    import('hyparquet'),
-    import('hyparquet/src/schema.js'),
-    import('../formats/parquet-codecs.ts'),
-  ])
-  const metadata = await parquetMetadataAsync(file, { geoparquet: false })
+  const [{ parquetMetadataAsync, parquetScan, parquetSchema }, groups, assemble, { parquetCodecs }] = await Promise.all(
+    [
+      import('hyparquet'),
+      import('hyparquet/src/schema.js'),
+      import('hyparquet/src/assemble.js'),
+      import('../formats/parquet-codecs.ts'),
+    ],
+  )
+  const metadata = await parquetMetadataAsync(file, { geoparquet: false }).catch(cause => throwIfEncrypted(file, cause))
   const schema = parquetSchema(metadata)
   checkRowGroups(metadata, groups.getPhysicalColumns(schema))
   const { children } = schema
@@ -44,13 +52,8 @@ export async function openTable(file: ParquetFile, options: PlanOptions): Promis
   const shape = chooseRowShape(names, options.inputs, { ...options, isList })
   const { cells, encodeRow } = options.include ? withIncluded(shape, names, options) : shape
   const columns = cells.map(cell => openColumn(children[cell.column] as SchemaTree, { cell, shape, groups, options }))
-  const scan = await parquetScan({
-    file,
-    metadata: rawMetadata(metadata, children, groups),
-    compressors: parquetCodecs,
-    utf8: false,
-    parsers,
-  })
+  const raw = rawMetadata(metadata, children, groups)
+  const scan = await parquetScan({ file, metadata: raw, compressors: parquetCodecs, utf8: false, parsers })
   const record = options.include && {
     columns: columns.map(({ name }) => name),
     types: {
@@ -59,7 +62,9 @@ export async function openTable(file: ParquetFile, options: PlanOptions): Promis
       ...Object.fromEntries(columns.flatMap(({ name, fitted }) => (fitted ? [[name, fitted]] : []))),
     },
   }
-  return { scan, metadata, columns, encodeRow, record, packed: packedColumns(columns, shape, options) }
+  const packed = packedColumns(columns, shape, options)
+  const lists = packed ? openLists(packed, { file, metadata: raw, root: parquetSchema(raw), assemble }) : new Map()
+  return { scan, metadata, columns, encodeRow, record, packed, lists }
 }
 
 type Cell = RowShape['cells'][number]
@@ -86,25 +91,48 @@ function openColumn(
   { cell: { column, name, dtype }, shape, groups, options }: ColumnUse,
 ): OpenColumn {
   const place = shape.cells.findIndex(each => each.column === column)
-  const isTaken = place >= 0
+  const taken = shape.cells[place]
+  const isTaken = taken !== undefined
   // Only floating-point inputs take NaN and infinities. The output has them where no input takes the column.
   const isFloat = (isTaken ? dtype : leafDtype(node.element))?.startsWith('float') === true
   const hasNonFinite = options.missing !== 'error' && isFloat
   const encode = createEncoder(node, groups, hasNonFinite)
   if (!encode)
     throw new InputUnreadable('INPUT_NOT_PARQUET', `column "${name}" is of type VARIANT, which is not supported`)
-  const convert = isTaken ? fitColumn(node, name, dtype) : undefined
+  const convert = isTaken ? fitTaken(node, { name, dtype }, { shape, groups, whole: taken.whole }) : undefined
   const fitted = convert && dtype
-  const stored = node.children.length === 0 ? columnTraits(node.element) : undefined
+  const isRecord = options.include !== undefined
+  const use = { isTaken, isRecord, isIncluded: isIncluded(name, options), whole: taken?.whole }
+  const stored = columnTraits(node, groups, use)
+  const whole = isRecord ? undefined : taken?.whole
   return {
-    ...{ name, dtype, fitted, place: isTaken ? place : undefined },
-    encode: convert ? value => convert(encode(value)) : encode,
+    ...{ name, dtype, fitted: stored?.list ? undefined : fitted, place: isTaken ? place : undefined },
+    encode: convert || whole ? value => nestList(convert?.(encode(value)) ?? encode(value), whole) : encode,
     traits: stored && { ...stored, ...fittedTraits(stored, fitted), ...(hasNonFinite && { hasNonFinite }) },
   }
 }
 
-function fittedTraits({ kind }: ColumnTraits, fitted: Dtype | undefined): Partial<ColumnTraits> {
+function fitTaken(
+  node: SchemaTree,
+  column: { readonly name: string; readonly dtype: Dtype | undefined },
+  { shape, groups, whole }: Pick<ColumnUse, 'shape' | 'groups'> & Pick<Cell, 'whole'>,
+) {
+  const lists = listLevels(node, groups)
+  if (lists && whole) return fitLists(lists.leaf, column)
+  // A row may be the only value of a column.
+  const isList = groups.isListLike(node) || node.element.repetition_type === 'REPEATED'
+  if (shape.cells.length > 1) requireSingle(node, isList, column)
+  return fitColumn(node, column)
+}
+
+function isIncluded(name: string, { include }: PlanOptions): boolean {
+  return include === 'all' || include?.includes(name) === true
+}
+
+function fittedTraits({ kind, scale }: ColumnTraits, fitted: Dtype | undefined): Partial<ColumnTraits> {
   if (fitted === undefined) return {}
+  // Only their text tells 1 from 1.00, which is no flag.
+  if (scale !== undefined) return { kind: 'json' }
   return kind === 'bool' ? { kind: 'uint8' } : { isFlag: true }
 }
 
@@ -155,25 +183,34 @@ function withIncluded(
 
 /** Yields the values of the rows from `firstRow` on, one slice at a time. */
 export async function* readSlices(
-  { scan, metadata, columns }: ParquetTable,
+  table: ParquetTable,
   { firstRow, sliceBytes }: { readonly firstRow: number; readonly sliceBytes: number },
 ): AsyncGenerator<RowSlice> {
+  const { scan, columns } = table
   if (columns.length === 0) return
-  const sliceRows = sliceRowCount(metadata, columns.length, sliceBytes)
+  const sliceRows = sliceRowCount(table, sliceBytes)
   const names = columns.map(({ name }) => name)
   for (const { rowStart, rowEnd } of scan.ranges) {
     for (let row = Math.max(rowStart, firstRow); row < rowEnd; row += sliceRows) {
       const slice = { rowStart: row, rowEnd: Math.min(row + sliceRows, rowEnd) }
-      yield { rowCount: slice.rowEnd - slice.rowStart, values: await readColumns(scan, names, slice) }
+      yield { rowCount: slice.rowEnd - slice.rowStart, values: await readColumns(table, names, slice) }
     }
   }
 }
 
-async function readColumns(scan: ParquetScan, names: readonly string[], slice: { rowStart: number; rowEnd: number }) {
-  const values: ArrayLike<unknown>[] = []
+async function readColumns(
+  { scan, lists }: Pick<ParquetTable, 'scan' | 'lists'>,
+  names: readonly string[],
+  slice: { rowStart: number; rowEnd: number },
+) {
+  const values: RowSlice['values'][number][] = []
   for (let at = 0; at < names.length; at += parallelColumns) {
     const some = names.slice(at, at + parallelColumns)
-    values.push(...(await Promise.all(some.map(column => scan.readColumn({ column, ...slice })))))
+    values.push(
+      ...(await Promise.all(
+        some.map(column => lists.get(column)?.read(slice) ?? scan.readColumn({ column, ...slice })),
+      )),
+    )
   }
   const short = values.findIndex(({ length }) => length !== slice.rowEnd - slice.rowStart)
   if (short >= 0)
@@ -188,9 +225,12 @@ function columnNames(columns: readonly SchemaTree[]): string[] {
   throw new InputUnreadable('INPUT_COLUMNS_UNFIT', `the Parquet file has two columns named "${twice}"`)
 }
 
-function sliceRowCount({ row_groups, num_rows }: FileMetaData, columnCount: number, sliceBytes: number): number {
+function sliceRowCount({ metadata, columns, lists }: ParquetTable, sliceBytes: number): number {
+  const { row_groups, num_rows } = metadata
   const bytes = row_groups.reduce((sum, group) => sum + Number(group.total_byte_size), 0)
-  return Math.max(1, Math.floor(sliceBytes / Math.max(bytes / Number(num_rows), 8 * columnCount)))
+  // Numbers that repeat take no bytes in the file.
+  const listBytes = [...lists.values()].reduce((sum, list) => sum + list.numberBytes, 0)
+  return Math.max(1, Math.floor(sliceBytes / Math.max((bytes + listBytes) / Number(num_rows), 8 * columns.length)))
 }
 
 /** Removes logical types, so that hyparquet returns stored values. It would lose digits of timestamps and decimals otherwise. */

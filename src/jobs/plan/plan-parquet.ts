@@ -4,9 +4,10 @@ import { ParquetFile } from '../formats/parquet-file.ts'
 import type { ReadInput } from '../formats/text-source.ts'
 import type { PlanCursor } from '../plan-parts.ts'
 import { ChunkBuilder, type Chunks, type NextChunk } from './chunk-builder.ts'
-import { ColumnPacker, type ColumnToPack, type RowSlice } from './column-packer.ts'
+import { ColumnPacker } from './column-packer.ts'
 import { openTable, type ParquetTable, readSlices } from './parquet-table.ts'
 import type { PlanOptions } from './plan-chunks.ts'
+import type { ColumnToPack, RowSlice } from './prepared-columns.ts'
 
 const defaultSliceBytes = 32 * 1024 ** 2
 
@@ -72,7 +73,9 @@ class TextRows implements RowCollector {
     const { columns, encodeRow } = this.#table
     const { maxRowBytes, maxInputBytes } = this.#options
     for (let at = 0; at < rowCount; at++) {
-      const row = Buffer.from(encodeRow(columns.map(({ encode }, column) => encode(values[column]?.[at]))))
+      const row = Buffer.from(
+        encodeRow(columns.map(({ encode }, column) => encode((values[column] as ArrayLike<unknown>)[at]))),
+      )
       const start = this.#end
       this.#end += row.length
       if (this.#end > maxInputBytes) throw tooLarge(maxInputBytes)
@@ -100,8 +103,8 @@ class PackedRows implements RowCollector {
     this.#maxInputBytes = maxInputBytes
     this.#chunk = new ChunkBuilder(options, cursor, undefined)
     if (record) this.#chunk.name(record.columns, record.types)
-    const row = encodeRow(columns.map(() => cellMark))
-    this.#packer = new ColumnPacker({ columns, row, maxRowBytes, ...(record && { names: record.columns }) })
+    const packed = { ...withRowText(columns, encodeRow), maxRowBytes, ...(record && { names: record.columns }) }
+    this.#packer = new ColumnPacker(packed)
   }
 
   get cursor(): PlanCursor {
@@ -134,4 +137,20 @@ class PackedRows implements RowCollector {
   #close(): NextChunk {
     return { ...this.#chunk.close(), isPacked: true, content: this.#packer.pack() }
   }
+}
+
+/** Rows nest what does not begin as a list. No two cells stand side by side. */
+const listMark = `[${cellMark}${cellMark}`
+
+/** @returns the text of a row with marks in place of its cells, and the columns, of which nulls in place of lists are nested as in that text */
+function withRowText(columns: readonly ColumnToPack[], encodeRow: ParquetTable['encodeRow']) {
+  const marks = columns.map(({ list }) => (list ? listMark : cellMark))
+  const row = encodeRow(marks)
+  const nested = columns.map((column, at) => {
+    if (!column.list) return column
+    const brackets = (encodeRow(marks.with(at, cellMark)).length + listMark.length - cellMark.length - row.length) / 2
+    const missing = `${'['.repeat(brackets)}null${']'.repeat(brackets)}`
+    return { ...column, encode: (value: unknown) => (value == null ? missing : column.encode(value)) }
+  })
+  return { columns: nested, row: row.replaceAll(listMark, cellMark) }
 }

@@ -20,6 +20,7 @@ random = np.random.default_rng(7)
 bits = random.integers(0, 2**32, size=(count, 3), dtype=np.uint32)
 vectors = bits.view(np.float32).copy()
 vectors[np.isnan(vectors)] = np.nan  # only one NaN has a text
+vectors[1] = [0.0, -0.0, np.nan]
 numbers = random.integers(-(2**63), 2**63 - 1, size=count, dtype=np.int64)
 ids = pa.array(random.integers(-(2**63), 2**63 - 1, size=count, dtype=np.int64))
 names = pa.array([None if row % 7 == 0 else f"Zoë \"{row}\",\n" for row in range(count)])
@@ -57,6 +58,8 @@ else:
     same_floats(np.array(arrow.column("prediction").to_pylist(), dtype=np.float32), vectors)
     same_floats(np.stack(pd.read_parquet(path)["prediction"].to_list()), vectors)
     same_floats(pl.read_parquet(path)["prediction"].to_numpy().tolist(), vectors)
+    # The bits, also of -0 and NaN; a value is null only in a row with an error.
+    assert arrow.column("prediction").null_count == arrow.column("prediction").combine_chunks().values.null_count == 0
     same_floats(np.array([row[0] for row in duckdb.sql(f"select prediction from '{path}' order by index").fetchall()]), vectors)
 
     path = str(folder / "numbers.parquet")

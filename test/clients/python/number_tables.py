@@ -8,9 +8,11 @@ import json
 import sys
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import onnxruntime as ort
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -51,6 +53,23 @@ def write(folder: Path) -> None:
         # Missing numbers as nulls in `a` and `c`, as pandas writes them, and as NaN in `b`.
         columns = [pa.array(table[:, column], from_pandas=column != 1) for column in range(column_count)]
         pq.write_table(pa.table(columns, names=names), folder / f"{model.stem}.parquet")
+        write_lists(table, folder, model.stem)
+
+
+def write_lists(table: np.ndarray, folder: Path, stem: str) -> None:
+    """A row as one list, as each library writes it."""
+    # Every other missing number as null, and pages that end within a row.
+    rows = [[None if row % 2 and cell != cell else cell for cell in cells] for row, cells in enumerate(table)]
+    lists = pa.array(rows, pa.list_(pa.from_numpy_dtype(table.dtype)))
+    pq.write_table(pa.table({"x": lists}), folder / f"{stem}.arrow.parquet", data_page_size=16, write_batch_size=7, row_group_size=150)
+    fixed = pa.FixedSizeListArray.from_arrays(pa.array(table.ravel()), column_count)
+    pq.write_table(pa.table({"x": fixed}), folder / f"{stem}.fixed.parquet", data_page_version="2.0", compression="zstd")
+    pd.DataFrame({"x": list(table)}).to_parquet(folder / f"{stem}.pandas.parquet")
+    # Not every library has half the precision; numbers are the same in twice of it.
+    wide = table.astype(np.float32) if table.dtype == np.float16 else table
+    pl.DataFrame({"x": wide}).write_parquet(folder / f"{stem}.polars.parquet")
+    source = pa.table({"x": pa.FixedSizeListArray.from_arrays(pa.array(wide.ravel()), column_count)})
+    duckdb.from_arrow(source).write_parquet(str(folder / f"{stem}.duckdb.parquet"))
 
 
 def check(folder: Path) -> None:
@@ -58,7 +77,7 @@ def check(folder: Path) -> None:
     for model in folder.glob("*.onnx"):
         table = np.load(folder / f"{model.stem}.npy")
         expected = dict(zip(["same", "product"], ort.InferenceSession(model).run(None, {"x": table}), strict=True))
-        for kind in ["csv", "jsonl", "parquet"]:
+        for kind in ["csv", "jsonl", "parquet", *[f"{library}.parquet" for library in ["arrow", "fixed", "pandas", "polars", "duckdb"]]]:
             lines = (folder / f"{model.stem}.{kind}.predictions").read_text().splitlines()
             answers = [json.loads(line) for line in lines]
             if [answer["index"] for answer in answers] != list(range(row_count)):

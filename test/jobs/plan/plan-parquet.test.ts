@@ -89,7 +89,7 @@ describe('planChunks of Parquet', () => {
     assert.deepEqual(await column('flag', 'float32'), ['[1]', '[null]', '[0]'])
     assert.deepEqual(await column('flag', 'bool'), ['[true]', '[null]', '[false]'])
     assert.deepEqual(await column('u8', 'bool'), ['[255]', '[null]', '[false]'])
-    assert.deepEqual(await column('money', 'float64'), ['[-12.30]', '[null]', '[0.05]'])
+    assert.deepEqual(await column('money', 'float64'), ['[-12.3]', '[null]', '[0.05]'])
     assert.deepEqual(await column('day', 'string'), ['["1969-12-31"]', '[null]', '["9999-12-31"]'])
     const options: Tried = { ...tried, inputs: [float('x', 'n', 1)], names: ['flag'], include: ['flag'] }
     const [chunk] = (await plan(fixture('types'), options)).chunks
@@ -99,7 +99,7 @@ describe('planChunks of Parquet', () => {
     )
   })
 
-  it.for<[column: string, dtype: TensorInfo['dtype'], message: string]>([
+  it.for<[column: string, dtype: TensorInfo['dtype'], message: string, width?: number]>([
     ['text', 'float32', 'column "text" holds text, and the service takes numbers (float32) there'],
     ['text', 'bool', 'column "text" holds text, and the service takes flags there'],
     ['local_ms', 'float32', 'column "local_ms" holds dates or times, and the service takes numbers (float32) there'],
@@ -107,9 +107,14 @@ describe('planChunks of Parquet', () => {
     ['bytes', 'float32', 'column "bytes" holds bytes, and the service takes numbers (float32) there'],
     ['i64', 'string', 'column "i64" holds numbers, and the service takes text there'],
     ['flag', 'string', 'column "flag" holds flags, and the service takes text there'],
-  ])('refuses a file whose column %s cannot fill an input of %s', async ([column, dtype, message]) => {
-    const inputs: TensorInfo[] = [{ name: 'x', dtype, shape: ['n', 1] }]
-    const { fault, chunks } = await plan(fixture('types'), { ...tried, inputs, names: [column] })
+    ['group', 'float32', 'column "group" holds groups of values, and the service takes numbers (float32) there', 2],
+    ['map', 'string', 'column "map" holds groups of values, and the service takes text there', 2],
+    ['list', 'bool', 'column "list" holds lists, and the service takes flags there', 2],
+    ['groups', 'int64', 'column "groups" holds lists, and the service takes numbers (int64) there', 2],
+  ])('refuses a file whose column %s cannot fill an input of %s', async ([column, dtype, message, width = 1]) => {
+    const inputs: TensorInfo[] = [{ name: 'x', dtype, shape: ['n', width] }]
+    const names = width === 1 ? [column] : [column, dtype === 'string' ? 'text' : 'u8']
+    const { fault, chunks } = await plan(fixture('types'), { ...tried, inputs, names })
     assert.deepEqual([fault?.code, chunks.length], ['INPUT_COLUMNS_UNFIT', 0])
     assert.ok(
       fault?.message.startsWith(`the columns of the input do not fit the service: ${message}; write it`),
@@ -120,6 +125,44 @@ describe('planChunks of Parquet', () => {
   it('uses a column of lists as the row', async () => {
     const rows = ['[0,1]', '[1,2]', '[2,3]', '[3,4]', '[4,5]']
     assert.deepEqual(await read(fixture('vectors'), { ...tried, inputs: [float('x', 'n', 2)] }), rows)
+  })
+
+  it('reads lists that go on in the next page, from any row on', async () => {
+    const row = (i: number) =>
+      i === 9 ? '[1,null,2,3]' : `[${Array.from({ length: i % 7 === 4 ? 5 : 4 }, (_, j) => i + j)}]`
+    const rows = Array.from({ length: 40 }, (_, i) => (i % 7 === 6 ? 'null' : i % 7 === 5 ? '[]' : row(i)))
+    const content = fixture('lists-across-pages')
+    const options = { ...tried, inputs: [float('v', 'n', 4)], miniBatchSize: 3 }
+    const { chunks } = await plan(content, options)
+    const texts = chunks.map(({ content }) => packedText(content as Uint8Array).toString())
+    assert.equal(texts.join(''), `${rows.join('\n')}\n`)
+    for (const [at, { next }] of chunks.entries())
+      assert.deepEqual((await plan(content, options, next)).chunks, chunks.slice(at + 1))
+    const sliced: unknown[] = []
+    for await (const chunk of planParquet(
+      readerOf(content),
+      { ...optionsFor(content, options), sliceBytes: 100 },
+      planStart,
+    ))
+      sliced.push(chunk)
+    assert.deepEqual(sliced, chunks)
+  })
+
+  it('nests flat lists as the input is nested, also beside others and in records', async () => {
+    const x = float('v', 'n', 1, 2)
+    assert.deepEqual((await read(fixture('vectors'), { ...tried, inputs: [x] }))[1], '[[1,2]]')
+    const [, second] = await read(fixture('vectors'), { ...tried, inputs: [x], include: ['v'] })
+    assert.equal(second, '[[1,2]]')
+  })
+
+  it('names what is encrypted', async () => {
+    const footer = Buffer.from(fixture('iris-none'))
+    footer.write('PARE', footer.length - 4)
+    const { fault } = await plan(footer, tried)
+    assert.deepEqual(
+      [fault?.code, fault?.message],
+      ['INPUT_NOT_PARQUET', 'the Parquet file is encrypted; write it without encryption'],
+    )
   })
 
   it('plans no chunk for a file without rows', async () => {
