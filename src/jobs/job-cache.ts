@@ -1,4 +1,4 @@
-/** The immutable records of jobs that this process has read: every chunk needs them. */
+/** What this process has read of jobs and does not change: every chunk needs it. */
 
 import type { InputFile } from './input-files.ts'
 import type { JobFolder } from './layout.ts'
@@ -10,11 +10,21 @@ const maxSpecs = 64
 const maxParts = 32
 /** A list of files has up to some megabytes. */
 const maxLists = 4
+/** The chunks of a window lie in several parts, of each of some jobs. */
+const maxSeen = 256
+
+/** What this process has seen of the results of a part. They may have been removed since. */
+export interface SeenPart {
+  /** Chunks that have a result. */
+  readonly results: Set<number>
+  isClosed: boolean
+}
 
 export class JobCache {
   readonly #specs = new Map<string, JobSpec>()
   readonly #parts = new Map<string, PlanPart>()
   readonly #lists = new Map<string, readonly InputFile[]>()
+  readonly #seen = new Map<string, SeenPart>()
 
   /** Compare `createdAt` with the job's state: if they differ, the spec is that of a removed job with the same id. */
   spec(folder: JobFolder): JobSpec | undefined {
@@ -37,6 +47,14 @@ export class JobCache {
     const key = `${spec.folder} ${spec.createdAt} ${part}`
     const found = this.#parts.get(key) ?? (await read())
     if (found) storeLast(this.#parts, [key, found], maxParts)
+    return found
+  }
+
+  /** @returns a record that the caller completes */
+  seen(spec: JobSpec, part: number): SeenPart {
+    const key = `${spec.folder} ${spec.createdAt} ${part}`
+    const found = this.#seen.get(key) ?? { results: new Set(), isClosed: false }
+    storeLast(this.#seen, [key, found], maxSeen)
     return found
   }
 }

@@ -1,11 +1,11 @@
 import { JobFailure } from '../failure.ts'
 import { type JobLimits, partNumber } from '../limits.ts'
-import { type JobStep, jobMessage } from '../message-queues.ts'
+import type { JobStep } from '../message-queues.ts'
 import type { OpenJob } from '../open-job.ts'
 import type { PlanPart } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
-import { closePart, totalsWhenAllDone } from './done-parts.ts'
+import { closePartAndJob } from './close-part.ts'
 import { failJob } from './end-job.ts'
 import { readProgress } from './progress.ts'
 
@@ -34,27 +34,14 @@ export async function afterResult(
   job: OpenJob,
   { chunk, failed, part, goesOn, lists = true }: CommittedResult,
 ): Promise<FollowingSteps> {
-  const { limits } = tools
+  const { limits, cache } = tools
+  cache.seen(job.spec, part.part).results.add(chunk)
   if (failed > 0 && (await failAboveThreshold(tools, job))) return {}
   const next = goesOn ? laterChunk(chunk, part, limits) : undefined
   // The process that commits or finds the next result lists the part after this one, and so sees it.
   if (next !== undefined && partNumber(next, limits) === part.part) return { chunk: next }
   const finish = lists ? await closePartAndJob(tools, job.spec, part) : undefined
   return { ...(next !== undefined && { chunk: next }), ...(finish && { finish }) }
-}
-
-/**
- * Commits first and lists then, so that the process that commits the last result sees that it is the last.
- *
- * @returns the step that finishes the job, if all results exist
- */
-export async function closePartAndJob(
-  { store }: JobTools,
-  { folder }: JobSpec,
-  { part, chunks }: PlanPart,
-): Promise<JobStep | undefined> {
-  if (!(await closePart(store, folder, { part, chunkCount: chunks.length }))) return undefined
-  return (await totalsWhenAllDone(store, folder)) && { queue: 'finish', message: jobMessage(folder) }
 }
 
 /**

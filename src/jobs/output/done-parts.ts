@@ -62,9 +62,18 @@ export function addTotals(one: ResultTotals, { chunks, rows, failed, bytes }: Re
   }
 }
 
-export async function totalPart(store: BlobStore, folder: JobFolder, part: number): Promise<ResultTotals> {
+/** @param seen  gets the chunks that have a result */
+export async function totalPart(
+  store: BlobStore,
+  folder: JobFolder,
+  part: number,
+  seen?: Set<number>,
+): Promise<ResultTotals> {
   let totals = noResults
-  for await (const result of listResults(store, folder, part)) totals = addTotals(totals, { ...result, chunks: 1 })
+  for await (const result of listResults(store, folder, part)) {
+    totals = addTotals(totals, { ...result, chunks: 1 })
+    seen?.add(result.chunk)
+  }
   return totals
 }
 
@@ -78,13 +87,19 @@ export async function listDone(store: BlobStore, folder: JobFolder): Promise<Map
   return done
 }
 
-/** Writes the totals of a part if all its results exist. @returns whether they do */
+/**
+ * Writes the totals of a part if all its results exist.
+ *
+ * @param seen  gets the chunks that have a result
+ * @returns whether all of them have
+ */
 export async function closePart(
   store: BlobStore,
   folder: JobFolder,
   { part, chunkCount }: Pick<ListedPart, 'part' | 'chunkCount'>,
+  seen?: Set<number>,
 ): Promise<boolean> {
-  const totals = await totalPart(store, folder, part)
+  const totals = await totalPart(store, folder, part, seen)
   if (totals.chunks < chunkCount) return false
   const metadata = Object.fromEntries(Object.entries(totals).map(([name, value]) => [name, String(value)]))
   await store.create(donePartBlob(folder, part), '', metadata)

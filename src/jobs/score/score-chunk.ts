@@ -4,11 +4,11 @@ import { type JobStep, jobMessage, messageJobFolder } from '../message-queues.ts
 import { isActive, type OpenJob, openJob } from '../open-job.ts'
 import { afterResult, laterChunk } from '../output/after-result.ts'
 import { headResult } from '../output/chunk-result.ts'
+import { findPart } from '../plan-parts.ts'
 import {
   type ChunkMessage,
   type ChunkRun,
   commitScored,
-  findPart,
   type LeftChunk,
   type ScoredChunk,
   type Scoring,
