@@ -109,6 +109,24 @@ describe('scoreChunk', () => {
     assert.deepEqual(bench.messages('chunk'), [{ ...job, chunk: 4 }])
   })
 
+  it('lets the other positions of the window go first when it is four parts ahead of them', async () => {
+    const bench = new JobBench({ turnMs: 1000 })
+    await bench.createJob(rows(40))
+    await bench.steps.split(job)
+    const [even, odd] = [bench.take('chunk'), bench.take('chunk')]
+    const scoredBy = async (message: unknown) => {
+      const before = bench.scored.length
+      await bench.steps.chunk(message, 1)
+      return bench.scored.slice(before).map(([first]) => Number(first) / 2)
+    }
+    assert.deepEqual(await scoredBy(even), [0, 2, 4, 6, 8])
+    const next = bench.take('chunk')
+    assert.deepEqual(next, { ...job, chunk: 10 })
+    assert.deepEqual(await scoredBy(next), [10], 'each message goes on')
+    assert.deepEqual(await scoredBy(odd), [1, 3, 5, 7, 9, 11, 13, 15, 17, 19])
+    assert.deepEqual(await scoredBy(bench.take('chunk')), [12, 14, 16, 18])
+  })
+
   it('gives a later chunk that fails a message of its own when the first is redelivered, so that failures of each are counted', async () => {
     const bench = new JobBench({ turnMs: 1000 })
     bench.answer = json => {
