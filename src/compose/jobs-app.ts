@@ -81,6 +81,7 @@ export async function createJobs(parts: JobsParts, { blobs, queues }: Storage): 
     store: blobs,
     queues,
     runner: steps.runner,
+    clock: systemClock,
     find,
     scorer,
     newId: randomUUID,
