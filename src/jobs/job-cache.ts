@@ -20,11 +20,22 @@ export interface SeenPart {
   isClosed: boolean
 }
 
+/** What this process knows of the failed rows of a job: no more than there are, unless it has counted a chunk twice. */
+export interface FailureTally {
+  /** By the last look at all results. */
+  seen: number
+  /** In results that this process has committed since. */
+  added: number
+  /** As `clock.monotonicMs()`. */
+  lookedAt: number
+}
+
 export class JobCache {
   readonly #specs = new Map<string, JobSpec>()
   readonly #parts = new Map<string, PlanPart>()
   readonly #lists = new Map<string, readonly InputFile[]>()
   readonly #seen = new Map<string, SeenPart>()
+  readonly #failures = new Map<string, FailureTally>()
 
   /** Compare `createdAt` with the job's state: if they differ, the spec is that of a removed job with the same id. */
   spec(folder: JobFolder): JobSpec | undefined {
@@ -55,6 +66,14 @@ export class JobCache {
     const key = `${spec.folder} ${spec.createdAt} ${part}`
     const found = this.#seen.get(key) ?? { results: new Set(), isClosed: false }
     storeLast(this.#seen, [key, found], maxSeen)
+    return found
+  }
+
+  /** @returns a record that the caller completes */
+  failures(spec: JobSpec): FailureTally {
+    const key = `${spec.folder} ${spec.createdAt}`
+    const found = this.#failures.get(key) ?? { seen: 0, added: 0, lookedAt: Number.NEGATIVE_INFINITY }
+    storeLast(this.#failures, [key, found], maxSpecs)
     return found
   }
 }

@@ -36,7 +36,7 @@ export async function afterResult(
 ): Promise<FollowingSteps> {
   const { limits, cache } = tools
   cache.seen(job.spec, part.part).results.add(chunk)
-  if (failed > 0 && (await failAboveThreshold(tools, job))) return {}
+  if (failed > 0 && (await failAboveThreshold(tools, job, failed))) return {}
   const next = goesOn ? laterChunk(chunk, part, limits) : undefined
   // The process that commits or finds the next result lists the part after this one, and so sees it.
   if (next !== undefined && partNumber(next, limits) === part.part) return { chunk: next }
@@ -54,10 +54,23 @@ export function laterChunk(chunk: number, { isLast, next }: PlanPart, { window }
   return !isLast || later < next.chunk ? later : undefined
 }
 
-/** Chunks in progress may still add failed rows beyond the threshold. @returns whether the job was failed */
-async function failAboveThreshold(tools: JobTools, job: OpenJob): Promise<boolean> {
+/**
+ * Chunks in progress may still add failed rows beyond the threshold. A look at all results costs several listings, so it is for when the
+ * rows that this process knows of are too many, and now and then for those of others. The end of the job looks in any case.
+ *
+ * @param added  failed rows of the result that was committed
+ * @returns whether the job was failed
+ */
+async function failAboveThreshold(tools: JobTools, job: OpenJob, added: number): Promise<boolean> {
   if (job.spec.errorThreshold < 0) return false
-  const { failed } = await readProgress(tools.store, job.spec, job.state)
+  const { store, cache, clock, limits } = tools
+  const tally = cache.failures(job.spec)
+  const now = clock.monotonicMs()
+  tally.added += added
+  if (!isAboveThreshold(job.spec, tally.seen + tally.added) && now - tally.lookedAt < limits.pollMs) return false
+  Object.assign(tally, { added: 0, lookedAt: now })
+  const { failed } = await readProgress(store, job.spec, job.state)
+  tally.seen = failed
   if (!isAboveThreshold(job.spec, failed)) return false
   await failJob(tools, job, thresholdExceeded(job.spec, failed))
   return true

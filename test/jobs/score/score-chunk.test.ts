@@ -228,6 +228,26 @@ describe('scoreChunk', () => {
     }
   })
 
+  it('counts the failed rows of all results when its own are too many, and every three seconds for those of others', async () => {
+    const bench = await splitBench('"fails"\n'.repeat(120), { errorThreshold: 50 }) // two in each chunk
+    const other = bench.restarted()
+    const looks: number[] = []
+    const list = bench.store.list.bind(bench.store)
+    let chunk = 0
+    bench.store.list = (container, prefix) => {
+      if (prefix === `${folder}/plan/`) looks.push(chunk)
+      return list(container, prefix)
+    }
+    const score = (steps = bench.steps) => steps.chunk({ ...job, chunk: chunk++ }, 1)
+    while (chunk < 10) await score()
+    while (chunk < 16) await score(other)
+    await bench.clock.advance(3000)
+    while (bench.state.status === 'Running') await score()
+    assert.equal(chunk, 26, '52 rows have failed')
+    // The first chunk of each process, the first after three seconds, and the one that is too many; the last look writes the end.
+    assert.deepEqual(looks, [1, 11, 17, 26, 26])
+  })
+
   it('fails the job when more rows have failed than errorThreshold, and not before', async () => {
     const bench = await splitBench('"fails"\n1\n"fails"\n"fails"\n', { errorThreshold: 1 })
     await bench.steps.chunk({ ...job, chunk: 0 }, 1)
