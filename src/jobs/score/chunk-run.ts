@@ -97,7 +97,7 @@ async function scorePlanned(
   const planned = part?.chunks.find(each => each.chunk === chunk)
   if (!part || !planned) return waitForPlan(tools, message)
   if (signal.aborted) return undefined
-  const leavePart = tools.parts.enter(partKey(job.spec, part))
+  const leavePart = tools.parts.enter(partKey(job.spec, part), chunk)
   entered(part, leavePart)
   let results: ChunkOutput | undefined
   try {
