@@ -216,8 +216,9 @@ export class JobService {
   }
 
   async #remove(job: StoredJob | DeletedJob): Promise<JobView | undefined> {
-    if (await this.#deletions.delete(job)) return undefined
-    return deletedView(job, await readState(this.#options.store, job.folder))
+    // Afterwards it would wait behind the removals.
+    const state = await readState(this.#options.store, job.folder)
+    return (await this.#deletions.delete(job)) ? undefined : deletedView(job, state)
   }
 
   /** @throws ScoringError JOB_UNKNOWN, also for a job of another service */
