@@ -21,7 +21,7 @@ export interface SeenPart {
 }
 
 /** What this process knows of the failed rows of a job: no more than there are, unless it has counted a chunk twice. */
-export interface FailureTally {
+export interface KnownFailures {
   /** By the last look at all results. */
   seen: number
   /** In results that this process has committed since. */
@@ -35,7 +35,7 @@ export class JobCache {
   readonly #parts = new Map<string, PlanPart>()
   readonly #lists = new Map<string, readonly InputFile[]>()
   readonly #seen = new Map<string, SeenPart>()
-  readonly #failures = new Map<string, FailureTally>()
+  readonly #failures = new Map<string, KnownFailures>()
 
   /** Compare `createdAt` with the job's state: if they differ, the spec is that of a removed job with the same id. */
   spec(folder: JobFolder): JobSpec | undefined {
@@ -70,7 +70,7 @@ export class JobCache {
   }
 
   /** @returns a record that the caller completes */
-  failures(spec: JobSpec): FailureTally {
+  failures(spec: JobSpec): KnownFailures {
     const key = `${spec.folder} ${spec.createdAt}`
     const found = this.#failures.get(key) ?? { seen: 0, added: 0, lookedAt: Number.NEGATIVE_INFINITY }
     storeLast(this.#failures, [key, found], maxSpecs)

@@ -64,13 +64,13 @@ export function laterChunk(chunk: number, { isLast, next }: PlanPart, { window }
 async function failAboveThreshold(tools: JobTools, job: OpenJob, added: number): Promise<boolean> {
   if (job.spec.errorThreshold < 0) return false
   const { store, cache, clock, limits } = tools
-  const tally = cache.failures(job.spec)
+  const known = cache.failures(job.spec)
   const now = clock.monotonicMs()
-  tally.added += added
-  if (!isAboveThreshold(job.spec, tally.seen + tally.added) && now - tally.lookedAt < limits.pollMs) return false
-  Object.assign(tally, { added: 0, lookedAt: now })
+  known.added += added
+  if (!isAboveThreshold(job.spec, known.seen + known.added) && now - known.lookedAt < limits.pollMs) return false
+  Object.assign(known, { added: 0, lookedAt: now })
   const { failed } = await readProgress(store, job.spec, job.state)
-  tally.seen = failed
+  known.seen = failed
   if (!isAboveThreshold(job.spec, failed)) return false
   await failJob(tools, job, thresholdExceeded(job.spec, failed))
   return true
