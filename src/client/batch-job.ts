@@ -127,13 +127,13 @@ export class BatchJob {
 
   /**
    * Deletes the job and its files, also its results if the submission named no other place for them. A job that has not ended is
-   * cancelled first. A job that does not exist counts as deleted.
+   * cancelled first. A job that does not exist counts as deleted. Very many files are removed within minutes, for which it does not wait.
    *
    * @throws RequestError JOB_NOT_CANCELLABLE while the results are being written
    */
   async delete(options: CallOptions = {}): Promise<void> {
-    const remove = () =>
-      this.service.caller.send(this.#path, { method: 'DELETE' }, options, ({ status }) => status !== 202)
+    const isGone = async (response: Response) => response.status !== 202 || (await readJob(response)).isDeleted === true
+    const remove = () => this.service.caller.send(this.#path, { method: 'DELETE' }, options, isGone)
     while (!(await remove())) {
       await this.wait(options).catch(failure => {
         if (!(failure instanceof JobError)) throw failure

@@ -57,6 +57,8 @@ export interface JobDescription {
     readonly isGivenUp?: boolean
     readonly lastError?: string
   }
+  /** Answer to its deletion: the job is gone, and its files are being removed. */
+  readonly isDeleted?: boolean
   /** Where its results are, once it has completed. */
   readonly output?: {
     /** `<container>/<path>` */

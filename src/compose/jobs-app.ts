@@ -5,6 +5,7 @@ import { sentMessages } from '../adapters/azure/sent-messages.ts'
 import type { StorageSettings } from '../adapters/azure/storage-address.ts'
 import { childrenOfProcess } from '../adapters/child-process/children.ts'
 import { FolderServiceFiles } from '../adapters/local/folder-service-files.ts'
+import { systemClock } from '../adapters/local/system-clock.ts'
 import { JobsThread } from '../adapters/node-worker/jobs-thread.ts'
 import { limitsFor } from '../jobs/limits.ts'
 import { JobService } from '../jobs/requests/job-service.ts'
@@ -66,6 +67,7 @@ export async function createJobs(
     store: blobs,
     queues,
     runner: steps.runner,
+    clock: systemClock,
     find,
     scorer,
     newId: randomUUID,

@@ -1,4 +1,4 @@
-/** The immutable records of jobs that this process has read: every chunk needs them. */
+/** What this process has read of jobs and does not change: every chunk needs it. */
 
 import type { InputFile } from './input-files.ts'
 import { chunkKey } from './kept-chunks.ts'
@@ -13,6 +13,25 @@ const maxParts = 32
 /** A list of files has up to some megabytes. */
 const maxLists = 4
 const maxOwn = 64
+/** The chunks of a window lie in several parts, of each of some jobs. */
+const maxSeen = 256
+
+/** What this process has seen of the results of a part. They may have been removed since. */
+export interface SeenPart {
+  /** Chunks that have a result. */
+  readonly results: Set<number>
+  isClosed: boolean
+}
+
+/** What this process knows of the failed rows of a job: no more than there are, unless it has counted a chunk twice. */
+export interface KnownFailures {
+  /** By the last look at all results. */
+  seen: number
+  /** In results that this process has committed since. */
+  added: number
+  /** As `clock.monotonicMs()`. */
+  lookedAt: number
+}
 
 export class JobCache {
   readonly #specs = new Map<string, JobSpec>()
@@ -20,6 +39,8 @@ export class JobCache {
   readonly #parts = new Map<string, PlanPart>()
   readonly #own = new Map<string, true>()
   readonly #lists = new Map<string, readonly InputFile[]>()
+  readonly #seen = new Map<string, SeenPart>()
+  readonly #failures = new Map<string, KnownFailures>()
 
   /** Compare `createdAt` with the job's state: if they differ, the spec is that of a removed job with the same id. */
   spec(folder: JobFolder): JobSpec | undefined {
@@ -65,6 +86,22 @@ export class JobCache {
   /** @returns whether the chunk was noted, the first time that it is asked for */
   takeOwn(spec: JobSpec, chunk: number): boolean {
     return this.#own.delete(chunkKey(spec, chunk))
+  }
+
+  /** @returns a record that the caller completes */
+  seen(spec: JobSpec, part: number): SeenPart {
+    const key = partKey(spec, part)
+    const found = this.#seen.get(key) ?? { results: new Set(), isClosed: false }
+    storeLast(this.#seen, [key, found], maxSeen)
+    return found
+  }
+
+  /** @returns a record that the caller completes */
+  failures(spec: JobSpec): KnownFailures {
+    const key = `${spec.folder} ${spec.createdAt}`
+    const found = this.#failures.get(key) ?? { seen: 0, added: 0, lookedAt: Number.NEGATIVE_INFINITY }
+    storeLast(this.#failures, [key, found], maxSpecs)
+    return found
   }
 }
 

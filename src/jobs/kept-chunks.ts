@@ -6,7 +6,10 @@ export function chunkKey({ folder, createdAt }: Pick<JobSpec, 'folder' | 'create
   return `${folder} ${createdAt} ${chunk}`
 }
 
-/** Another process has taken up what is still here by then. */
+/**
+ * When this process has taken nothing for so long, another one has taken up the rest. What is older than this, and perhaps taken up by
+ * another, makes room for what is new.
+ */
 const keepMs = 30_000
 
 interface Kept<T> {
@@ -24,6 +27,7 @@ export class KeptChunks<T> {
   readonly #maxBytes: number
   readonly #kept = new Map<string, Kept<T>>()
   #bytes = 0
+  #takenAt = Number.NEGATIVE_INFINITY
   #cancelDrop = () => {}
 
   constructor(clock: Clock, maxBytes: number) {
@@ -32,6 +36,7 @@ export class KeptChunks<T> {
   }
 
   hasRoom(bytes: number): boolean {
+    if (this.#bytes + bytes > this.#maxBytes) this.#dropOld()
     return this.#bytes + bytes <= this.#maxBytes
   }
 
@@ -56,16 +61,25 @@ export class KeptChunks<T> {
   take(key: string): T | undefined {
     const kept = this.#kept.get(key)
     if (!kept) return undefined
-    this.#kept.delete(key)
-    this.#bytes -= kept.bytes
-    if (this.#kept.size === 0) this.#cancelDrop()
+    this.#takenAt = this.#clock.monotonicMs()
+    this.#drop(key, kept)
     return kept.value
+  }
+
+  #drop(key: string, { bytes }: Kept<T>): void {
+    this.#kept.delete(key)
+    this.#bytes -= bytes
+    if (this.#kept.size === 0) this.#cancelDrop()
+  }
+
+  #dropOld(): void {
+    const before = this.#clock.monotonicMs() - keepMs
+    for (const [key, kept] of this.#kept) if (kept.since <= before) this.#drop(key, kept)
   }
 
   #dropLater(): void {
     this.#cancelDrop = this.#clock.after(keepMs / 2, () => {
-      const before = this.#clock.monotonicMs() - keepMs
-      for (const [key, { since }] of this.#kept) if (since <= before) this.take(key)
+      if (this.#takenAt <= this.#clock.monotonicMs() - keepMs) this.#dropOld()
       if (this.#kept.size > 0) this.#dropLater()
     })
   }

@@ -3,7 +3,10 @@
 import type { Dtype } from '../tensor/dtype.ts'
 import { type BlobStore, readJson } from './blob-store.ts'
 import { type JobFolder, jobsContainer, lastNumber, planPartBlob, planPrefix } from './layout.ts'
+import { partNumber } from './limits.ts'
 import type { PredictionPart } from './line-form.ts'
+import type { JobSpec } from './spec.ts'
+import type { JobTools } from './tools.ts'
 
 /** The part of an input that one message covers: a pure function of the input's bytes and the spec. */
 export interface PlannedChunk {
@@ -98,6 +101,16 @@ export async function commitPart(store: BlobStore, folder: JobFolder, part: Plan
 /** @returns undefined when the part is not planned yet */
 export async function readPart(store: BlobStore, folder: JobFolder, part: number): Promise<PlanPart | undefined> {
   return (await readJson<PlanPart>(store, planPartBlob(folder, part)))?.value
+}
+
+/** Finds the part that holds a chunk. @returns undefined when it is not planned yet */
+export function findPart(
+  { store, cache, limits }: Pick<JobTools, 'store' | 'cache' | 'limits'>,
+  spec: JobSpec,
+  chunk: number,
+): Promise<PlanPart | undefined> {
+  const number = partNumber(chunk, limits)
+  return cache.part(spec, number, () => readPart(store, spec.folder, number))
 }
 
 /** Lists parts in order. The plan is complete when the last one `isLast`. */

@@ -192,3 +192,27 @@ describe('Webservice.run', () => {
     await assert.rejects(service.run('{}'), { status: 502, code: undefined, message: /Bad gateway/ })
   })
 })
+
+describe('BatchJob.delete', () => {
+  const job = { jobId: 'nightly', status: 'Canceled', progress: {}, createdAt: '2026-11-30T00:00:00.000Z' }
+
+  it('does not wait for the files of a job that is gone', async test => {
+    const { url, seen } = await serve(test, response => say(response, 202, { ...job, isDeleted: true }))
+    await new BatchJob(new Webservice({ url }), 'nightly').delete()
+    assert.equal(seen.length, 1)
+  })
+
+  it('deletes a job that is cancelled first once that has ended', async test => {
+    const answers = [
+      [202, { ...job, status: 'CancelRequested' }],
+      [200, job],
+      [202, { ...job, isDeleted: true }],
+    ] as const
+    const { url, seen } = await serve(test, (response, _, count) => {
+      const [status, body] = answers[count - 1] ?? [500, {}]
+      say(response, status, body)
+    })
+    await new BatchJob(new Webservice({ url }), 'nightly').delete()
+    assert.equal(seen.length, 3)
+  })
+})

@@ -49,6 +49,36 @@ describe('KeptChunks', () => {
     assert.equal(clock.timerCount, 0)
   })
 
+  it('keeps the chunks of a long job for as long as some are taken', async () => {
+    const clock = new VirtualClock()
+    const kept = new KeptChunks(clock, MiB)
+    const keys = Array.from({ length: 20 }, (_, chunk) => String(chunk))
+    for (const key of keys) kept.put(key, key, 1)
+    const taken: unknown[] = []
+    for (const key of keys) {
+      await clock.advance(10_000)
+      taken.push(kept.take(key))
+    }
+    assert.deepEqual(taken, keys)
+    kept.put('left', 'left', 1)
+    await clock.advance(75_000)
+    assert.equal(kept.take('left'), undefined)
+  })
+
+  it('gives the room of what others have probably taken up to what is new', async () => {
+    const clock = new VirtualClock()
+    const kept = new KeptChunks(clock, 10)
+    kept.put('old', 'old', 8)
+    await clock.advance(29_000)
+    kept.put('young', 'young', 2)
+    assert.equal(kept.put('new', 'new', 5), false)
+    kept.take('young')
+    kept.put('young', 'young', 2)
+    await clock.advance(2000)
+    assert.equal(kept.put('new', 'new', 5), true)
+    assert.deepEqual([kept.take('old'), kept.take('young'), kept.take('new')], [undefined, 'young', 'new'])
+  })
+
   it('tells jobs with the same id apart', () => {
     const spec = (createdAt: string) => ({ folder: jobFolder('iris', 'a'), createdAt })
     assert.notEqual(chunkKey(spec('2026-01-01'), 0), chunkKey(spec('2026-01-02'), 0))

@@ -83,9 +83,13 @@ class BatchJob:
     def delete(self) -> None:
         """Deletes the job and its files, also its results if the submission named no other place for them.
 
-        A job that has not ended is cancelled first. A job that does not exist counts as deleted.
+        A job that has not ended is cancelled first. A job that does not exist counts as deleted. Very many files are removed within
+        minutes, for which it does not wait.
         """
-        while self.service.request("DELETE", self._path()).status_code == 202:
+        while True:
+            response = self.service.request("DELETE", self._path())
+            if response.status_code != 202 or _member(response, "status").get("isDeleted"):
+                return
             try:
                 self.wait()
             except JobException:

@@ -1,13 +1,11 @@
-import type { BlobStore } from '../blob-store.ts'
 import { JobFailure } from '../failure.ts'
-import type { JobFolder } from '../layout.ts'
 import { type JobLimits, partNumber } from '../limits.ts'
-import { type JobStep, jobMessage } from '../message-queues.ts'
+import type { JobStep } from '../message-queues.ts'
 import type { OpenJob } from '../open-job.ts'
 import type { PlanPart } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
-import { type AllResults, closePart, totalsWhenAllDone } from './done-parts.ts'
+import { closePartAndJob } from './close-part.ts'
 import { failJob } from './end-job.ts'
 import { readProgress } from './progress.ts'
 
@@ -36,8 +34,9 @@ export async function afterResult(
   job: OpenJob,
   { chunk, failed, part, goesOn, lists = true }: CommittedResult,
 ): Promise<FollowingSteps> {
-  const { limits } = tools
-  if (failed > 0 && (await failAboveThreshold(tools, job))) return {}
+  const { limits, cache } = tools
+  cache.seen(job.spec, part.part).results.add(chunk)
+  if (failed > 0 && (await failAboveThreshold(tools, job, failed))) return {}
   const next = goesOn ? laterChunk(chunk, part, limits) : undefined
   // The process that commits or finds the next result lists the part after this one, and so sees it.
   if (next !== undefined && partNumber(next, limits) === part.part) return { chunk: next }
@@ -46,26 +45,6 @@ export async function afterResult(
 }
 
 /**
- * Commits first and lists then, so that the process that commits the last result sees that it is the last.
- *
- * @returns the step that finishes the job, if all results exist
- */
-export async function closePartAndJob(
-  { store }: JobTools,
-  { folder }: JobSpec,
-  { part, chunks, isLast }: PlanPart,
-): Promise<JobStep | undefined> {
-  const closed = await closePart(store, folder, { part, chunkCount: chunks.length })
-  if (!closed) return undefined
-  const all = part === 0 && isLast ? closed : await findAll(store, folder)
-  return all && { queue: 'finish', message: jobMessage(folder), found: all }
-}
-
-async function findAll(store: BlobStore, folder: JobFolder): Promise<AllResults | undefined> {
-  const totals = await totalsWhenAllDone(store, folder)
-  return totals && { totals }
-}
-
 /**
  * The chunk that is a window later. It may lie in a part that is not planned yet; the process that scores it finds out.
  *
@@ -76,10 +55,23 @@ export function laterChunk(chunk: number, { isLast, next }: PlanPart, { window }
   return !isLast || later < next.chunk ? later : undefined
 }
 
-/** Chunks in progress may still add failed rows beyond the threshold. @returns whether the job was failed */
-async function failAboveThreshold(tools: JobTools, job: OpenJob): Promise<boolean> {
+/**
+ * Chunks in progress may still add failed rows beyond the threshold. A look at all results costs several listings, so it is for when the
+ * rows that this process knows of are too many, and now and then for those of others. The end of the job looks in any case.
+ *
+ * @param added  failed rows of the result that was committed
+ * @returns whether the job was failed
+ */
+async function failAboveThreshold(tools: JobTools, job: OpenJob, added: number): Promise<boolean> {
   if (job.spec.errorThreshold < 0) return false
-  const { failed } = await readProgress(tools.store, job.spec, job.state)
+  const { store, cache, clock, limits } = tools
+  const known = cache.failures(job.spec)
+  const now = clock.monotonicMs()
+  known.added += added
+  if (!isAboveThreshold(job.spec, known.seen + known.added) && now - known.lookedAt < limits.pollMs) return false
+  Object.assign(known, { added: 0, lookedAt: now })
+  const { failed } = await readProgress(store, job.spec, job.state)
+  known.seen = failed
   if (!isAboveThreshold(job.spec, failed)) return false
   await failJob(tools, job, thresholdExceeded(job.spec, failed))
   return true

@@ -69,10 +69,28 @@ export function addTotals(one: ResultTotals, { chunks, rows, failed, bytes }: Re
   }
 }
 
-export async function totalPart(store: BlobStore, folder: JobFolder, part: number): Promise<ResultTotals> {
-  let totals = noResults
-  for await (const result of listResults(store, folder, part)) totals = addTotals(totals, { ...result, chunks: 1 })
-  return totals
+/** @param seen  gets the chunks that have a result */
+export async function totalPart(
+  store: BlobStore,
+  folder: JobFolder,
+  part: number,
+  seen?: Set<number>,
+): Promise<ResultTotals> {
+  return (await findResults(store, folder, part, seen)).totals
+}
+
+async function findResults(
+  store: BlobStore,
+  folder: JobFolder,
+  part: number,
+  seen?: Set<number>,
+): Promise<Required<AllResults>> {
+  const results: ListedResult[] = []
+  for await (const result of listResults(store, folder, part)) {
+    results.push(result)
+    seen?.add(result.chunk)
+  }
+  return { totals: results.reduce((sum, result) => addTotals(sum, { ...result, chunks: 1 }), noResults), results }
 }
 
 /** Reads the totals of all closed parts, by part number. */
@@ -85,15 +103,19 @@ export async function listDone(store: BlobStore, folder: JobFolder): Promise<Map
   return done
 }
 
-/** Writes the totals of a part if all its results exist. @returns these, and undefined when one is missing */
+/**
+ * Writes the totals of a part if all its results exist.
+ *
+ * @param seen  gets the chunks that have a result
+ * @returns these; undefined when one is missing
+ */
 export async function closePart(
   store: BlobStore,
   folder: JobFolder,
   { part, chunkCount }: Pick<ListedPart, 'part' | 'chunkCount'>,
+  seen?: Set<number>,
 ): Promise<AllResults | undefined> {
-  const results: ListedResult[] = []
-  for await (const result of listResults(store, folder, part)) results.push(result)
-  const totals = results.reduce((sum, result) => addTotals(sum, { ...result, chunks: 1 }), noResults)
+  const { totals, results } = await findResults(store, folder, part, seen)
   if (totals.chunks < chunkCount) return undefined
   const metadata = Object.fromEntries(Object.entries(totals).map(([name, value]) => [name, String(value)]))
   await store.create(donePartBlob(folder, part), '', metadata)

@@ -4,7 +4,7 @@ import { resultsPrefix } from '../layout.ts'
 import { firstState, readState } from '../records.ts'
 import type { JobSpec } from '../spec.ts'
 import { hasEnded, type JobProgress, type JobState, type JobStatus } from '../state.ts'
-import { isRefused, type RefusedJob, type StoredJob } from '../stored-job.ts'
+import { type DeletedJob, isRefused, type RefusedJob, type StoredJob } from '../stored-job.ts'
 import { type EventDelivery, readDelivery } from './event-delivery.ts'
 import { readProgress } from './progress.ts'
 
@@ -34,6 +34,8 @@ export interface JobView {
     readonly partial?: string
   }
   readonly error?: { readonly code: string; readonly message: string }
+  /** The job is gone, and its blobs are being removed. */
+  readonly isDeleted?: true
 }
 
 export async function readJobView(store: BlobStore, job: StoredJob): Promise<JobView> {
@@ -95,4 +97,13 @@ const nothing: JobProgress = { rows: 0, succeeded: 0, failed: 0, chunks: 0, chun
 export function refusedView({ jobId, service, createdAt, refused }: RefusedJob): JobView {
   const named = service === undefined ? {} : { service }
   return { jobId, ...named, status: 'Failed', progress: nothing, createdAt, endedAt: createdAt, error: refused }
+}
+
+/** A job that is gone. @param state  its last one */
+export function deletedView(
+  { jobId, service, createdAt }: StoredJob | DeletedJob,
+  state: JobState | undefined,
+): JobView {
+  const { status = 'Failed', progress = nothing } = state ?? {}
+  return { jobId, ...(service !== undefined && { service }), status, progress, createdAt, isDeleted: true }
 }

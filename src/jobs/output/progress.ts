@@ -9,7 +9,8 @@ import { addTotals, isDone, listDone, noResults, type ResultTotals, totalPart } 
 export async function readProgress(store: BlobStore, spec: JobSpec, state: JobState): Promise<JobProgress> {
   if (state.progress) return state.progress
   const plan = await listPlan(store, spec.folder)
-  const totals = await totalsSoFar(store, spec.folder, plan)
+  const done = await listDone(store, spec.folder)
+  const totals = await totalsSoFar(store, spec.folder, { plan, done })
   const rows = plan.reduce((sum, part) => sum + part.rows, 0)
   return {
     rows,
@@ -20,7 +21,7 @@ export async function readProgress(store: BlobStore, spec: JobSpec, state: JobSt
     percent: percentDone(spec, plan, { rows, rowsDone: totals.rows }),
     ...(spec.input.fileCount !== undefined && {
       files: spec.input.fileCount,
-      filesDone: filesDone(plan, await listDone(store, spec.folder), spec.input.fileCount),
+      filesDone: filesDone(plan, done, spec.input.fileCount),
     }),
   }
 }
@@ -40,14 +41,22 @@ function filesDone(plan: readonly ListedPart[], done: ReadonlyMap<number, Result
   return last?.isLast ? fileCount : (last?.files ?? 0)
 }
 
-async function totalsSoFar(store: BlobStore, folder: JobFolder, plan: readonly ListedPart[]): Promise<ResultTotals> {
-  const done = await listDone(store, folder)
+/** Open parts that are listed at a time. */
+const parallelLists = 4
+
+async function totalsSoFar(
+  store: BlobStore,
+  folder: JobFolder,
+  { plan, done }: { readonly plan: readonly ListedPart[]; readonly done: ReadonlyMap<number, ResultTotals> },
+): Promise<ResultTotals> {
   let totals = [...done.values()].reduce(addTotals, noResults)
-  for (const part of plan.filter(each => !isDone(each, done))) {
-    const open = await totalPart(store, folder, part.part)
+  const open = plan.filter(part => !isDone(part, done))
+  for (let at = 0; at < open.length; at += parallelLists) {
+    const parts = open.slice(at, at + parallelLists)
+    const listed = await Promise.all(parts.map(({ part }) => totalPart(store, folder, part)))
+    totals = listed.reduce(addTotals, totals)
     // Each position of the window goes through all parts in order, so later parts have no results either.
-    if (open.chunks === 0) break
-    totals = addTotals(totals, open)
+    if (listed.some(({ chunks }) => chunks === 0)) break
   }
   return totals
 }

@@ -16,7 +16,7 @@ import { sweepUploads } from './sweep-uploads.ts'
  * ended long ago, and files of submissions that came to nothing.
  */
 export async function sweepJobs(tools: JobTools, retention: Retention): Promise<void> {
-  const { store, limits } = tools
+  const { store, clock, limits } = tools
   for await (const { path, modifiedAt } of store.list(jobsContainer, activePrefix)) {
     const folder = activeJobFolder(path)
     await attempt(tools, `job ${folder}`, async () =>
@@ -25,7 +25,8 @@ export async function sweepJobs(tools: JobTools, retention: Retention): Promise<
   }
   await attempt(tools, 'events', () => sweepEvents(tools))
   await attempt(tools, 'files of submissions', () => sweepUploads(store, limits))
-  await attempt(tools, 'deletions', () => sweepDeleted(store, limits))
+  const deadline = clock.monotonicMs() + limits.budgetMs
+  await attempt(tools, 'deletions', () => sweepDeleted(store, limits, () => clock.monotonicMs() >= deadline))
   await attempt(tools, 'retention', () => retention.sweep())
 }
 

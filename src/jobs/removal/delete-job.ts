@@ -27,19 +27,32 @@ import { hasEnded } from '../state.ts'
 import { type DeletedJob, isDeleted, isRefused, readRecord, type StoredJob } from '../stored-job.ts'
 
 /** Blobs that are removed at a time. */
-const concurrency = 16
+const concurrency = 32
+
+const never = () => false
 
 /**
  * Deletes a job with everything in its folder, so also with the output if the submission named no other place. It may be repeated.
  *
  * @param job  has ended, and `isOfFirstVersion` is false
+ * @param isTimeUp  once it is true, the rest is left to the sweeper
  */
-export async function deleteJob(store: BlobStore, job: StoredJob | DeletedJob): Promise<void> {
-  const { folder } = job
+export async function deleteJob(store: BlobStore, job: StoredJob | DeletedJob, isTimeUp = never): Promise<void> {
+  await beginDeletion(store, job)
+  await removeBlobs(store, job, isTimeUp)
+}
+
+/** The first part of `deleteJob`: a few calls, after which the job is gone for callers, and the sweeper completes what is left. */
+export async function beginDeletion(store: BlobStore, job: StoredJob | DeletedJob): Promise<void> {
   await announceIfEnded(store, job)
-  await store.create(entryBlob('deleting', folder), '')
-  await markDeleted(store, folder)
-  await removeContents(store, job)
+  await store.create(entryBlob('deleting', job.folder), '')
+  await markDeleted(store, job.folder)
+}
+
+/** The other part, whose calls are as many as there are blobs. */
+export async function removeBlobs(store: BlobStore, job: StoredJob | DeletedJob, isTimeUp = never): Promise<void> {
+  const { folder } = job
+  if (!(await removeContents(store, job, isTimeUp))) return
   await store.create(entryBlob('deleted', folder), '')
   await store.remove(entryBlob('deleting', folder))
 }
@@ -72,51 +85,67 @@ async function markDeleted(store: BlobStore, folder: JobFolder): Promise<void> {
   await store.replace(specBlob(folder), JSON.stringify(record), spec.etag)
 }
 
-async function removeContents(store: BlobStore, { folder, service, jobId, createdAt }: StoredJob | DeletedJob) {
+/** @returns whether nothing is left */
+async function removeContents(store: BlobStore, job: StoredJob | DeletedJob, isTimeUp: () => boolean) {
+  const { folder, service, jobId, createdAt } = job
   if (service !== undefined) await store.remove(listEntryBlob(service, Date.parse(createdAt), jobId))
   await store.remove(activeBlob(folder))
   const event = (await isEventPending(store, folder)) ? [eventBlob(folder).path, eventSignatureBlob(folder).path] : []
   const kept = [specBlob(folder).path, stateBlob(folder).path, ...event]
-  await removeFolder(store, folder, path => !kept.includes(path))
+  return removeFolder(store, folder, path => !kept.includes(path), isTimeUp)
 }
 
-async function removeFolder(store: BlobStore, folder: JobFolder, isRemoved: (path: string) => boolean): Promise<void> {
-  let paths: string[] = []
-  const removeAll = () => Promise.all(paths.map(path => store.remove({ container: jobsContainer, path })))
-  for await (const { path } of store.list(jobsContainer, `${folder}/`)) {
-    if (!isRemoved(path)) continue
-    paths.push(path)
-    if (paths.length < concurrency) continue
-    await removeAll()
-    paths = []
+/** @returns whether nothing is left */
+async function removeFolder(
+  store: BlobStore,
+  folder: JobFolder,
+  isRemoved: (path: string) => boolean,
+  isTimeUp: () => boolean,
+): Promise<boolean> {
+  const blobs = store.list(jobsContainer, `${folder}/`)[Symbol.asyncIterator]()
+  let isLeft = false
+  const removeSome = async () => {
+    for (let next = await blobs.next(); !next.done; next = await blobs.next()) {
+      const { path } = next.value
+      if (!isRemoved(path)) continue
+      isLeft ||= isTimeUp()
+      if (isLeft) return
+      await store.remove({ container: jobsContainer, path })
+    }
   }
-  await removeAll()
+  await Promise.all(Array.from({ length: concurrency }, removeSome))
+  return !isLeft
 }
 
-/** Completes deletions whose process died, and frees the ids of jobs that were deleted a day ago. */
+/**
+ * Completes deletions whose process died or had no time, and frees the ids of jobs that were deleted a day ago.
+ *
+ * @param isTimeUp  once it is true, the rest is left to the next sweep
+ */
 export async function sweepDeleted(
   store: BlobStore,
   { orphanMs, deletedMs, perSweep }: Pick<JobLimits, 'orphanMs' | 'deletedMs' | 'perSweep'>,
+  isTimeUp = never,
 ): Promise<void> {
   const now = await store.now()
   let left = perSweep
   for await (const { path, modifiedAt } of store.list(jobsContainer, entryPrefixes.deleting)) {
     if (now - modifiedAt < orphanMs) continue // it is probably being removed
-    if (left-- === 0) return
-    await completeDeletion(store, entryFolder('deleting', path))
+    if (left-- === 0 || isTimeUp()) return
+    await completeDeletion(store, entryFolder('deleting', path), isTimeUp)
   }
   for await (const { path, modifiedAt, etag } of store.list(jobsContainer, entryPrefixes.deleted)) {
     if (now - modifiedAt < deletedMs || (await isEventPending(store, entryFolder('deleted', path)))) continue
-    if (left-- === 0) return
+    if (left-- === 0 || isTimeUp()) return
     // Of two sweepers one frees the id: the other could remove a new job that has it.
     const isOurs = await store.replace({ container: jobsContainer, path }, '', etag)
     if (isOurs) await freeId(store, entryFolder('deleted', path))
   }
 }
 
-async function completeDeletion(store: BlobStore, folder: JobFolder): Promise<void> {
+async function completeDeletion(store: BlobStore, folder: JobFolder, isTimeUp: () => boolean): Promise<void> {
   const record = await readRecord(store, folder)
-  if (record && isDeleted(record)) await deleteJob(store, record)
+  if (record && isDeleted(record)) await deleteJob(store, record, isTimeUp)
   else await store.remove(entryBlob('deleting', folder)) // it did not come to be deleted
 }
 
@@ -124,7 +153,7 @@ async function completeDeletion(store: BlobStore, folder: JobFolder): Promise<vo
 async function freeId(store: BlobStore, folder: JobFolder): Promise<void> {
   const record = await readRecord(store, folder)
   if (!record || isDeleted(record)) {
-    if (record) await removeFolder(store, folder, path => path !== specBlob(folder).path)
+    if (record) await removeFolder(store, folder, path => path !== specBlob(folder).path, never)
     await store.remove(specBlob(folder))
   }
   await store.remove(entryBlob('deleted', folder))

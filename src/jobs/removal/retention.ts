@@ -1,4 +1,5 @@
 /** Deletes jobs that ended long ago. */
+import type { Clock } from '../../clock.ts'
 import type { BlobStore } from '../blob-store.ts'
 import {
   jobFolder,
@@ -17,7 +18,8 @@ import { deleteJob } from './delete-job.ts'
 
 interface RetentionOptions {
   readonly store: BlobStore
-  readonly limits: Pick<JobLimits, 'retentionMs' | 'retentionPauseMs' | 'perSweep'>
+  readonly clock: Pick<Clock, 'monotonicMs'>
+  readonly limits: Pick<JobLimits, 'retentionMs' | 'retentionPauseMs' | 'perSweep' | 'budgetMs'>
   log(line: string): void
 }
 
@@ -33,14 +35,17 @@ export class Retention {
 
   /** Deletes a few jobs that ended more than `retentionMs` ago. Looks again after a pause only, unless there are more. */
   async sweep(): Promise<void> {
-    const { store, limits, log } = this.#options
+    const { store, clock, limits, log } = this.#options
+    const deadline = clock.monotonicMs() + limits.budgetMs
+    const isTimeUp = () => clock.monotonicMs() >= deadline
     const now = await store.now()
     if (limits.retentionMs === Number.POSITIVE_INFINITY || now < this.#nextAt) return
     const before = now - limits.retentionMs
     let left = limits.perSweep
     for await (const { path, modifiedAt } of store.list(jobsContainer, servicesPrefix)) {
       if (modifiedAt >= before || left === 0) continue
-      if (await this.#deleteExpired(path, before)) left--
+      if (isTimeUp()) return
+      if (await this.#deleteExpired(path, { before, isTimeUp })) left--
     }
     for await (const { path, modifiedAt } of store.list(jobsContainer, messagePrefix)) {
       if (modifiedAt >= before || left === 0) continue
@@ -52,7 +57,10 @@ export class Retention {
   }
 
   /** @param path  of a list entry  @returns whether something was deleted */
-  async #deleteExpired(path: string, before: number): Promise<boolean> {
+  async #deleteExpired(
+    path: string,
+    { before, isTimeUp }: { readonly before: number; readonly isTimeUp: () => boolean },
+  ): Promise<boolean> {
     const { store } = this.#options
     const [service = '', name = ''] = path.slice(servicesPrefix.length).split('/')
     const jobId = name.slice(name.indexOf('_') + 1)
@@ -64,7 +72,7 @@ export class Retention {
       const state = await readState(store, record.folder)
       if (!head || !state || !hasEnded(state.status) || head.modifiedAt >= before) return false
     }
-    if (record) await deleteJob(store, record)
+    if (record) await deleteJob(store, record, isTimeUp)
     // An entry without a job, or of an earlier one with the same id.
     await store.remove({ container: jobsContainer, path: `${listPrefix(service)}${name}` })
     return true

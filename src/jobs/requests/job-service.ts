@@ -1,14 +1,16 @@
+import type { Clock } from '../../clock.ts'
 import { ScoringError } from '../../errors.ts'
 import type { TraceContext } from '../../telemetry/trace-context.ts'
 import { jobFolder, messageFolder, parseBlobReference, uploadBlob } from '../layout.ts'
 import { jobMessage } from '../message-queues.ts'
-import { type JobView, readJobView } from '../output/job-view.ts'
+import { deletedView, type JobView, readJobView } from '../output/job-view.ts'
 import { isOwnOutput } from '../output/output-blocks.ts'
-import { changeState, ensureState } from '../records.ts'
-import { deleteJob, isOfFirstVersion } from '../removal/delete-job.ts'
+import { changeState, ensureState, readState } from '../records.ts'
+import { isOfFirstVersion } from '../removal/delete-job.ts'
+import { Deletions } from '../removal/deletions.ts'
 import { jobIdPattern } from '../spec.ts'
 import { hasEnded } from '../state.ts'
-import { findJob, isRefused, readJob, readRecord, type StoredJob } from '../stored-job.ts'
+import { type DeletedJob, findJob, isRefused, readJob, readRecord, type StoredJob } from '../stored-job.ts'
 import { invalidJob } from './job-invalid.ts'
 import { chooseJobId, type JobRequest } from './job-request.ts'
 import { JobStore } from './job-store.ts'
@@ -20,6 +22,7 @@ import { type MessageOptions, MessageSubmitter } from './submit-message.ts'
 import { submissionFor } from './watched-blob.ts'
 
 interface JobServiceOptions extends MessageOptions {
+  readonly clock: Clock
   /** Largest file that comes with a submission. */
   readonly maxUploadBytes: number
   /** e.g. a UUID */
@@ -45,14 +48,16 @@ export interface JobOutput {
   read(): AsyncIterable<Uint8Array>
 }
 
-/** Creates, shows, lists, cancels and deletes jobs. It has no state of its own: all that it knows is in blobs. */
+/** Creates, shows, lists, cancels and deletes jobs. All that it knows is in blobs, but for the deletions that go on. */
 export class JobService {
   readonly #options: JobServiceOptions
   readonly #jobs: JobStore
   readonly #messages: MessageSubmitter
+  readonly #deletions: Deletions
 
   constructor(options: JobServiceOptions) {
     this.#options = options
+    this.#deletions = new Deletions(options)
     this.#jobs = new JobStore(options)
     this.#messages = new MessageSubmitter(options, this.#jobs)
   }
@@ -191,7 +196,7 @@ export class JobService {
    * Deletes a job that has ended, with all that was stored for it, and asks one that has not to stop. A job that does not exist
    * counts as deleted, so that the call may be repeated (Microsoft REST API Guidelines, "DELETE").
    *
-   * @returns the job that is being cancelled; undefined when it is gone
+   * @returns the job that is being cancelled, or that is gone while its blobs are still removed (`isDeleted`); undefined when all is gone
    * @throws ScoringError JOB_NOT_CANCELLABLE when its output is being written
    */
   async delete(service: string, jobId: string): Promise<JobView | undefined> {
@@ -199,8 +204,7 @@ export class JobService {
     const job = await this.#findIfAny(service, jobId)
     if (!job) {
       const record = jobIdPattern.test(jobId) ? await readRecord(store, jobFolder(service, jobId)) : undefined
-      if (record) await deleteJob(store, record) // by a process that died, as far as it got
-      return undefined
+      return record && this.#remove(record) // what a deletion has left that goes on, or whose process died
     }
     const view = await readJobView(store, job)
     if (!hasEnded(view.status)) return this.cancel(service, jobId)
@@ -208,8 +212,13 @@ export class JobService {
       const why = `The job is of version 0.1.0, which the app does not delete; remove the blobs below jobs/${job.folder}/.`
       throw new ScoringError('JOB_NOT_CANCELLABLE', why)
     }
-    await deleteJob(store, job)
-    return undefined
+    return this.#remove(job)
+  }
+
+  async #remove(job: StoredJob | DeletedJob): Promise<JobView | undefined> {
+    // Afterwards it would wait behind the removals.
+    const state = await readState(this.#options.store, job.folder)
+    return (await this.#deletions.delete(job)) ? undefined : deletedView(job, state)
   }
 
   /** @throws ScoringError JOB_UNKNOWN, also for a job of another service */

@@ -1,13 +1,13 @@
 import type { Span } from '../../telemetry/tracing.ts'
 import { asJobFailure, JobStopped } from '../failure.ts'
-import { partNumber } from '../limits.ts'
 import { type JobMessage, messageJobFolder } from '../message-queues.ts'
 import type { OpenJob } from '../open-job.ts'
-import { afterResult, closePartAndJob, type FollowingSteps } from '../output/after-result.ts'
+import { afterResult, type FollowingSteps } from '../output/after-result.ts'
 import type { ChunkOutput } from '../output/chunk-output.ts'
 import { hasNextResult, writeResult } from '../output/chunk-result.ts'
+import { closePartAndJob } from '../output/close-part.ts'
 import { failJob } from '../output/end-job.ts'
-import { listPlan, type PlannedChunk, type PlanPart, readPart } from '../plan-parts.ts'
+import { findPart, listPlan, type PlannedChunk, type PlanPart } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { RowInProgress } from './isolation.ts'
@@ -97,7 +97,7 @@ async function scorePlanned(
   const planned = part?.chunks.find(each => each.chunk === chunk)
   if (!part || !planned) return waitForPlan(tools, message)
   if (signal.aborted) return undefined
-  const leavePart = tools.parts.enter(partKey(job.spec, part))
+  const leavePart = tools.parts.enter(partKey(job.spec, part), chunk)
   entered(part, leavePart)
   let results: ChunkOutput | undefined
   try {
@@ -166,15 +166,6 @@ async function leaveWithoutResult(
 
 function partKey({ folder, createdAt }: JobSpec, { part }: PlanPart): string {
   return `${folder} ${createdAt} ${part}`
-}
-
-export function findPart(
-  { store, cache, limits }: JobTools,
-  spec: JobSpec,
-  chunk: number,
-): Promise<PlanPart | undefined> {
-  const number = partNumber(chunk, limits)
-  return cache.part(spec, number, () => readPart(store, spec.folder, number))
 }
 
 /** The first chunks are enqueued before the plan is complete. Either the plan will reach this one, or it does not exist. */

@@ -1,14 +1,16 @@
 import type { Span } from '../../telemetry/tracing.ts'
 import type { BlobHead } from '../blob-store.ts'
+import { donePartBlob } from '../layout.ts'
 import { type JobStep, jobMessage, messageJobFolder } from '../message-queues.ts'
 import { isActive, type OpenJob, openTogether } from '../open-job.ts'
 import { afterResult, laterChunk } from '../output/after-result.ts'
 import { headResult } from '../output/chunk-result.ts'
+import { findPart, type PlanPart } from '../plan-parts.ts'
+import type { JobSpec } from '../spec.ts'
 import {
   type ChunkMessage,
   type ChunkRun,
   commitScored,
-  findPart,
   type LeftChunk,
   type ScoredChunk,
   type Scoring,
@@ -75,9 +77,8 @@ async function walk(tools: ScoreTools, job: OpenJob, { first, turnEndsAt }: Walk
     const scored: ScoredChunk | LeftChunk | undefined = await scoring.result
     if (scored && 'message' in scored) await queues.send('chunk', scored.message, scored.delaySeconds)
     if (!scored || 'message' in scored) break
-    const later: number | undefined = isTurnOver()
-      ? undefined
-      : laterChunk(scored.planned.chunk, scored.part, tools.limits)
+    const isLast: boolean = isTurnOver() || (await isFarAhead(tools, job.spec, scored.part))
+    const later: number | undefined = isLast ? undefined : laterChunk(scored.planned.chunk, scored.part, tools.limits)
     const ahead: Scoring | undefined = later === undefined ? undefined : startScoring(tools, job, run(later))
     const after = await commitScored(tools, job, scored).catch(async failure => {
       await ahead?.abandon()
@@ -87,10 +88,30 @@ async function walk(tools: ScoreTools, job: OpenJob, { first, turnEndsAt }: Walk
     scoring = undefined
     if (after.chunk === undefined) await ahead?.abandon()
     else if (ahead) scoring = ahead
-    else if (!isTurnOver()) scoring = startScoring(tools, job, run(after.chunk))
+    else if (!isLast && !isTurnOver()) scoring = startScoring(tools, job, run(after.chunk))
     else await queues.send('chunk', { ...run(after.chunk).message, isRevival })
   }
   return steps
+}
+
+/** Parts that a message may go ahead of one that is open. */
+const maxPartsAhead = 4
+
+/**
+ * Whether other positions of the window are so far behind that their messages come first. Otherwise results would be strewn over all
+ * parts, which each look at the status lists, and a few positions would be left at the end of a job.
+ */
+async function isFarAhead(
+  { store, cache }: Pick<ScoreTools, 'store' | 'cache'>,
+  spec: JobSpec,
+  { part }: PlanPart,
+): Promise<boolean> {
+  const behind = part - maxPartsAhead
+  if (behind < 0) return false
+  const seen = cache.seen(spec, behind)
+  // It only chooses the order: what has been scored must not be lost.
+  if (!seen.isClosed) seen.isClosed = await store.head(donePartBlob(spec.folder, behind)).then(Boolean, () => true)
+  return !seen.isClosed
 }
 
 /**

@@ -66,7 +66,9 @@ export function answerJobById(request: WireRequest, jobId: string, source: JobsS
   }
   const remove: Handler = async (jobs, { name }, { headers }) => {
     const job = await jobs.delete(name, jobId)
-    return job ? answerJob(headers, name, job) : { status: 204, headers: { ...unstored, ...headers } }
+    if (!job) return { status: 204, headers: { ...unstored, ...headers } }
+    if (!job.isDeleted) return answerJob(headers, name, job)
+    return answerJson(202, { ...headers, 'retry-after': String(retryAfterSeconds) }, job)
   }
   return answer(request, source, { GET: status, HEAD: status, DELETE: remove })
 }

@@ -164,6 +164,7 @@ export const jobSchemas = {
       completedAt: { ...time, description: 'when a completed job ended' },
       rowsPerSecond: { type: 'number', minimum: 0, description: 'on average since it started' },
       remainingSeconds: { ...count, description: 'at this rate, until all rows are scored' },
+      isDeleted: { type: 'boolean', description: 'answer to DELETE: the job is gone, and its files are being removed' },
       lastError: objectSchema(
         { code: text, message: text, at: time },
         ['code', 'message', 'at'],

@@ -80,7 +80,13 @@ const listParameters = [
 const jobId = { name: 'jobId', in: 'path', required: true, schema: text }
 const idempotencyKey = { name: 'Idempotency-Key', in: 'header', required: false, schema: text }
 const submitted = { 200: job('The job has already ended.'), 202: underWay }
-const deleted = { 202: underWay, 204: { description: 'The job is gone.' } }
+const deleted = {
+  202: {
+    ...underWay,
+    description: 'The job is being cancelled; or, with isDeleted, it is gone, and its files are being removed.',
+  },
+  204: { description: 'The job is gone, with its files.' },
+}
 const list = { description: 'The jobs of the service.', content: jsonContent(ref('BatchJobList')) }
 
 /** @returns undefined for a raw-HTTP service, which has no batch jobs */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import { readProgress } from '../../../src/jobs/output/progress.ts'
-import { JobBench, job } from '../job-bench.ts'
+import { folder, JobBench, job } from '../job-bench.ts'
 
 describe('readProgress', () => {
   it('counts what is committed before, during and after scoring', async () => {
@@ -22,5 +22,22 @@ describe('readProgress', () => {
     assert.deepEqual(await progress(), { rows: 10, succeeded: 5, failed: 1, chunks: 5, chunksDone: 3, percent: 60 })
     await bench.deliverAll()
     assert.deepEqual(await progress(), { rows: 10, succeeded: 9, failed: 1, chunks: 5, chunksDone: 5, percent: 100 })
+  })
+
+  it('costs a listing of the plan, one of the closed parts, and one of each part that is open', async () => {
+    const bench = new JobBench()
+    const spec = await bench.createJob('', { files: { a: '1\n2\n3\n', b: '4\n5\n6\n', c: '7\n' } }) // chunks of 2, 1, 2, 1, 1 rows
+    await bench.steps.split(job)
+    for (const chunk of [0, 1, 2]) await bench.steps.chunk({ ...job, chunk }, 1)
+    const prefixes: string[] = []
+    const list = bench.store.list.bind(bench.store)
+    bench.store.list = (container, prefix) => {
+      prefixes.push(prefix.slice(folder.length + 1))
+      return list(container, prefix)
+    }
+    const progress = await readProgress(bench.store, spec, bench.state)
+    assert.deepEqual(prefixes, ['plan/', 'done/', 'out/0000001/', 'out/0000002/'])
+    const counts = { rows: 7, succeeded: 5, failed: 0, chunks: 5, chunksDone: 3, percent: 71.4 }
+    assert.deepEqual(progress, { ...counts, files: 3, filesDone: 0 })
   })
 })

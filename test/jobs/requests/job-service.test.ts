@@ -56,9 +56,10 @@ function openJobService({
       ]
     }),
   )
+  const clock = new VirtualClock()
   const runner = new RunOn({
     queues,
-    clock: new VirtualClock(),
+    clock,
     limits: { runOnMs: 0, safetyNetMs: 30_000, slotWaitMs: 10_000 },
     stopping: new AbortController().signal,
     background: new Set(),
@@ -69,6 +70,7 @@ function openJobService({
     store,
     queues,
     runner,
+    clock,
     find: name => {
       const service = services.get(name)
       if (!service) throw new ScoringError('SERVICE_UNKNOWN', 'There is no such service.')
@@ -95,7 +97,7 @@ function openJobService({
   const pass = (ms: number) => {
     now += ms
   }
-  return { jobs, store, queues, sent, put, lines, pass }
+  return { jobs, store, clock, queues, sent, put, lines, pass }
 }
 
 const refused = async (promise: Promise<unknown>, code: ErrorCode, message: RegExp) =>
@@ -885,6 +887,24 @@ describe('JobService', () => {
     await changeState(store, folderOf('two'), { from: ['NotStarted'], to: 'Running' })
     await changeState(store, folderOf('two'), { from: ['Running'], to: 'Finalizing' })
     await refused(jobs.delete('diabetes', 'two'), 'JOB_NOT_CANCELLABLE', /Finalizing/)
+  })
+
+  it('says that a job is gone while its blobs are still removed, and nothing once they are', async () => {
+    const { jobs, store, clock } = openJobService()
+    await jobs.submit('diabetes', { jobId: 'one', input: { rows: [] } })
+    await changeState(store, folderOf('one'), { from: ['NotStarted'], to: 'Failed' })
+    const { promise: told, resolve: goOn } = Promise.withResolvers<void>()
+    store.hooks.before = ({ name, target }) => (name === 'remove' && target.includes('/rows-') ? told : undefined)
+    for (let times = 0; times < 2; times++) {
+      const answer = jobs.delete('diabetes', 'one')
+      while (clock.timerCount === 0) await new Promise(setImmediate)
+      await clock.advance(5000)
+      const { isDeleted, jobId, service, status } = (await answer) ?? {}
+      assert.deepEqual([isDeleted, jobId, service, status], [true, 'one', 'diabetes', 'Failed'])
+      await refused(jobs.status('diabetes', 'one'), 'JOB_UNKNOWN', /./)
+    }
+    goOn()
+    assert.equal(await jobs.delete('diabetes', 'one'), undefined)
   })
 
   it('does not create a deleted job again, neither by its id nor by a late duplicate of its message', async () => {

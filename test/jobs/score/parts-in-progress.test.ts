@@ -6,27 +6,41 @@ import { type LeavePart, PartsInProgress } from '../../../src/jobs/score/parts-i
 describe('PartsInProgress', () => {
   it('lets the last of several chunks list their part', () => {
     const parts = new PartsInProgress()
-    const [first, second, last] = [parts.enter('a'), parts.enter('a'), parts.enter('a')]
-    const other = parts.enter('b')
+    const [first, second, last] = [parts.enter('a', 0), parts.enter('a', 1), parts.enter('a', 2)]
+    const other = parts.enter('b', 3)
     assert.deepEqual([second(true), first(true), other(true), last(true)], [false, false, true, true])
   })
 
   it('lets a chunk without a result list for those who left it to that, and for nobody else', () => {
     const parts = new PartsInProgress()
-    const [first, second] = [parts.enter('a'), parts.enter('a')]
+    const [first, second] = [parts.enter('a', 0), parts.enter('a', 1)]
     assert.deepEqual([first(true), second(false)], [false, true])
-    assert.equal(parts.enter('a')(false), false)
+    assert.equal(parts.enter('a', 2)(false), false)
   })
 
   it('counts a chunk once that is given up and then comes to its end', () => {
     const parts = new PartsInProgress()
-    const [given, other] = [parts.enter('a'), parts.enter('a')]
+    const [given, other] = [parts.enter('a', 0), parts.enter('a', 1)]
     assert.deepEqual([given(false), given(false), other(true)], [false, false, true])
+  })
+
+  it('leaves nothing to another run of the same chunk, whose message may be deleted by then', () => {
+    const parts = new PartsInProgress()
+    const [first, second] = [parts.enter('a', 0), parts.enter('a', 0)]
+    assert.deepEqual([first(true), second(true)], [true, true])
+    const [third, fourth, other] = [parts.enter('a', 0), parts.enter('a', 0), parts.enter('a', 1)]
+    assert.deepEqual([third(true), other(true), fourth(false)], [false, false, true])
   })
 
   it('has each result followed by a listing of its part, in whatever order chunks come and go', () => {
     const commands = fc.array(
-      fc.record({ part: fc.constantFrom('a', 'b'), enters: fc.boolean(), hasResult: fc.boolean(), which: fc.nat() }),
+      fc.record({
+        part: fc.constantFrom('a', 'b'),
+        chunk: fc.nat(2),
+        enters: fc.boolean(),
+        hasResult: fc.boolean(),
+        which: fc.nat(),
+      }),
     )
     fc.assert(
       fc.property(commands, all => {
@@ -39,8 +53,8 @@ describe('PartsInProgress', () => {
           if (hasResult) unlisted[part] = (unlisted[part] ?? 0) + 1
           if (leavePart?.(hasResult)) unlisted[part] = 0
         }
-        for (const { part, enters, hasResult, which } of all) {
-          if (enters) scored[part]?.push(parts.enter(part))
+        for (const { part, chunk, enters, hasResult, which } of all) {
+          if (enters) scored[part]?.push(parts.enter(part, chunk))
           else if (scored[part]?.length) leave(part, which, hasResult)
         }
         for (const part of ['a', 'b']) while (scored[part]?.length) leave(part, 0, false)

@@ -109,6 +109,24 @@ describe('scoreChunk', () => {
     assert.deepEqual(bench.messages('chunk'), [{ ...job, chunk: 4 }])
   })
 
+  it('lets the other positions of the window go first when it is four parts ahead of them', async () => {
+    const bench = new JobBench({ turnMs: 1000 })
+    await bench.createJob(rows(40))
+    await bench.steps.split(job)
+    const [even, odd] = [bench.take('chunk'), bench.take('chunk')]
+    const scoredBy = async (message: unknown) => {
+      const before = bench.scored.length
+      await bench.steps.chunk(message, 1)
+      return bench.scored.slice(before).map(([first]) => Number(first) / 2)
+    }
+    assert.deepEqual(await scoredBy(even), [0, 2, 4, 6, 8])
+    const next = bench.take('chunk')
+    assert.deepEqual(next, { ...job, chunk: 10 })
+    assert.deepEqual(await scoredBy(next), [10], 'each message goes on')
+    assert.deepEqual(await scoredBy(odd), [1, 3, 5, 7, 9, 11, 13, 15, 17, 19])
+    assert.deepEqual(await scoredBy(bench.take('chunk')), [12, 14, 16, 18])
+  })
+
   it('gives a later chunk that fails a message of its own when the first is redelivered, so that failures of each are counted', async () => {
     const bench = new JobBench({ turnMs: 1000 })
     bench.answer = json => {
@@ -208,6 +226,26 @@ describe('scoreChunk', () => {
       const indexes = bench.output?.match(/"index": \d/g)?.map(index => Number(index.at(-1)))
       assert.deepEqual(indexes, [0, 1, 2, 3, 4])
     }
+  })
+
+  it('counts the failed rows of all results when its own are too many, and every three seconds for those of others', async () => {
+    const bench = await splitBench('"fails"\n'.repeat(120), { errorThreshold: 50 }) // two in each chunk
+    const other = bench.restarted()
+    const looks: number[] = []
+    const list = bench.store.list.bind(bench.store)
+    let chunk = 0
+    bench.store.list = (container, prefix) => {
+      if (prefix === `${folder}/plan/`) looks.push(chunk)
+      return list(container, prefix)
+    }
+    const score = (steps = bench.steps) => steps.chunk({ ...job, chunk: chunk++ }, 1)
+    while (chunk < 10) await score()
+    while (chunk < 16) await score(other)
+    await bench.clock.advance(3000)
+    while (bench.state.status === 'Running') await score()
+    assert.equal(chunk, 26, '52 rows have failed')
+    // The first chunk of each process, the first after three seconds, and the one that is too many; the last look writes the end.
+    assert.deepEqual(looks, [1, 11, 17, 26, 26])
   })
 
   it('fails the job when more rows have failed than errorThreshold, and not before', async () => {
