@@ -26,8 +26,8 @@ import { readState } from '../records.ts'
 import { hasEnded } from '../state.ts'
 import { type DeletedJob, isDeleted, isRefused, readRecord, type StoredJob } from '../stored-job.ts'
 
-/** Blobs that are removed at a time. */
-const concurrency = 32
+/** Blobs that are removed at a time. With more, other calls of an emulator would wait behind them. */
+const concurrency = 16
 
 const never = () => false
 

@@ -201,9 +201,11 @@ export class JobService {
    */
   async delete(service: string, jobId: string): Promise<JobView | undefined> {
     const { store } = this.#options
+    const folder = jobFolder(service, jobId)
+    if (this.#deletions.isRunning(folder)) return this.#deletions.wait(folder)
     const job = await this.#findIfAny(service, jobId)
     if (!job) {
-      const record = jobIdPattern.test(jobId) ? await readRecord(store, jobFolder(service, jobId)) : undefined
+      const record = jobIdPattern.test(jobId) ? await readRecord(store, folder) : undefined
       return record && this.#remove(record) // what a deletion has left that goes on, or whose process died
     }
     const view = await readJobView(store, job)
@@ -218,7 +220,7 @@ export class JobService {
   async #remove(job: StoredJob | DeletedJob): Promise<JobView | undefined> {
     // Afterwards it would wait behind the removals.
     const state = await readState(this.#options.store, job.folder)
-    return (await this.#deletions.delete(job)) ? undefined : deletedView(job, state)
+    return this.#deletions.delete(job, deletedView(job, state))
   }
 
   /** @throws ScoringError JOB_UNKNOWN, also for a job of another service */

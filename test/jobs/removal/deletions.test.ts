@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import { jobLimits } from '../../../src/jobs/limits.ts'
+import { deletedView } from '../../../src/jobs/output/job-view.ts'
 import { deleteJob } from '../../../src/jobs/removal/delete-job.ts'
 import { Deletions } from '../../../src/jobs/removal/deletions.ts'
 import { readJob, type StoredJob } from '../../../src/jobs/stored-job.ts'
@@ -21,47 +22,53 @@ async function endedJob(limits = {}) {
   bench.store.hooks.before = ({ name, target }) => (name === 'remove' && target.includes('/out/') ? told : undefined)
   const deletions = new Deletions(bench.tools)
   const inJobs = () => bench.store.names().filter(name => name.startsWith('jobs/'))
-  return { bench, job, deletions, goOn, inJobs }
+  const view = deletedView(job, bench.state)
+  return { bench, job, deletions, goOn, inJobs, view }
 }
 
 describe('Deletions', () => {
   it('waits until the blobs are removed', async () => {
-    const { bench, job, deletions, goOn, inJobs } = await endedJob()
+    const { bench, job, deletions, goOn, inJobs, view } = await endedJob()
     goOn()
-    assert.equal(await deletions.delete(job), true)
+    assert.equal(await deletions.delete(job, view), undefined)
     assert.deepEqual(inJobs(), marks)
     assert.equal(bench.clock.timerCount, 0)
   })
 
   it('answers after five seconds that the job is gone, and goes on; a repeated call waits for the same', async () => {
-    const { bench, job, deletions, goOn, inJobs } = await endedJob()
-    const first = deletions.delete(job)
+    const { bench, job, deletions, goOn, inJobs, view } = await endedJob()
+    const first = deletions.delete(job, view)
     await bench.clock.advance(4999)
     assert.equal(await readJob(bench.store, folder), undefined)
     await bench.clock.advance(1)
-    assert.equal(await first, false)
-    const second = deletions.delete(job)
+    assert.equal(await first, view)
+    const calls = [...bench.store.hooks.counts.values()].reduce((sum, count) => sum + count)
+    const second = deletions.wait(folder)
     await bench.clock.advance(5000)
-    assert.equal(await second, false)
-    const third = deletions.delete(job)
+    assert.equal(await second, view)
+    assert.equal(
+      [...bench.store.hooks.counts.values()].reduce((sum, count) => sum + count),
+      calls,
+    )
+    const third = deletions.delete(job, view)
     goOn()
-    assert.equal(await third, true)
+    assert.equal(await third, undefined)
     assert.deepEqual(inJobs(), marks)
     assert.equal(bench.store.hooks.counts.get('remove')! < 40, true, 'each blob was removed once')
   })
 
   it('tells a caller who waits that it failed, and the log another, and has the sweeper complete it', async () => {
     for (const waits of [true, false]) {
-      const { bench, job, deletions, goOn, inJobs } = await endedJob()
+      const { bench, job, deletions, goOn, inJobs, view } = await endedJob()
       const { before } = bench.store.hooks
       bench.store.hooks.before = async operation => {
         await before(operation)
         if (operation.name === 'remove' && operation.target.endsWith('/0000003')) throw new Error('the storage is busy')
       }
-      const answer = deletions.delete(job)
+      const answer = deletions.delete(job, view)
       if (!waits) {
         await bench.clock.advance(5000)
-        assert.equal(await answer, false)
+        assert.equal(await answer, view)
       }
       goOn()
       if (waits) await assert.rejects(answer, /the storage is busy/)
