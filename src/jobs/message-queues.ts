@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { serviceNamePattern } from '../models/definition/service-name.ts'
 import type { JobQueue } from './job-queues.ts'
 import { type JobFolder, jobFolder, oldJobFolder } from './layout.ts'
-import type { AllResults } from './output/done-parts.ts'
+import type { AllResults } from './results.ts'
 import { jobIdPattern } from './spec.ts'
 
 /** A message of the app: a step of a job. It holds no data and no secrets. The names of its members are those on the wire. */

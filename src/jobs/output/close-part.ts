@@ -1,10 +1,11 @@
 import { donePartBlob } from '../layout.ts'
 import { type JobStep, jobMessage } from '../message-queues.ts'
 import { findPart, type PlanPart } from '../plan-parts.ts'
+import type { AllResults } from '../results.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { headResult } from './chunk-result.ts'
-import { type AllResults, closePart, totalsWhenAllDone } from './done-parts.ts'
+import { closePart, totalsWhenAllDone } from './done-parts.ts'
 
 /**
  * Commits first and looks then, so that the process that commits the last result sees that it is the last. A part that lacks a result,

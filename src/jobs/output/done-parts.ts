@@ -2,34 +2,7 @@
 import type { BlobStore } from '../blob-store.ts'
 import { donePartBlob, donePrefix, type JobFolder, jobsContainer, lastNumber, resultsPrefix } from '../layout.ts'
 import { type ListedPart, listPlan } from '../plan-parts.ts'
-
-/** The result of one chunk as its listing shows it. */
-export interface ListedResult {
-  readonly chunk: number
-  readonly rows: number
-  readonly failed: number
-  /** Of its part of the output. */
-  readonly bytes: number
-  /** Where that stands in its blob: from `start`, up to but not including `end`. */
-  readonly start: number
-  readonly end: number
-  readonly etag: string
-  /** Index of its first row in the whole input. */
-  readonly first: number
-  /** Place of its file in the list of files; 0 when there is one. */
-  readonly file: number
-  /** Id of its block of the output. */
-  readonly block: string
-  readonly modifiedAt: number
-}
-
-/** Totals over several results. */
-export interface ResultTotals {
-  readonly chunks: number
-  readonly rows: number
-  readonly failed: number
-  readonly bytes: number
-}
+import type { AllResults, ListedResult, ResultTotals } from '../results.ts'
 
 /** Lists results in the order of the chunks. @param part  undefined lists all parts */
 export async function* listResults(store: BlobStore, folder: JobFolder, part?: number): AsyncIterable<ListedResult> {
@@ -49,13 +22,6 @@ export async function* listResults(store: BlobStore, folder: JobFolder, part?: n
       modifiedAt,
     }
   }
-}
-
-/** What a process has found when it closed a part or a job. */
-export interface AllResults {
-  readonly totals: ResultTotals
-  /** In the order of the chunks; absent: they were not listed in one go. */
-  readonly results?: readonly ListedResult[]
 }
 
 export const noResults: ResultTotals = { chunks: 0, rows: 0, failed: 0, bytes: 0 }

@@ -3,19 +3,13 @@ import { finalCountsBlob, type JobFolder } from '../layout.ts'
 import { type JobMessage, messageJobFolder } from '../message-queues.ts'
 import { type OpenJob, openJob, storedState } from '../open-job.ts'
 import { changeState, swapState } from '../records.ts'
+import type { AllResults, ListedResult, ResultTotals } from '../results.ts'
 import type { JobSpec } from '../spec.ts'
 import { hasEnded } from '../state.ts'
 import type { JobTools } from '../tools.ts'
 import { isAboveThreshold, thresholdExceeded } from './after-result.ts'
 import { commitOutput } from './commit-output.ts'
-import {
-  type AllResults,
-  closeParts,
-  type ListedResult,
-  listResults,
-  type ResultTotals,
-  totalsWhenAllDone,
-} from './done-parts.ts'
+import { closeParts, listResults, totalsWhenAllDone } from './done-parts.ts'
 import { afterEnd, endJob, failJob } from './end-job.ts'
 import { rescoreMissing } from './missing-results.ts'
 import { fullProgress } from './progress.ts'

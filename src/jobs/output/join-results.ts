@@ -1,8 +1,8 @@
 import { chunkResultBlob, type JobFolder, jobsContainer, joinedBlob, joinedPrefix } from '../layout.ts'
 import { type JobLimits, partNumber } from '../limits.ts'
+import type { ListedResult } from '../results.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
-import type { ListedResult } from './done-parts.ts'
 import { resultsMissing, stageForOutput } from './output-blocks.ts'
 
 /**

@@ -2,9 +2,10 @@ import type { BlobHead, BlobReference } from '../blob-store.ts'
 import { donePartBlob, rescoredBlob } from '../layout.ts'
 import { partNumber } from '../limits.ts'
 import { jobMessage } from '../message-queues.ts'
+import type { ListedResult, ResultTotals } from '../results.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
-import { closeParts, type ListedResult, type ResultTotals } from './done-parts.ts'
+import { closeParts } from './done-parts.ts'
 import { resultsMissing } from './output-blocks.ts'
 
 /** How often a chunk is scored again. Something that removes its result each time would keep the job from ending. */

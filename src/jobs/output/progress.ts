@@ -1,9 +1,10 @@
 import type { BlobStore } from '../blob-store.ts'
 import type { JobFolder } from '../layout.ts'
 import { type ListedPart, listPlan } from '../plan-parts.ts'
+import type { ResultTotals } from '../results.ts'
 import { isCopied, type JobSpec } from '../spec.ts'
 import type { JobProgress, JobState } from '../state.ts'
-import { addTotals, isDone, listDone, noResults, type ResultTotals, totalPart } from './done-parts.ts'
+import { addTotals, isDone, listDone, noResults, totalPart } from './done-parts.ts'
 
 /** Derives the progress of a job from what is committed. The progress of a job that has ended is in its state. */
 export async function readProgress(store: BlobStore, spec: JobSpec, state: JobState): Promise<JobProgress> {
