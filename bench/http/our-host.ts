@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process'
 import { cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
+import { v8ThreadArgs } from '../../src/cli/start/v8-threads.ts'
 import { benchDir, cacheDir, rootDir } from '../cache.ts'
 import type { ServerCommand } from './server-process.ts'
 
@@ -107,7 +109,8 @@ export function emptyHost(): ServerCommand {
 function hostCommand(app: string, env: NodeJS.ProcessEnv): ServerCommand {
   return {
     command: process.execPath,
-    args: [hostProcess, '--app', app, '--port', '0'],
+    // As `scoring start` does.
+    args: [...v8ThreadArgs(availableParallelism()), hostProcess, '--app', app, '--port', '0'],
     env: {
       AZURE_FUNCTIONS_ENVIRONMENT: 'Development', // for keys in a file
       ...{ SCORING_SERVER_TIMING: 'off', SCORING_METRICS: 'off', SCORING_LOG: 'off' }, // as it is deployed

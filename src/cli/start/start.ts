@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { availableProcessors } from '../../adapters/local/available-processors.ts'
 import { StartupError } from '../../errors.ts'
 import { isPortFree } from '../../host/free-port.ts'
 import { readCertificate } from '../../host/http/certificate.ts'
@@ -11,6 +12,7 @@ import { UsageError } from '../usage-error.ts'
 import { type CertificatePaths, showApp } from './show-app.ts'
 import { watchNpm } from './starter.ts'
 import { startStorage } from './storage.ts'
+import { v8ThreadArgs } from './v8-threads.ts'
 
 export interface StartOptions extends ProjectOptions {
   readonly port?: number
@@ -61,7 +63,10 @@ export async function start(options: StartOptions): Promise<number> {
         ...(isVerbose ? ['--verbose'] : []),
         ...(log === undefined ? [] : ['--log-file', log]),
       ],
-      nodeArgs: inspectPort === undefined ? [] : [`--inspect=127.0.0.1:${inspectPort}`],
+      nodeArgs: [
+        ...v8ThreadArgs(availableProcessors()),
+        ...(inspectPort === undefined ? [] : [`--inspect=127.0.0.1:${inspectPort}`]),
+      ],
       port: options.port ?? local.port ?? defaultPort,
       grpcPort: options.grpcPort,
       environment,
