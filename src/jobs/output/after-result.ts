@@ -45,7 +45,6 @@ export async function afterResult(
 }
 
 /**
-/**
  * The chunk that is a window later. It may lie in a part that is not planned yet; the process that scores it finds out.
  *
  * @returns undefined when the plan has no such chunk
