@@ -20,7 +20,7 @@ export function storeLists(
   const isPlain = target.kind === 'float' && run.kind !== 'bool' && !isWide(values)
   for (let at = 0; at < count; at++) {
     const start = starts[from + at] as number
-    const isList = starts[from + at + 1] === start + targets.length && !(texts && texts.bytesOf(from + at) > 0)
+    const isList = starts[from + at + 1] === start + targets.length && !(texts && texts.countBytes(from + at) > 0)
     const isStored =
       isList &&
       (isPlain

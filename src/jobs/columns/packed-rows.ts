@@ -134,14 +134,14 @@ class ColumnCopy {
   /** Whether a cell is not stored as a number, though others of the column are. */
   #hasText(row: number): boolean {
     const { run, texts } = this.#column
-    return texts !== undefined && run.kind !== 'json' && texts.bytesOf(row) > 0
+    return texts !== undefined && run.kind !== 'json' && texts.countBytes(row) > 0
   }
 
   /** @returns null where it is none of these */
   #value(row: number): string | boolean | number | bigint | null {
     const { run, values, texts } = this.#column
     if (run.kind === 'json') {
-      const json = texts?.textOf(row) ?? 'null'
+      const json = texts?.readText(row) ?? 'null'
       return json.startsWith('"') ? JSON.parse(json) : null
     }
     const value = values[this.#base + row] as number | bigint

@@ -70,19 +70,19 @@ export interface ListLevels {
 export function listLevels(column: SchemaTree, groups: SchemaGroups): ListLevels | undefined {
   // Outside a list, a repeated field is a list itself.
   if (column.children.length === 0)
-    return column.element.repetition_type === 'REPEATED' ? { leaf: elementOf(column), depth: 1 } : undefined
+    return column.element.repetition_type === 'REPEATED' ? { leaf: asRequired(column), depth: 1 } : undefined
   let [node, depth] = [column, 0]
   while (groups.isListLike(node)) {
     const inner = node.children[0] as SchemaTree
     const [element] = inner.children
     depth++
-    if (!element) return { leaf: elementOf(inner), depth }
+    if (!element) return { leaf: asRequired(inner), depth }
     if (element.element.repetition_type === 'REPEATED') return undefined
     node = element
   }
   return depth > 0 && node.children.length === 0 ? { leaf: node.element, depth } : undefined
 }
 
-function elementOf({ element }: SchemaTree): SchemaElement {
+function asRequired({ element }: SchemaTree): SchemaElement {
   return { ...element, repetition_type: 'REQUIRED' }
 }

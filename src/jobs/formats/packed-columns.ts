@@ -145,7 +145,7 @@ export class PackedColumns {
   mostTextBytes(row: number): number {
     let bytes = this.#fixedTextBytes
     for (const { run, starts, texts } of this.#changing) {
-      if (texts) bytes += texts.bytesOf(row)
+      if (texts) bytes += texts.countBytes(row)
       if (starts) bytes += longestListText(run, (starts[row + 1] as number) - (starts[row] as number))
     }
     return bytes
@@ -190,7 +190,7 @@ export class PackedColumns {
 
   #cell({ run, first, values, starts, texts }: PackedValues, at: number, row: number): string {
     if (this.#nulls.get(first + at)?.[row]) return 'null'
-    if (texts && (run.kind === 'json' || texts.bytesOf(row) > 0)) return texts.textOf(row)
+    if (texts && (run.kind === 'json' || texts.countBytes(row) > 0)) return texts.readText(row)
     if (starts) return listText(run, values.subarray(starts[row], starts[row + 1]))
     return numberText(run, values[at * this.rowCount + row] as number | bigint)
   }
@@ -207,11 +207,11 @@ export class CellTexts {
     this.#text = text
   }
 
-  bytesOf(row: number): number {
+  countBytes(row: number): number {
     return (this.#starts[row + 1] as number) - (this.#starts[row] as number)
   }
 
-  textOf(row: number): string {
+  readText(row: number): string {
     return this.#text.toString('utf8', this.#starts[row], this.#starts[row + 1])
   }
 }

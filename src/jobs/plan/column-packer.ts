@@ -101,14 +101,14 @@ function fixedBytes({ kind, list }: ColumnToPack): number {
 }
 
 function listBytes({ lists }: PreparedColumn, row: number): number {
-  return lists ? lengthOf(lists.starts, row) * lists.numbers.BYTES_PER_ELEMENT : 0
+  return lists ? listLength(lists.starts, row) * lists.numbers.BYTES_PER_ELEMENT : 0
 }
 
 function mostListBytes({ column, lists }: PreparedColumn, row: number): number {
-  return lists ? longestListText(column, lengthOf(lists.starts, row)) : 0
+  return lists ? longestListText(column, listLength(lists.starts, row)) : 0
 }
 
-function lengthOf(starts: Uint32Array, row: number): number {
+function listLength(starts: Uint32Array, row: number): number {
   return (starts[row + 1] as number) - (starts[row] as number)
 }
 

@@ -50,7 +50,7 @@ export class ListRows {
   /** @returns the rows of some entries, the first of which begins one */
   make(page: ColumnPage, { from, to, firstValue }: EntryRange): ListValues {
     const { repetitions } = page
-    const numbers = this.#numbersOf(page).subarray(firstValue)
+    const numbers = this.#readNumbers(page).subarray(firstValue)
     const others = new Map<number, unknown>()
     const starts = new Uint32Array(countRows(repetitions, from, to) + 1)
     let [row, kept, value] = [0, 0, 0]
@@ -109,7 +109,7 @@ export class ListRows {
     return found.get(column.path.join('.'))?.[0]
   }
 
-  #numbersOf({ values, dictionary }: ColumnPage): PackedArray {
+  #readNumbers({ values, dictionary }: ColumnPage): PackedArray {
     if (!dictionary) return toNumbers(values, this.Numbers)
     const entries = toNumbers(dictionary, this.Numbers)
     const numbers = new this.Numbers(values.length)

@@ -50,14 +50,14 @@ export async function* readPages(
   const bytes = new ByteWindow(file, metadata)
   let dictionary: DecodedArray | undefined
   while (!bytes.isAtEnd) {
-    const head = { view: viewOf(await bytes.peek(headerBytes)), offset: 0 }
+    const head = { view: asView(await bytes.peek(headerBytes)), offset: 0 }
     const header = parquetHeader(head)
     bytes.skip(head.offset)
     if (!(header.compressed_page_size >= 0)) throw fault('has a page of no length')
     const page = await bytes.peek(header.compressed_page_size)
     if (page.length < header.compressed_page_size) throw fault('has a page that ends too early')
     if (header.type === 'DICTIONARY_PAGE')
-      dictionary = readPage({ view: viewOf(page), offset: 0 }, header, decoder, undefined, undefined, 0).data
+      dictionary = readPage({ view: asView(page), offset: 0 }, header, decoder, undefined, undefined, 0).data
     else yield decodePage(page.subarray(0, header.compressed_page_size), { header, decoder, dictionary, ...dataPage })
     bytes.skip(header.compressed_page_size)
   }
@@ -87,7 +87,7 @@ function decodePage(page: Uint8Array, { header, decoder, dictionary, ...read }: 
   return { repetitions, definitions, values, dictionary: hasIndexes ? dictionary : undefined }
 }
 
-function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+function asView({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength)
 }
 

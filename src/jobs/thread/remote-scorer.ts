@@ -3,7 +3,7 @@ import { inBufferFromBytes } from '../../workers/transport/packed-dispatch.ts'
 import type { RowScorer, ScoredPiece, ScoreOptions } from '../row-scorer.ts'
 import { type Calls, Moved } from './calls.ts'
 import type { ScorerFunctions, SentOptions } from './functions.ts'
-import { numberOf } from './remote-tracing.ts'
+import { spanNumber } from './remote-tracing.ts'
 
 /** Scores rows with the services of another thread. */
 export class RemoteScorer implements RowScorer {
@@ -29,7 +29,7 @@ export class RemoteScorer implements RowScorer {
 }
 
 function withoutSpan({ span, ...options }: Omit<ScoreOptions, 'signal'>): SentOptions {
-  return { ...options, span: span && numberOf(span) }
+  return { ...options, span: span && spanNumber(span) }
 }
 
 /** The same, in the thread that has the services. @param findSpan  a span by its number */

@@ -55,7 +55,7 @@ class RemoteSpan implements Span {
 }
 
 /** @returns the number of a span of `RemoteTracing` */
-export function numberOf({ context }: Span): number | undefined {
+export function spanNumber({ context }: Span): number | undefined {
   return 'span' in context ? (context as SpanReference).span : undefined
 }
 
