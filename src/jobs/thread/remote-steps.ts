@@ -36,8 +36,14 @@ export class RemoteSteps implements JobSteps {
   }
 }
 
-/** The same, in the thread that runs them. @param stop  as `StepFunctions.stop` */
-export function serveSteps(steps: JobSteps, stop: () => Promise<void>): StepFunctions {
+interface ServedSteps {
+  readonly stopping: AbortController
+  /** Runs that no invocation waits for. */
+  readonly background: ReadonlySet<Promise<void>>
+}
+
+/** The same, in the thread that runs them. */
+export function serveSteps(steps: JobSteps, { stopping, background }: ServedSteps): StepFunctions {
   const prepared = new Map<number, () => void>()
   let count = 0
   return {
@@ -57,6 +63,11 @@ export function serveSteps(steps: JobSteps, stop: () => Promise<void>): StepFunc
       prepared.get(number)?.()
       prepared.delete(number)
     },
-    stop,
+    stop: async () => {
+      stopping.abort()
+      for (const begin of prepared.values()) begin() // so that they are left to others at once
+      prepared.clear()
+      await Promise.all(background)
+    },
   }
 }
