@@ -1,6 +1,7 @@
 import { getHeapStatistics } from 'node:v8'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { Calls, type Functions } from '../../jobs/thread/calls.ts'
+import { ThreadEnded } from '../../jobs/thread/failures.ts'
 import type { StepFunctions } from '../../jobs/thread/functions.ts'
 
 /** The file that the thread starts from: the bundle beside this one, or the source when run from source. */
@@ -76,7 +77,7 @@ export class JobsThread {
       const isStopped = this.#running?.worker !== worker
       if (!isStopped) this.#running = undefined
       const what = failure ? `: ${failure.message}` : ''
-      const why = new Error(`the thread of the jobs ended${what}`, { cause: failure })
+      const why = new ThreadEnded(`the thread of the jobs ended${what}`, { cause: failure })
       calls.end(why)
       if (!isStopped) onEnd(why)
     })

@@ -1,7 +1,9 @@
+import { ScoringError } from '../../errors.ts'
 import type { JobStep } from '../message-queues.ts'
 import type { SlotWait, StepRunner } from '../run-on.ts'
 import type { JobSteps } from '../steps.ts'
 import type { Calls } from './calls.ts'
+import { ThreadEnded } from './failures.ts'
 import type { StepFunctions } from './functions.ts'
 
 /** The steps of jobs, run by another thread. */
@@ -28,12 +30,27 @@ export class RemoteSteps implements JobSteps {
 
   readonly runner: StepRunner = {
     run: (steps: readonly JobStep[], slotWait?: SlotWait) => this.#calls().call('run', { steps, slotWait }),
-    prepare: async (step: JobStep) => {
-      const calls = this.#calls()
-      const prepared = await calls.call('prepare', step)
-      return () => calls.tell('begin', prepared)
-    },
+    // The caller waits, and the next thread can do it. A step that was enqueued twice does no harm.
+    prepare: (step: JobStep) => this.#prepare(step).catch(ifEnded(() => this.#prepare(step).catch(ifEnded(tryLater)))),
   }
+
+  async #prepare(step: JobStep): Promise<() => void> {
+    const calls = this.#calls()
+    const prepared = await calls.call('prepare', step)
+    return () => calls.tell('begin', prepared)
+  }
+}
+
+/** @throws what is not for `next` */
+function ifEnded<T>(next: () => T): (failure: unknown) => T {
+  return failure => {
+    if (failure instanceof ThreadEnded) return next()
+    throw failure
+  }
+}
+
+function tryLater(): never {
+  throw new ScoringError('JOBS_UNAVAILABLE', 'The work on jobs ended in this process; try again.')
 }
 
 interface ServedSteps {
