@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Storage } from '../adapters/azure/open-storage.ts'
 import { sentMessages } from '../adapters/azure/sent-messages.ts'
 import type { StorageSettings } from '../adapters/azure/storage-address.ts'
-import { childrenOfProcess } from '../adapters/child-process/children.ts'
+import { childrenOfThread } from '../adapters/child-process/children.ts'
 import { FolderServiceFiles } from '../adapters/local/folder-service-files.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
 import { JobsThread } from '../adapters/node-worker/jobs-thread.ts'
@@ -85,13 +85,15 @@ function openThread(
   scorer: ServiceRowScorer,
 ): JobsThread {
   const spans = new SpansOfThread(tracing)
+  const children = childrenOfThread()
   const functions: MainFunctions = {
     ...serveScorer(scorer, span => spans.find(span)),
     ...spans.functions,
     countEvent: ({ service, outcome }) => metrics.eventAttempted(service, outcome),
     queueWritten: queueName => sentMessages.publish({ queueName }),
-    childStarted: childrenOfProcess.started,
-    childEnded: childrenOfProcess.ended,
+    childStarted: children.started,
+    childEnded: children.ended,
+    log,
   }
   const data: Omit<JobsThreadData, 'port'> = {
     storage,
@@ -100,6 +102,7 @@ function openThread(
   }
   const onEnd = (why: Error) => {
     spans.endAll('JobsThreadEnded')
+    children.kill()
     log(`${why.message}; its messages will be received again`)
   }
   return new JobsThread({ data, functions, onEnd })

@@ -57,12 +57,9 @@ async function main({ port, storage, limits, isTraced }: JobsThreadData): Promis
     tracing: isTraced ? new RemoteTracing(calls) : undefined,
     stopping: stopping.signal,
     background,
-    log: line => console.error(`[jobs] ${line}`),
+    log: line => calls.tell('log', line),
   })
-  const functions: StepFunctions = serveSteps(steps, async () => {
-    stopping.abort()
-    await Promise.all(background)
-  })
+  const functions: StepFunctions = serveSteps(steps, { stopping, background })
   sentMessages.subscribe(message => calls.tell('queueWritten', (message as SentMessage).queueName))
 }
 

@@ -67,10 +67,10 @@ export class RunOn implements StepRunner {
   }
 
   async prepare(step: JobStep): Promise<() => void> {
-    const { limits, queues, background, log } = this.#tools
+    const { limits, queues, background, stopping, log } = this.#tools
     const { queue, message } = step
     const slots = this.#interactiveSlots
-    if (limits.runOnMs === 0 || !(isShort(step) || slots.isOpen)) {
+    if (limits.runOnMs === 0 || stopping.aborted || !(isShort(step) || slots.isOpen)) {
       await queues.send(queue, message)
       return () => {}
     }

@@ -105,6 +105,16 @@ describe('RunOn.prepare', () => {
     assert.equal(clock.timerCount, 0)
   })
 
+  it('leaves the step to others at once while the app stops', async () => {
+    const { runner, performed, enqueued, stopping } = openRunner(async () => [])
+    stopping.abort()
+    const begin = await runner.prepare(split)
+    assert.deepEqual(enqueued(), [['split', 0]])
+    begin()
+    await settle()
+    assert.deepEqual([performed, enqueued()], [[], [['split', 0]]])
+  })
+
   it('leaves the message to a receiver when what is left undone cannot be enqueued', async () => {
     const { runner, performed, enqueued, queues, clock } = openRunner(() => Promise.reject(new Error('no storage')))
     const begin = await runner.prepare(split)

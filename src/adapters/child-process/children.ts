@@ -4,6 +4,12 @@ export interface Children {
   ended(pid: number): void
 }
 
+/** Children of a thread, which may end without having seen their end. */
+export interface ThreadChildren extends Children {
+  /** To be called when the thread has ended. */
+  kill(): void
+}
+
 const running = new Set<number>()
 
 /** To be used on the main thread only: others do not learn that the process ends. */
@@ -12,13 +18,37 @@ export const childrenOfProcess: Children = {
   ended: pid => void running.delete(pid),
 }
 
+/** To be used on the main thread. */
+export function childrenOfThread(): ThreadChildren {
+  const own = new Set<number>()
+  const ended = (pid: number) => {
+    own.delete(pid)
+    running.delete(pid)
+  }
+  return {
+    started: pid => {
+      own.add(pid)
+      running.add(pid)
+    },
+    ended,
+    kill: () => {
+      for (const pid of own) {
+        kill(pid)
+        ended(pid) // later, another process may have its number
+      }
+    },
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It ended at this moment.
+  }
+}
+
 // A process that is busy with a file would notice only later that its parent is gone.
 process.on('exit', () => {
-  for (const pid of running) {
-    try {
-      process.kill(pid, 'SIGKILL')
-    } catch {
-      // It ended at this moment.
-    }
-  }
+  for (const pid of running) kill(pid)
 })

@@ -1,6 +1,7 @@
 import { getHeapStatistics } from 'node:v8'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { Calls, type Functions } from '../../jobs/thread/calls.ts'
+import { ThreadEnded } from '../../jobs/thread/failures.ts'
 import type { StepFunctions } from '../../jobs/thread/functions.ts'
 
 /** The file that the thread starts from: the bundle beside this one, or the source when run from source. */
@@ -18,28 +19,39 @@ interface JobsThreadOptions {
   onEnd(why: Error): void
 }
 
+interface RunningThread {
+  readonly worker: Worker
+  readonly calls: Calls<StepFunctions>
+}
+
 /** The thread that runs the steps of jobs. One that has ended is started anew with the next call. */
 export class JobsThread {
   readonly #options: JobsThreadOptions
-  #isStopped = false
-  #running: { readonly worker: Worker; readonly calls: Calls<StepFunctions> } | undefined
+  #isStopping = false
+  #running: RunningThread | undefined
 
   constructor(options: JobsThreadOptions) {
     this.#options = options
   }
 
   readonly calls = (): Calls<StepFunctions> => {
-    this.#running ??= this.#start()
-    return this.#running.calls
+    if (this.#running) return this.#running.calls
+    const running = this.#start()
+    this.#running = running
+    if (this.#isStopping) void this.#stopThread(running)
+    return running.calls
   }
 
-  /** Stops the work. The thread ends when the calls that are open have been answered. */
+  /** Stops the work. The thread ends when the calls that are open have been answered. One that a later call starts leaves its work to others. */
   async stop(): Promise<void> {
-    const running = this.#running
-    if (!running) return
-    await running.calls.call('stop', undefined)
+    this.#isStopping = true
+    if (this.#running) await this.#stopThread(this.#running)
+  }
+
+  async #stopThread(running: RunningThread): Promise<void> {
+    await running.calls.call('stop', undefined).catch(() => {}) // it has ended by itself, which `onEnd` tells
     void running.calls.idle().then(() => {
-      this.#isStopped = true
+      if (this.#running === running) this.#running = undefined
       return running.worker.terminate()
     })
   }
@@ -62,11 +74,12 @@ export class JobsThread {
       failure = error instanceof Error ? error : new Error(String(error))
     })
     worker.on('exit', () => {
-      if (this.#running?.worker === worker) this.#running = undefined
+      const isStopped = this.#running?.worker !== worker
+      if (!isStopped) this.#running = undefined
       const what = failure ? `: ${failure.message}` : ''
-      const why = new Error(`the thread of the jobs ended${what}`, { cause: failure })
+      const why = new ThreadEnded(`the thread of the jobs ended${what}`, { cause: failure })
       calls.end(why)
-      if (!this.#isStopped) onEnd(why)
+      if (!isStopped) onEnd(why)
     })
     return { worker, calls }
   }

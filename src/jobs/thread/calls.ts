@@ -1,5 +1,5 @@
 /** Calls between two threads. Each side calls functions of the other one. */
-import type { MessagePort } from 'node:worker_threads'
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { readFailure, type SentFailure, sendFailure } from './failures.ts'
 
 /** Functions that the other side may call. What they take and return is copied (structured clone), except shared memory and what is moved. */
@@ -99,8 +99,18 @@ export class Calls<Theirs extends Functions> {
     this.#post({ type: 'note', name, input })
   }
 
-  /** To be called when the other side has ended. @param why  what open and later calls throw */
+  /**
+   * To be called when the other side has ended. Notes and answers that it has sent still count.
+   *
+   * @param why  what open and later calls throw
+   */
   end(why: Error): void {
+    for (;;) {
+      const last = receiveMessageOnPort(this.#port)
+      if (!last) break
+      this.#receive(last.message)
+    }
+    this.#port.close()
     this.#ended = why
     for (const { reject } of this.#open.values()) reject(why)
     for (const controller of this.#running.values()) controller.abort(why)

@@ -13,6 +13,9 @@ export type SentFailure = { readonly message: string; readonly stack?: string | 
   | { readonly kind: 'other'; readonly name: string }
 )
 
+/** Why the calls of a thread fail that has ended. */
+export class ThreadEnded extends Error {}
+
 export function sendFailure(failure: unknown): SentFailure {
   if (!(failure instanceof Error)) return { kind: 'other', name: 'Error', message: String(failure) }
   const { message, stack, name } = failure

@@ -79,4 +79,6 @@ export type MainFunctions = ScorerFunctions &
     /** A process that must not outlive this one. */
     childStarted(pid: number): void
     childEnded(pid: number): void
+    /** Only the main thread writes the log as its settings say. */
+    log(line: string): void
   }

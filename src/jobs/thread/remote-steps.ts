@@ -1,7 +1,9 @@
+import { ScoringError } from '../../errors.ts'
 import type { JobStep } from '../message-queues.ts'
 import type { SlotWait, StepRunner } from '../run-on.ts'
 import type { JobSteps } from '../steps.ts'
 import type { Calls } from './calls.ts'
+import { ThreadEnded } from './failures.ts'
 import type { StepFunctions } from './functions.ts'
 
 /** The steps of jobs, run by another thread. */
@@ -28,16 +30,37 @@ export class RemoteSteps implements JobSteps {
 
   readonly runner: StepRunner = {
     run: (steps: readonly JobStep[], slotWait?: SlotWait) => this.#calls().call('run', { steps, slotWait }),
-    prepare: async (step: JobStep) => {
-      const calls = this.#calls()
-      const prepared = await calls.call('prepare', step)
-      return () => calls.tell('begin', prepared)
-    },
+    // The caller waits, and the next thread can do it. A step that was enqueued twice does no harm.
+    prepare: (step: JobStep) => this.#prepare(step).catch(ifEnded(() => this.#prepare(step).catch(ifEnded(tryLater)))),
+  }
+
+  async #prepare(step: JobStep): Promise<() => void> {
+    const calls = this.#calls()
+    const prepared = await calls.call('prepare', step)
+    return () => calls.tell('begin', prepared)
   }
 }
 
-/** The same, in the thread that runs them. @param stop  as `StepFunctions.stop` */
-export function serveSteps(steps: JobSteps, stop: () => Promise<void>): StepFunctions {
+/** @throws what is not for `next` */
+function ifEnded<T>(next: () => T): (failure: unknown) => T {
+  return failure => {
+    if (failure instanceof ThreadEnded) return next()
+    throw failure
+  }
+}
+
+function tryLater(): never {
+  throw new ScoringError('JOBS_UNAVAILABLE', 'The work on jobs ended in this process; try again.')
+}
+
+interface ServedSteps {
+  readonly stopping: AbortController
+  /** Runs that no invocation waits for. */
+  readonly background: ReadonlySet<Promise<void>>
+}
+
+/** The same, in the thread that runs them. */
+export function serveSteps(steps: JobSteps, { stopping, background }: ServedSteps): StepFunctions {
   const prepared = new Map<number, () => void>()
   let count = 0
   return {
@@ -57,6 +80,11 @@ export function serveSteps(steps: JobSteps, stop: () => Promise<void>): StepFunc
       prepared.get(number)?.()
       prepared.delete(number)
     },
-    stop,
+    stop: async () => {
+      stopping.abort()
+      for (const begin of prepared.values()) begin() // so that they are left to others at once
+      prepared.clear()
+      await Promise.all(background)
+    },
   }
 }

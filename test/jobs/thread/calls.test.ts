@@ -141,6 +141,30 @@ describe('Calls', () => {
     assert.deepEqual(said, ['one', 'two', 'three'])
   })
 
+  it('hears what the other side has said before its end, and nothing behind that', async () => {
+    const channel = new MessageChannel()
+    ports.push(channel)
+    const here = new Calls(channel.port1, () => theirs, { keepsAlive: false })
+    const there = new Calls<Theirs>(channel.port2, () => ({}), { keepsAlive: false })
+    there.tell('say', 'last words')
+    here.end(new Error('the thread has ended'))
+    assert.deepEqual(said, ['last words'])
+    there.tell('say', 'words of a ghost')
+    for (let turn = 0; turn < 9; turn++) await nextTurn()
+    assert.deepEqual(said, ['last words'])
+  })
+
+  it('takes an answer that was sent before the end of the other side', async () => {
+    const channel = new MessageChannel()
+    ports.push(channel)
+    const here = new Calls<Theirs>(channel.port1, () => ({}), { keepsAlive: false })
+    channel.port2.once('message', ({ id }) => {
+      channel.port2.postMessage({ type: 'result', id, value: 21 })
+      here.end(new Error('the thread has ended'))
+    })
+    assert.equal(await here.call('half', 42), 21)
+  })
+
   it('throws why the other side has ended, in open and later calls', async () => {
     const calls = connect()
     const open = calls.call('wait', 'it')
