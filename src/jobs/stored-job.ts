@@ -15,6 +15,8 @@ export interface RefusedJob {
   readonly messageId: string
   readonly createdAt: string
   readonly refused: { readonly code: string; readonly message: string }
+  /** Where its event goes; absent: nowhere, or the submission does not name a place that is allowed. */
+  readonly onCompleted?: JobSpec['onCompleted']
 }
 
 export type StoredJob = JobSpec | RefusedJob

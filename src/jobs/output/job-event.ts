@@ -16,10 +16,10 @@ import {
 import { jobMessage } from '../message-queues.ts'
 import type { OpenJob } from '../open-job.ts'
 import type { JobSpec } from '../spec.ts'
-import { readJob } from '../stored-job.ts'
+import { type RefusedJob, readJob } from '../stored-job.ts'
 import type { JobTools } from '../tools.ts'
 import { type EventDelivery, type JobEvent, readDelivery } from './event-delivery.ts'
-import { endedView, type JobView } from './job-view.ts'
+import { endedView, type JobView, refusedView } from './job-view.ts'
 
 /** With the pauses between them, about three hours. */
 const maxAttempts = 10
@@ -27,9 +27,22 @@ const longestPauseMs = 3_600_000
 
 /** Records that the event of a job that has ended is to be sent. It may be repeated. The deletion of a job does it before all else. */
 export async function announceEnd({ store }: Pick<JobTools, 'store'>, job: OpenJob): Promise<void> {
-  const { folder, onCompleted: target } = job.spec
+  await announce(store, job.spec, () => describeEnd(job))
+}
+
+/** The same for a submission that was refused, which is a failed job to its sender. The next sweep sends it. */
+export async function announceRefusal(store: BlobStore, job: RefusedJob): Promise<void> {
+  const { service } = job
+  if (service !== undefined) await announce(store, job, () => encodeEvent({ ...job, service }, refusedView(job)))
+}
+
+async function announce(
+  store: BlobStore,
+  { folder, onCompleted: target }: Pick<JobSpec, 'folder' | 'onCompleted'>,
+  describe: () => string,
+): Promise<void> {
   if (!target || !(await readJob(store, folder))) return
-  const unsent: JobEvent = { target, event: describeEnd(job), delivery: { attempts: 0 } }
+  const unsent: JobEvent = { target, event: describe(), delivery: { attempts: 0 } }
   await store.create(eventBlob(folder), JSON.stringify(unsent))
   const delivery = await readDelivery(store, folder)
   if (delivery && !isOver(delivery)) await store.create(entryBlob('events', folder), '')
@@ -118,7 +131,10 @@ function describeEnd({ spec, state }: OpenJob): string {
 }
 
 /** CloudEvents 1.0.2, JSON Event Format. */
-function encodeEvent({ jobId, service, createdAt }: JobSpec, data: JobView): string {
+function encodeEvent(
+  { jobId, service, createdAt }: Pick<JobSpec, 'jobId' | 'service' | 'createdAt'>,
+  data: JobView,
+): string {
   return JSON.stringify({
     specversion: '1.0',
     id: `${jobId}-${createdAt}`,

@@ -39,11 +39,15 @@ export interface JobView {
 }
 
 export async function readJobView(store: BlobStore, job: StoredJob): Promise<JobView> {
-  if (isRefused(job)) return refusedView(job)
+  const readEvent = async () => job.onCompleted && (await readDelivery(store, job.folder))
+  if (isRefused(job)) {
+    const event = await readEvent()
+    return { ...refusedView(job), ...(event && { event }) }
+  }
   const state: JobState = (await readState(store, job.folder)) ?? { status: 'NotStarted', createdAt: job.createdAt }
   const { status } = state
   if (hasEnded(status) && state.progress) {
-    const event = job.onCompleted && (await readDelivery(store, job.folder))
+    const event = await readEvent()
     return { ...endedView(job, state), ...(event && { event }) }
   }
   const progress = status === 'NotStarted' ? nothing : await readProgress(store, job, state)

@@ -21,7 +21,7 @@ import {
 } from '../layout.ts'
 import type { JobLimits } from '../limits.ts'
 import { isEventPending } from '../output/event-delivery.ts'
-import { announceEnd } from '../output/job-event.ts'
+import { announceEnd, announceRefusal } from '../output/job-event.ts'
 import { readState } from '../records.ts'
 import { hasEnded } from '../state.ts'
 import { type DeletedJob, isDeleted, isRefused, readRecord, type StoredJob } from '../stored-job.ts'
@@ -59,7 +59,8 @@ export async function removeBlobs(store: BlobStore, job: StoredJob | DeletedJob,
 
 /** The process that ended it may have died before it recorded that its event is to be sent. */
 async function announceIfEnded(store: BlobStore, job: StoredJob | DeletedJob): Promise<void> {
-  if (isDeleted(job) || isRefused(job)) return
+  if (isDeleted(job)) return
+  if (isRefused(job)) return announceRefusal(store, job)
   const state = await readState(store, job.folder)
   if (state && hasEnded(state.status)) await announceEnd({ store }, { spec: job, state })
 }

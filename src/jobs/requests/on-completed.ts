@@ -42,6 +42,22 @@ export function allowEvent(
   return { target: { url: origin + pathname }, signature: search }
 }
 
+/**
+ * Reads where a refused submission wants its event. A message has no query in a URL, which would be a secret in plain text.
+ *
+ * @param onCompleted  not validated yet
+ * @returns undefined when it names no place that is allowed
+ */
+export function findTarget(onCompleted: unknown, limits: EventLimits): JobSpec['onCompleted'] {
+  const { data } = OnCompleted.safeParse(onCompleted)
+  try {
+    const { target, signature } = data ? allowEvent(data, limits) : {}
+    return signature === '' ? target : undefined
+  } catch {
+    return undefined // if this is why it was refused, its status says so
+  }
+}
+
 function list(names: readonly string[], none: string): string {
   return names.length > 0 ? names.join(', ') : none
 }

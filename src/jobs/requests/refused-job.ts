@@ -16,31 +16,37 @@ interface Refusal {
   readonly error: ScoringError
   /** ISO 8601 */
   readonly createdAt: string
+  /** Where its event goes. */
+  readonly onCompleted: RefusedJob['onCompleted']
 }
 
 /**
  * Stores an invalid message as a failed job: under the id that it asks for if that id is free, otherwise under the id of the
  * message. Without a service only the message's id is used, because any other id may belong to a job of some service.
  *
- * @returns the job's id, or undefined when the message was stored before
+ * @returns the job, unless it was deleted or others have its ids, and whether this call stored it
  */
-export async function storeRefusedJob(store: BlobStore, refusal: Refusal): Promise<string | undefined> {
-  const { submission, messageId, service, createdAt } = refusal
+export async function storeRefusedJob(
+  store: BlobStore,
+  refusal: Refusal,
+): Promise<{ readonly job: RefusedJob | undefined; readonly isNew: boolean }> {
+  const { submission, messageId, service, createdAt, onCompleted } = refusal
   const { code, message } = refusal.error
   const ownId = messageJobId(messageId)
   for (const jobId of service === undefined ? [ownId] : [...requestedId(submission), ownId]) {
     const folder = service === undefined ? messageFolder(jobId) : jobFolder(service, jobId)
     const existing = (await readRecord(store, folder)) ?? (service && (await findJob(store, service, jobId)))
     // Delivered twice.
-    if (existing && (isDeleted(existing) || isRefused(existing)) && existing.messageId === messageId) return undefined
+    if (existing && (isDeleted(existing) || isRefused(existing)) && existing.messageId === messageId)
+      return { job: isDeleted(existing) ? undefined : existing, isNew: false }
     if (existing) continue
-    const named = service === undefined ? {} : { service }
-    const job: RefusedJob = { jobId, folder, ...named, messageId, createdAt, refused: { code, message } }
+    const known = { ...(service !== undefined && { service }), ...(onCompleted && { onCompleted }) }
+    const job: RefusedJob = { jobId, folder, ...known, messageId, createdAt, refused: { code, message } }
     const entry = service !== undefined && listEntryBlob(service, Date.parse(createdAt), jobId)
     if (entry) await store.create(entry, '', encodeEntry(refusedView(job)))
-    if (await store.create(specBlob(folder), JSON.stringify(job))) return jobId
+    if (await store.create(specBlob(folder), JSON.stringify(job))) return { job, isNew: true }
   }
-  return undefined
+  return { job: undefined, isNew: false }
 }
 
 /** The id of a job whose message gives it none. Ids of messages are GUIDs. */

@@ -1,9 +1,11 @@
 import { ScoringError } from '../../errors.ts'
 import { maxMessageBytes } from '../job-queues.ts'
+import { announceRefusal } from '../output/job-event.ts'
 import type { JobOrigin } from './active-limit.ts'
 import { invalidJob } from './job-invalid.ts'
 import type { RequestLimits } from './job-request.ts'
 import type { JobStore, JobStoreOptions } from './job-store.ts'
+import { findTarget } from './on-completed.ts'
 import { encodeWaitingMessage, readMessage, type SubmissionMessage } from './read-message.ts'
 import { findIfAny, readJobRequest } from './read-request.ts'
 import { messageJobId, storeRefusedJob } from './refused-job.ts'
@@ -86,10 +88,14 @@ export class MessageSubmitter {
 
   async #refuse(submission: unknown, messageId: string, error: ScoringError): Promise<void> {
     const { store, log } = this.#options
-    const named = ((submission ?? {}) as { service?: unknown }).service
+    const { service: named, onCompleted } = (submission ?? {}) as { service?: unknown; onCompleted?: unknown }
     const service = typeof named === 'string' && findIfAny(this.#options, named) ? named : undefined
     const createdAt = new Date(await store.now()).toISOString()
-    const jobId = await storeRefusedJob(store, { submission, messageId, service, error, createdAt })
-    if (jobId !== undefined) log(`job ${jobId} (from a queue message) failed: ${error.code}: ${error.message}`)
+    const target = findTarget(onCompleted, this.#options)
+    const refusal = { submission, messageId, service, error, createdAt, onCompleted: target }
+    const { job, isNew } = await storeRefusedJob(store, refusal)
+    if (job && isNew) log(`job ${job.jobId} (from a queue message) failed: ${error.code}: ${error.message}`)
+    // Also when the message comes again: the process that stored the job may have died before this.
+    if (job) await announceRefusal(store, job)
   }
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { eventSignatureBlob } from '../../../src/jobs/layout.ts'
+import { eventSignatureBlob, specBlob } from '../../../src/jobs/layout.ts'
 import { endJob } from '../../../src/jobs/output/end-job.ts'
+import { announceRefusal } from '../../../src/jobs/output/job-event.ts'
 import { readJobView } from '../../../src/jobs/output/job-view.ts'
 import { readJob, type StoredJob } from '../../../src/jobs/stored-job.ts'
 import { folder, JobBench, job } from '../job-bench.ts'
@@ -46,6 +47,24 @@ describe('onCompleted', () => {
     for (let sweep = 0; sweep < 3; sweep++) await bench.steps.sweep()
     await bench.steps.finish(job)
     assert.equal(received.length, 1)
+  })
+
+  it('tells with the next sweep of a message that was refused', async () => {
+    const { bench, received } = listening()
+    const refused = { code: 'JOB_OUTPUT_EXISTS', message: 'the blob exists' }
+    const own = { jobId: 'nightly-1', folder, service: 'iris', messageId: 'm-1', createdAt: '2026-01-01T00:00:00.000Z' }
+    await bench.store.create(specBlob(folder), JSON.stringify({ ...own, refused, ...toUrl }))
+    await announceRefusal(bench.store, { ...own, refused, ...toUrl })
+    for (let sweep = 0; sweep < 3; sweep++) await bench.steps.sweep()
+    const [[url, event] = []] = received
+    assert.equal(received.length, 1)
+    assert.deepEqual(
+      [url, event?.type, event?.id],
+      [toUrl.onCompleted.url, 'ScoringFunctions.BatchJob.Failed', 'nightly-1-2026-01-01T00:00:00.000Z'],
+    )
+    assert.deepEqual((event?.data as { error?: object } | undefined)?.error, refused)
+    assert.deepEqual(eventNames(bench), [])
+    assert.equal((await viewOf(bench)).event?.attempts, 1)
   })
 
   it('tells of failed and cancelled jobs too, and may go to a queue', async () => {

@@ -4,6 +4,7 @@ import { type ErrorCode, ScoringError } from '../../../src/errors.ts'
 import { ScoringService } from '../../../src/inference/scoring-service.ts'
 import {
   activeBlob,
+  eventBlob,
   jobFolder,
   parseBlobReference,
   signatureBlob,
@@ -431,6 +432,39 @@ describe('JobService.submitMessage', () => {
       { service: 'diabetes', jobId: 'by-queue' },
       { service: 'diabetes', jobId: 'by-queue' },
     ])
+  })
+
+  it('records the event of a refused message once, also if the process died before it, and where it may go', async () => {
+    const { jobs, store } = openJobService()
+    const refusedWith = (jobId: string, onCompleted: object, messageId = jobId) =>
+      jobs.submitMessage(JSON.stringify({ ...submission, jobId, maxRetries: -1, onCompleted }), messageId)
+    const entries = () => store.names().filter(name => name.startsWith('jobs/_events/'))
+    await refusedWith('told', { queue: 'job-events' })
+    const { event, target } = JSON.parse(store.text(eventBlob(jobFolder('diabetes', 'told'))) ?? '{}')
+    const { type, subject, source, data } = JSON.parse(event)
+    assert.deepEqual(
+      [target, type, subject, source, data.status, data.error.code],
+      [
+        { queue: 'job-events' },
+        'ScoringFunctions.BatchJob.Failed',
+        'told',
+        '/api/v1/service/diabetes/jobs',
+        'Failed',
+        'JOB_INVALID',
+      ],
+    )
+    assert.deepEqual(entries(), ['jobs/_events/diabetes/told'])
+    assert.deepEqual((await jobs.status('diabetes', 'told')).event, { attempts: 0 })
+
+    await store.remove(eventBlob(jobFolder('diabetes', 'told')))
+    await store.remove({ container: 'jobs', path: '_events/diabetes/told' })
+    await refusedWith('told', { queue: 'job-events' })
+    assert.deepEqual(entries(), ['jobs/_events/diabetes/told'])
+
+    await refusedWith('other', { queue: 'payments' })
+    await refusedWith('signed', { url: 'https://hooks.example/jobs?sig=SECRET' })
+    assert.deepEqual(entries(), ['jobs/_events/diabetes/told'])
+    assert.ok(store.names().every(name => !store.text(parseBlobReference(name))?.includes('SECRET')))
   })
 
   it('creates one job for a message without id that is delivered twice', async () => {
