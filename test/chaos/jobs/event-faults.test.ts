@@ -7,7 +7,7 @@ import type { FinishedJob } from './job-run.ts'
 const progress = { rows: 2, succeeded: 2, failed: 0, percent: 100 }
 const finish = (jobId: string, event: 'queue' | undefined, isDeleted = false) =>
   ({
-    job: { jobId, service: 'sum', event, isDeleted },
+    job: { jobId, service: 'sum', event, isDeleted, by: 'plain message' },
     end: { status: 'Completed', progress },
   }) as unknown as FinishedJob
 const event: ReceivedEvent = {
@@ -23,6 +23,19 @@ describe('findEventFaults', () => {
 
   it('takes an event as often as it comes', () => {
     assert.deepEqual(findEventFaults(jobs, [event, event]), [])
+  })
+
+  const again: ReceivedEvent = {
+    ...{ ...event, id: 'message-1-2026', subject: 'message-1', type: 'ScoringFunctions.BatchJob.Failed' },
+    data: { jobId: 'message-1', status: 'Failed', progress, error: { code: 'JOB_ID_TAKEN' } },
+  }
+
+  it('takes one for each message of a deleted job that is sent again, and refused', () => {
+    const deleted = finish('a', 'queue', true)
+    assert.deepEqual(findEventFaults([deleted], [event, again, again]), [])
+    const second = { ...again, subject: 'message-2' }
+    assert.match(findEventFaults([deleted], [again, second]).join(), /1 messages .* 2 events/)
+    assert.match(findEventFaults(jobs, [again]).join(), /0 messages .* 1 events/)
   })
 
   it.each([

@@ -15,7 +15,12 @@ export interface ReceivedEvent {
   readonly type: string
   readonly source: string
   readonly subject: string
-  readonly data: { readonly jobId: string; readonly status: string; readonly progress: object }
+  readonly data: {
+    readonly jobId: string
+    readonly status: string
+    readonly progress: object
+    readonly error?: { readonly code: string }
+  }
 }
 
 export class EventReceiver {
