@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
-import { v8ThreadArgs } from '../../src/cli/start/v8-threads.ts'
+import { v8ThreadArgs } from '../../src/host/v8-threads.ts'
 import { benchDir, cacheDir, rootDir } from '../cache.ts'
 import type { ServerCommand } from './server-process.ts'
 

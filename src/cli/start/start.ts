@@ -5,6 +5,7 @@ import { StartupError } from '../../errors.ts'
 import { isPortFree } from '../../host/free-port.ts'
 import { readCertificate } from '../../host/http/certificate.ts'
 import { superviseHost } from '../../host/supervisor.ts'
+import { v8ThreadArgs } from '../../host/v8-threads.ts'
 import { recordAppAddress } from '../../workspace/app-address.ts'
 import { logFile } from '../../workspace/logs.ts'
 import { defaultPort, openProject, type ProjectOptions } from '../project.ts'
@@ -12,7 +13,6 @@ import { UsageError } from '../usage-error.ts'
 import { type CertificatePaths, showApp } from './show-app.ts'
 import { watchNpm } from './starter.ts'
 import { startStorage } from './storage.ts'
-import { v8ThreadArgs } from './v8-threads.ts'
 
 export interface StartOptions extends ProjectOptions {
   readonly port?: number

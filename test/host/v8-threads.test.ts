@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { it } from 'vitest'
-import { v8ThreadArgs } from '../../../src/cli/start/v8-threads.ts'
+import { v8ThreadArgs } from '../../src/host/v8-threads.ts'
 
 const countThreads = `const { readdirSync, readFileSync } = require('node:fs')
 const names = readdirSync('/proc/self/task').map(id => readFileSync('/proc/self/task/' + id + '/comm', 'utf8').trim())
