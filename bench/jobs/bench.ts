@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { lowerPriorityOfProcess } from '../../src/adapters/local/low-priority.ts'
 import { type LocalStorage, startAzurite } from '../../src/host/azurite/local-storage.ts'
 import { prepareApps } from '../http/our-host.ts'
 import { preparePythonVenv } from '../http/python-venv.ts'
@@ -109,10 +110,10 @@ function memoryTable(memory: readonly MemoryUse[]): string {
   )
 }
 
-/** One that works on disk, as there are gigabytes to keep. */
+/** As `scoring start` has it: on disk, as there are gigabytes to keep, and with a low priority. */
 async function withStorage<T>(work: (storage: LocalStorage) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-storage-'))
-  const storage = await startAzurite(folder, line => console.error(line))
+  const storage = await startAzurite(folder, line => console.error(line), { onStart: lowerPriorityOfProcess })
   try {
     return await work(storage)
   } finally {

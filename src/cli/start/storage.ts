@@ -1,5 +1,6 @@
 /** The storage of an app that is started here: a local one, unless its settings name an account. */
 import { join } from 'node:path'
+import { lowerPriorityOfProcess } from '../../adapters/local/low-priority.ts'
 import { hasAzurite } from '../../host/azurite/azurite-process.ts'
 import { damageAdvice, type LocalStorage, startAzurite, usesLocalStorage } from '../../host/azurite/local-storage.ts'
 
@@ -20,7 +21,9 @@ export async function startStorage(environment: NodeJS.ProcessEnv, appRoot: stri
   }
   try {
     const keptIn = join(appRoot, connectionStringFile)
-    const account = await startAzurite(join(appRoot, '.local', 'azurite'), line => console.error(line), keptIn)
+    // Callers do not need it, and jobs can wait.
+    const options = { keptIn, onStart: lowerPriorityOfProcess }
+    const account = await startAzurite(join(appRoot, '.local', 'azurite'), line => console.error(line), options)
     return { kind: 'local', account }
   } catch (failure) {
     const consequence = 'Scoring works without storage; batch jobs get 503.'

@@ -2,9 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { StartupError } from '../../errors.ts'
+import { v8ThreadArgs } from '../v8-threads.ts'
 
 /** The services of Azurite, in the order of ports and URLs below. */
 export const azuriteServices = ['blob', 'queue', 'table'] as const
@@ -58,7 +60,8 @@ export class AzuriteProcess {
       `${ports[index]}`,
     ])
     const flags = ['--silent', '--disableTelemetry', '--skipApiVersionCheck']
-    const child = spawn(process.execPath, ['--import', preloaded, script, ...dataArgs, ...listen, ...flags], {
+    const nodeArgs = [...v8ThreadArgs(availableParallelism()), '--import', preloaded]
+    const child = spawn(process.execPath, [...nodeArgs, script, ...dataArgs, ...listen, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: process.platform !== 'win32', // Ctrl-C is for the host: storage stays until the host has stopped
       windowsHide: true,
@@ -69,6 +72,10 @@ export class AzuriteProcess {
       await end(child)
       throw error
     }
+  }
+
+  get pid(): number {
+    return this.#child.pid as number // it has started
   }
 
   /** @returns whether Azurite ended on SIGTERM, or had to be killed */

@@ -17,6 +17,13 @@ export interface LocalStorage {
   stop(): Promise<'ended' | 'killed'>
 }
 
+interface LocalStorageOptions {
+  /** File with the connection string: its ports are used again, unless the well-known ones are free; without it, ports are any free ones. */
+  readonly keptIn?: string
+  /** Takes each process of Azurite when it has started. */
+  readonly onStart?: (pid: number) => void
+}
+
 /** Azurite's account, which is the same everywhere and published in its documentation. */
 const account = 'devstoreaccount1'
 const accountKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=='
@@ -46,19 +53,20 @@ export function damageAdvice(folder: string): string {
  *
  * @param location  folder for the data; when another host uses it, the data is in memory only
  * @param log       takes a line when Azurite has died, and when it is running again
- * @param keptIn    file with the connection string: its ports are used again, unless the well-known ones are free; without a
- *                  file, ports are any free ones
  * @throws StartupError when Azurite does not start the first time, or the folder cannot be created
  */
 export async function startAzurite(
   location: string,
   log: (line: string) => void,
-  keptIn?: string,
+  { keptIn, onStart }: LocalStorageOptions = {},
 ): Promise<LocalStorage> {
   makeFolder(location)
   const lock = await lockFolder(location) // two processes would damage each other's files
   const dataArgs = lock ? ['--location', location] : ['--inMemoryPersistence']
-  const supervisor = new AzuriteSupervisor(dataArgs, lock ? damageAdvice(location) : undefined, log)
+  const supervisor = new AzuriteSupervisor({
+    ...{ dataArgs, onStart, log },
+    advice: lock ? damageAdvice(location) : undefined,
+  })
   try {
     // Storage in memory must not take the ports from that with the data.
     await startOnFirst(lock && keptIn ? await listPorts(keptIn) : [freePorts], supervisor)
@@ -99,20 +107,24 @@ function makeFolder(location: string): void {
   }
 }
 
+interface SupervisorOptions {
+  readonly dataArgs: readonly string[]
+  readonly onStart: LocalStorageOptions['onStart']
+  /** For a user whose storage does not start again. */
+  readonly advice: string | undefined
+  readonly log: (line: string) => void
+}
+
 /** Keeps one Azurite running on the same ports. */
 class AzuriteSupervisor {
   urls: readonly URL[] = []
-  readonly #dataArgs: readonly string[]
-  readonly #advice: string | undefined
-  readonly #log: (line: string) => void
+  readonly #options: SupervisorOptions
   readonly #stopping = new AbortController()
   #process: AzuriteProcess | undefined
   #restart: Promise<void> = Promise.resolve()
 
-  constructor(dataArgs: readonly string[], advice: string | undefined, log: (line: string) => void) {
-    this.#dataArgs = dataArgs
-    this.#advice = advice
-    this.#log = log
+  constructor(options: SupervisorOptions) {
+    this.#options = options
   }
 
   get ports(): number[] {
@@ -120,7 +132,9 @@ class AzuriteSupervisor {
   }
 
   async start(ports: readonly number[]): Promise<void> {
-    const started = await AzuriteProcess.start(this.#dataArgs, ports)
+    const { dataArgs, onStart } = this.#options
+    const started = await AzuriteProcess.start(dataArgs, ports)
+    onStart?.(started.pid)
     this.#process = started
     this.urls = started.urls
     started.ended.then(how => {
@@ -135,8 +149,9 @@ class AzuriteSupervisor {
   }
 
   async #restartAfter(how: string): Promise<void> {
-    const loss = this.#dataArgs.includes('--location') ? 'writes of its last seconds may be lost' : 'its data is lost'
-    this.#log(`Local storage (Azurite) ended (${how}), and ${loss}. Restarting it.`)
+    const { dataArgs, advice, log } = this.#options
+    const loss = dataArgs.includes('--location') ? 'writes of its last seconds may be lost' : 'its data is lost'
+    log(`Local storage (Azurite) ended (${how}), and ${loss}. Restarting it.`)
     const { ports } = this
     for (let delayMs = firstRetryDelayMs; ; delayMs = Math.min(maxRetryDelayMs, delayMs * 2)) {
       // The wait ends early when the host stops.
@@ -144,10 +159,10 @@ class AzuriteSupervisor {
       if (this.#stopping.signal.aborted) return
       try {
         await this.start(ports)
-        this.#log('Local storage (Azurite) is running again.')
+        log('Local storage (Azurite) is running again.')
         return
       } catch (error) {
-        this.#log([(error as Error).message, this.#advice, 'Trying again.'].filter(Boolean).join('\n'))
+        log([(error as Error).message, advice, 'Trying again.'].filter(Boolean).join('\n'))
       }
     }
   }

@@ -32,7 +32,7 @@ describe('startAzurite', () => {
     const location = await mkdtemp(join(tmpdir(), 'azurite-'))
     test.onTestFinished(() => rm(location, { recursive: true, force: true, maxRetries: 9 }))
     const keptIn = join(location, 'connection-string')
-    const storage = await startAzurite(location, () => {}, keptIn)
+    const storage = await startAzurite(location, () => {}, { keptIn })
     assert.equal(await readFile(keptIn, 'utf8'), `${storage.connectionString}\n`)
     const urls = [
       ...storage.connectionString.matchAll(
@@ -43,7 +43,7 @@ describe('startAzurite', () => {
     assert.equal(storage.isPersistent, true)
     for (const [, url] of urls) assert.match(await readServerName(url!), /Azurite/)
 
-    const second = await startAzurite(location, () => {}, keptIn)
+    const second = await startAzurite(location, () => {}, { keptIn })
     assert.equal(second.isPersistent, false)
     assert.equal(second.hasWellKnownPorts, false)
     assert.equal(await readFile(keptIn, 'utf8'), `${storage.connectionString}\n`)
