@@ -2,8 +2,9 @@ const mostRows = 16_384
 /** What a piece takes on its thread, in milliseconds. It has a cost of its own, whatever it holds. */
 const usualMs = 8
 /** The same while the app has callers, who wait behind it. */
-const besideCallersMs = 2
-/** Behind many callers few pieces have their turn, so that each has to be larger. */
+const besideCallersMs = 1
+/** Behind many callers few pieces have their turn, so that each has to be larger: it takes this part of the time that the one before waited. */
+const waitedShare = 0.02
 const mostMs = 100
 /** What a piece of a single run may take. Slow models gain most by rows that run together. */
 const runMs = 200
@@ -41,7 +42,7 @@ export class PieceSize {
   adapt(rowCount: number, { bytes, ms, queueMs, hasCallers }: ScoredPieceTimes): void {
     const speed = bytes / Math.max(ms, 0.01)
     this.bytesPerMs = this.bytesPerMs === undefined ? speed : this.bytesPerMs + latestShare * (speed - this.bytesPerMs)
-    const targetMs = Math.min(mostMs, Math.max(hasCallers ? besideCallersMs : usualMs, queueMs / 10))
+    const targetMs = Math.min(mostMs, Math.max(hasCallers ? besideCallersMs : usualMs, waitedShare * queueMs))
     const fitting = (time: number) => Math.floor((rowCount * time) / Math.max(ms, 0.01))
     const rows = Math.max(1, fitting(targetMs), Math.min(this.#rowsPerRun, fitting(runMs)))
     this.rows = Math.min(rows, 4 * this.rows, this.#mostRows)

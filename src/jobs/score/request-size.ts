@@ -1,8 +1,12 @@
 /** Limits of one request, whose body is copied to a worker. */
 const maxRows = 1024
 const maxCharacters = 2 ** 18
-/** Target duration of a request. HTTP callers wait behind it, and a cancelled job ends after it. */
-const targetMs = 200
+/** Target duration of a request. A cancelled job ends after it. */
+const usualMs = 200
+/** The same while the app has callers, who wait behind it. */
+const besideCallersMs = 5
+/** Rows that stay together even so, if they take less than `usualMs`: a script may take as long for one row as for all of them. */
+const rowsTogether = 64
 
 /** Chooses how many rows are sent in one request, by the duration of the previous ones. */
 export class RequestSize {
@@ -28,8 +32,11 @@ export class RequestSize {
   }
 
   /** Adapts the size to a request that took `ms`. */
-  adapt(rowCount: number, ms: number): void {
-    const fitting = Math.max(1, Math.floor((rowCount * targetMs) / Math.max(ms, 0.01)))
-    this.#rows = Math.min(fitting, 2 * this.#rows, this.#maxRows)
+  adapt(rowCount: number, ms: number, hasCallers: boolean): void {
+    const fitting = (time: number) => Math.floor((rowCount * time) / Math.max(ms, 0.01))
+    const rows = hasCallers
+      ? Math.max(fitting(besideCallersMs), Math.min(rowsTogether, fitting(usualMs)))
+      : fitting(usualMs)
+    this.#rows = Math.min(Math.max(1, rows), 2 * this.#rows, this.#maxRows)
   }
 }

@@ -154,7 +154,7 @@ export class ScoringRun {
 
   /** @returns the failure of the request; undefined when its rows have results */
   async #try(rows: readonly IndexedRow[]): Promise<RequestFailure | undefined> {
-    const { definition } = this.#options.service
+    const { definition, hasCallers } = this.#options.service
     const texts = rows.map(({ json }) => json)
     const form = this.#chooseForm(rows[0])
     const isEncrypted = form === bodyForm
@@ -164,13 +164,14 @@ export class ScoringRun {
     if (typeof content !== 'string') {
       // Otherwise the next request would be as large, and a row that never ends would delay many others.
       if (content.code === 'SCORING_TIMEOUT' && !isEncrypted)
-        this.#options.size.adapt(rows.length, definition.limits.timeoutMs)
+        this.#options.size.adapt(rows.length, definition.limits.timeoutMs, false)
       return content
     }
     const predictions = form.splitPredictions(content, texts)
     if (!predictions) return notSplittable
     // What an encrypted row takes says nothing of others.
-    if (answer.kind !== 'failure' && !isEncrypted) this.#options.size.adapt(rows.length, answer.timings.runMs)
+    if (answer.kind !== 'failure' && !isEncrypted)
+      this.#options.size.adapt(rows.length, answer.timings.runMs, hasCallers)
     for (const [at, row] of rows.entries()) this.#setResult(row, { prediction: predictions[at] as string })
     return undefined
   }

@@ -16,7 +16,8 @@ interface DelayOptions {
   readonly dispatch: () => void
 }
 
-/** Longest rest of the only worker between two requests of jobs. */
+/** After a request of a job that took so long, the only worker rests for so many times that, or for `maxRestMs`, which is less. */
+const restFactor = 3
 const maxRestMs = 20
 
 /** Decides when an idle worker waits although something is queued. */
@@ -32,7 +33,7 @@ export class DispatchDelay {
 
   /** A worker has run a request of a job for so long. */
   rest(ms: number): void {
-    this.#restUntil = this.#options.now() + Math.min(ms, maxRestMs)
+    this.#restUntil = this.#options.now() + Math.min(restFactor * ms, maxRestMs)
   }
 
   /** Whether what is queued has to wait; if so, `dispatch` is called after that. */
@@ -59,7 +60,7 @@ export class DispatchDelay {
 
   /**
    * For callers, where jobs have work only: a caller cannot interrupt a run, and the thread that receives its request needs a
-   * processor too. So while there are callers, jobs take half of the workers, or half of the time of the only one.
+   * processor too. So while there are callers, jobs take half of the workers, or a quarter of the time of the only one.
    */
   #restMs(): number {
     const { share, pool, maxThreads, now } = this.#options

@@ -25,9 +25,9 @@ function sizes({
 }
 
 describe('PieceSize', () => {
-  it('begins with a row, and comes to what takes eight milliseconds, or two beside callers', () => {
+  it('begins with a row, and comes to what takes eight milliseconds, or one beside callers', () => {
     assert.deepEqual(sizes({ runMs: 0, rowMs: 0.001 }), [1, 4, 16, 64, 256, 1024, 4096, 8000, 8000])
-    assert.deepEqual(sizes({ runMs: 0, rowMs: 0.01, hasCallers: true }), [1, 4, 16, 64, 200, 200, 200, 200, 200])
+    assert.deepEqual(sizes({ runMs: 0, rowMs: 0.01, hasCallers: true }), [1, 4, 16, 64, 100, 100, 100, 100, 100])
   })
 
   it('has rows of slow models run together, for 200 ms at most', () => {
@@ -47,7 +47,7 @@ describe('PieceSize', () => {
   })
 
   it('makes up for long waits behind callers, and never exceeds what the service takes', () => {
-    assert.equal(sizes({ runMs: 0, rowMs: 0.1, queueMs: 500 }).at(-1), 500)
+    assert.equal(sizes({ runMs: 0, rowMs: 0.1, queueMs: 500 }).at(-1), 100)
     assert.equal(sizes({ runMs: 0, rowMs: 0.1, queueMs: 60_000 }).at(-1), 1000)
     const size = new PieceSize(3, 64)
     for (let piece = 0; piece < 3; piece++) size.adapt(size.rows, { bytes: 1, ms: 0.1, queueMs: 0, hasCallers: false })

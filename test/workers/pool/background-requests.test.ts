@@ -58,7 +58,7 @@ describe('ServiceScheduler.submitInBackground', () => {
     await scheduler.stop()
   })
 
-  it('leaves half of the time of the only worker to callers, for a second after the last call', async () => {
+  it('leaves three quarters of the time of the only worker to callers, for a second after the last call', async () => {
     const { scheduler, worker } = readyScheduler()
     void scheduler.submit(requestOf('call'))
     vi.advanceTimersByTime(0)
@@ -67,7 +67,7 @@ describe('ServiceScheduler.submitInBackground', () => {
     const jobs = () => worker(0).dispatches.slice(1).flat()
     vi.advanceTimersByTime(6)
     worker(0).finish()
-    vi.advanceTimersByTime(5)
+    vi.advanceTimersByTime(17)
     assert.deepEqual(jobs(), ['job 1'])
     vi.advanceTimersByTime(1)
     assert.deepEqual(jobs(), ['job 1', 'job 2'])
