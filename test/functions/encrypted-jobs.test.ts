@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { gunzipSync, gzipSync } from 'node:zlib'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { EncryptedLinearClient } from '../../src/client/encrypted-linear-client.ts'
 import type { GenuineClient } from '../encrypted/support/genuine-client.ts'
+import { findBlobsWith } from '../support/blobs-with.ts'
 import {
   keyContainer as container,
   type EncryptedApp,
@@ -50,17 +51,6 @@ describe('POST /jobs: rows with encrypted features', () => {
     return response.ok ? { prediction: JSON.parse(text) } : { error: lineError(JSON.parse(text), line) }
   }
   /** Names of the blobs of all jobs that have the text in them, also unpacked. */
-  const blobsOfJobsWith = async (text: string) => {
-    const client = running.blobs.getContainerClient('jobs')
-    const names: string[] = []
-    for await (const { name } of client.listBlobsFlat()) {
-      const content = await client.getBlobClient(name).downloadToBuffer()
-      const unpacked = content[0] === 0x1f && content[1] === 0x8b ? gunzipSync(content) : content
-      if (unpacked.includes(text)) names.push(name)
-    }
-    return names
-  }
-
   it('get the reply or the error of the same request over HTTP, in both modes, beside plain rows', async () => {
     const bodies = [
       originalBody(0),
@@ -98,7 +88,7 @@ describe('POST /jobs: rows with encrypted features', () => {
       assert.deepEqual([job.progress.succeeded, job.progress.failed], [2, 0], lines.join().slice(0, 500))
       assert.equal(JSON.parse(lines[0] as string).prediction.length, 10)
     }
-    assert.deepEqual(await blobsOfJobsWith(secret), [])
+    assert.deepEqual(await findBlobsWith(running.blobs.getContainerClient('jobs'), secret), [])
     assert.ok(!running.app.output().includes(secret))
   })
 
