@@ -16,8 +16,9 @@ interface DelayOptions {
   readonly dispatch: () => void
 }
 
-/** After a request of a job that took so long, the only worker rests for so many times that, or for `maxRestMs`, which is less. */
+/** While there are callers, the only worker rests for so many times what a request of a job took. */
 const restFactor = 3
+/** Longest rest between two requests of jobs. */
 const maxRestMs = 20
 
 /** Decides when an idle worker waits although something is queued. */
