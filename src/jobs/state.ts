@@ -49,17 +49,6 @@ export const transitions: Readonly<Record<JobStatus, readonly JobStatus[]>> = {
   Canceled: [],
 }
 
-/**
- * The time of a further change of a job, no earlier than that of the one before: each thread of each host knows the clock of the storage to
- * the second only.
- *
- * @param ms  since 1970
- */
-export function timeOfChange(ms: number, { createdAt, startedAt = createdAt }: JobState): string {
-  const time = new Date(ms).toISOString()
-  return time < startedAt ? startedAt : time
-}
-
 export function hasEnded(status: JobStatus): boolean {
   return transitions[status].length === 0
 }

@@ -50,7 +50,7 @@ describe('POST /jobs: rows with encrypted features', () => {
     const text = await response.text()
     return response.ok ? { prediction: JSON.parse(text) } : { error: lineError(JSON.parse(text), line) }
   }
-  /** Names of the blobs of all jobs that have the text in them, also unpacked. */
+
   it('get the reply or the error of the same request over HTTP, in both modes, beside plain rows', async () => {
     const bodies = [
       originalBody(0),

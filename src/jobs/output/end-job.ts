@@ -2,7 +2,7 @@ import type { JobFailure } from '../failure.ts'
 import { activeBlob, asUpload, signatureBlob } from '../layout.ts'
 import type { OpenJob } from '../open-job.ts'
 import { changeState, type StateChange } from '../records.ts'
-import { hasEnded, timeOfChange } from '../state.ts'
+import { hasEnded } from '../state.ts'
 import type { JobTools } from '../tools.ts'
 import { announceEnd, sendEvent } from './job-event.ts'
 import { closeListEntry } from './list-entry.ts'
@@ -30,7 +30,7 @@ export async function endJob(
   end: Pick<StateChange, 'from' | 'to' | 'error' | 'progress'>,
 ): Promise<void> {
   const progress = end.progress ?? (await readProgress(tools.store, spec, state))
-  const endedAt = timeOfChange(await tools.store.now(), state)
+  const endedAt = new Date(await tools.store.now()).toISOString()
   const now = await changeState(tools.store, spec.folder, { ...end, endedAt, progress })
   if (!now || !hasEnded(now.status)) return
   await afterEnd(tools, { spec, state: now })

@@ -67,7 +67,9 @@ export function endedView(job: JobSpec, state: JobState): JobView {
 
 /** @param until  its end or the time now, in milliseconds since 1970 */
 function describeJob(job: JobSpec, state: JobState, progress: JobProgress, until: number): JobView {
-  const { status, createdAt, startedAt, endedAt, error } = state
+  const { status, createdAt, error } = state
+  const startedAt = notBefore(createdAt, state.startedAt)
+  const endedAt = notBefore(startedAt ?? createdAt, state.endedAt)
   const { action, overwrite: _, isPerFile: __, ...output } = job.output
   const partial = `jobs/${resultsPrefix(job.folder)}`
   const isPartial = status === 'Failed' || status === 'Canceled'
@@ -83,6 +85,11 @@ function describeJob(job: JobSpec, state: JobState, progress: JobProgress, until
     ...(action === 'summary_only' ? {} : { output: { ...output, ...(isPartial ? { partial } : {}) } }),
     ...(error === undefined ? {} : { error }),
   }
+}
+
+/** Each thread of each host knows the clock of the storage to the second only, so that a later time may seem to be earlier. */
+function notBefore(earliest: string, time: string | undefined): string | undefined {
+  return time !== undefined && time < earliest ? earliest : time
 }
 
 function describeRate({ status }: JobState, { succeeded, failed, percent }: JobProgress, elapsedMs: number) {

@@ -19,7 +19,7 @@ import {
 } from '../plan-parts.ts'
 import { changeState, readState } from '../records.ts'
 import type { JobSpec } from '../spec.ts'
-import { type JobState, timeOfChange } from '../state.ts'
+import type { JobState } from '../state.ts'
 import { untilEnd } from './chunk-builder.ts'
 import { type PlanTools, planInput, planOptions } from './job-input.ts'
 
@@ -47,7 +47,7 @@ export async function splitInput(
   const folder = messageJobFolder(message)
   const job = await openJob(tools, folder)
   if (!job) return []
-  const startedAt = timeOfChange(await store.now(), job.state)
+  const startedAt = new Date(await store.now()).toISOString()
   const start = { from: ['NotStarted'], to: 'Running', startedAt } as const
   const state = await changeState(store, folder, start, storedState(job))
   // The previous receiver may have died in the steps that followed.
