@@ -71,7 +71,7 @@ function keyBlobs(blobs: BlobStore, container: string): KeyBlobs {
       // A copy: the pieces may be parts of larger memory, and this moves to a worker.
       return concatBytes(pieces)
     },
-    create: (keyId, blob) => blobs.create({ container, path: keyId }, blob),
+    create: async (keyId, blob) => (await blobs.create({ container, path: keyId }, blob)) !== undefined,
   }
 }
 

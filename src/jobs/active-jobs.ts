@@ -11,7 +11,8 @@ export async function enterActive(
   store: BlobStore,
   { folder, service, messageId }: Pick<JobSpec, 'folder' | 'service' | 'messageId'>,
 ): Promise<boolean> {
-  return store.create(activeBlob(folder), '', { service, ...(messageId !== undefined && { [byMessage]: 'true' }) })
+  const metadata = { service, ...(messageId !== undefined && { [byMessage]: 'true' }) }
+  return (await store.create(activeBlob(folder), '', metadata)) !== undefined
 }
 
 /** The same where it is probably there: the sweeper may have removed it as an orphan. */

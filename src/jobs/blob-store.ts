@@ -32,6 +32,9 @@ export interface ByteRange {
   readonly end?: number | undefined
 }
 
+/** In place of an etag (RFC 9110, section 13.1.1). */
+export const anyVersion = '*'
+
 export interface BlobStore {
   /** The time by the clock of the storage, in milliseconds since 1970. Clocks of machines differ from it, and may jump. */
   now(): Promise<number>
@@ -53,17 +56,23 @@ export interface BlobStore {
    * Writes a blob that does not exist yet, and its container if that is missing. A call that is tried again after a broken connection
    * knows the blob that it wrote itself.
    *
-   * @returns false when the blob exists; it is not changed
+   * @returns the version that was written; undefined when the blob exists, which is not changed
    */
-  create(blob: BlobReference, content: Uint8Array | string, metadata?: BlobMetadata): Promise<boolean>
+  create(blob: BlobReference, content: Uint8Array | string, metadata?: BlobMetadata): Promise<string | undefined>
 
   /**
    * Overwrites the version that `etag` names, with its metadata. A call that is tried again knows what it wrote itself, unless another
    * one has replaced it since.
    *
-   * @returns false when the blob has another version or is gone
+   * @param etag  `anyVersion`: whichever there is
+   * @returns the version that was written; undefined when the blob has another one or is gone
    */
-  replace(blob: BlobReference, content: Uint8Array | string, etag: string, metadata?: BlobMetadata): Promise<boolean>
+  replace(
+    blob: BlobReference,
+    content: Uint8Array | string,
+    etag: string,
+    metadata?: BlobMetadata,
+  ): Promise<string | undefined>
 
   /** Does nothing when there is no such blob. */
   remove(blob: BlobReference): Promise<void>

@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { serviceNamePattern } from '../models/definition/service-name.ts'
 import type { JobQueue } from './job-queues.ts'
 import { type JobFolder, jobFolder, oldJobFolder } from './layout.ts'
+import type { OpenJob } from './open-job.ts'
 import type { AllResults } from './results.ts'
 import { jobIdPattern } from './spec.ts'
 
@@ -28,6 +29,8 @@ export type JobMessage = z.infer<typeof JobMessage>
 export interface JobStep {
   readonly queue: JobQueue
   readonly message: JobMessage
+  /** The job as this process has just stored or read it, for a step that it performs at once. No message has it. */
+  readonly job?: OpenJob
   /** What this process has just found of the job, for a step `finish` that it performs at once. No message has it. */
   readonly found?: AllResults
 }

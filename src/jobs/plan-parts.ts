@@ -89,13 +89,14 @@ export interface ListedPart {
 /** @returns false when the part exists already; its bytes are the same */
 export async function commitPart(store: BlobStore, folder: JobFolder, part: PlanPart): Promise<boolean> {
   const { chunks, next, isLast } = part
-  return store.create(planPartBlob(folder, part.part), JSON.stringify(part), {
+  const metadata = {
     chunks: String(chunks.length),
     rows: String(chunks.reduce((sum, { rowCount }) => sum + rowCount, 0)),
     offset: String((next.file?.bytesBefore ?? 0) + next.offset),
     ...(next.file && { files: String(next.file.index) }),
     last: String(isLast),
-  })
+  }
+  return (await store.create(planPartBlob(folder, part.part), JSON.stringify(part), metadata)) !== undefined
 }
 
 /** @returns undefined when the part is not planned yet */

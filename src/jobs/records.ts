@@ -29,9 +29,11 @@ export function firstState({ createdAt }: JobSpec): JobState {
   return { status: 'NotStarted', createdAt }
 }
 
-/** @returns false when the job has a state already, or perhaps after a broken connection */
-export function createState(store: BlobStore, spec: JobSpec): Promise<boolean> {
-  return store.create(stateBlob(spec.folder), JSON.stringify(firstState(spec)))
+/** @returns undefined when the job has a state already */
+export async function createState(store: BlobStore, spec: JobSpec): Promise<StoredState | undefined> {
+  const value = firstState(spec)
+  const etag = await store.create(stateBlob(spec.folder), JSON.stringify(value))
+  return etag === undefined ? undefined : { value, etag }
 }
 
 /** Reads the state, and writes it first if an interrupted submission left none. @returns undefined when the job is gone */
@@ -42,9 +44,7 @@ export async function ensureState(store: BlobStore, spec: JobSpec): Promise<JobS
 /** As `ensureState`. */
 export async function ensureStoredState(store: BlobStore, spec: JobSpec): Promise<StoredState | undefined> {
   const state = await readStoredState(store, spec.folder)
-  if (state) return state
-  await createState(store, spec)
-  return readStoredState(store, spec.folder)
+  return state ?? (await createState(store, spec)) ?? (await readStoredState(store, spec.folder))
 }
 
 /** A change of status, with what else changes in the state. */
@@ -67,13 +67,13 @@ export async function changeState(
   known?: StoredState,
 ): Promise<JobState | undefined> {
   const changed = known && (await swapState(store, folder, change, known))
-  if (changed) return changed
+  if (changed) return changed.value
   for (;;) {
     const current = await readStoredState(store, folder)
     // A swap that seemed lost may have been ours, and replaced since. Then the state shows it now.
     if (!current || !isAllowed(change, current.value)) return current?.value
     const next = await swapState(store, folder, change, current)
-    if (next) return next
+    if (next) return next.value
   }
 }
 
@@ -83,11 +83,12 @@ export async function swapState(
   folder: JobFolder,
   change: StateChange,
   { value, etag }: StoredState,
-): Promise<JobState | undefined> {
+): Promise<StoredState | undefined> {
   if (!isAllowed(change, value)) return undefined
   const { from: _, to, ...details } = change
   const next: JobState = { ...value, ...details, status: to }
-  return (await store.replace(stateBlob(folder), JSON.stringify(next), etag)) ? next : undefined
+  const written = await store.replace(stateBlob(folder), JSON.stringify(next), etag)
+  return written === undefined ? undefined : { value: next, etag: written }
 }
 
 function isAllowed({ from, to }: StateChange, { status }: JobState): boolean {

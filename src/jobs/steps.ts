@@ -82,12 +82,12 @@ export function createJobSteps(tools: StepTools): JobSteps {
 function performStep(tools: StepTools, step: JobStep, delivery: StepDelivery | undefined): Promise<readonly JobStep[]> {
   const performed = traceStep(tools, step, delivery, async span => {
     const { queue, message } = step
-    if (queue === 'split') return splitInput(tools, message, spec => new AheadScorer(tools, spec, span))
+    if (queue === 'split') return splitInput(tools, step, spec => new AheadScorer(tools, spec, span))
     if (queue === 'chunk' && hasChunk(message)) {
       const budgetMs = delivery ? tools.limits.chunkBudgetMs : tools.limits.ownChunkBudgetMs
-      return scoreChunk(tools, { message, deliveryCount: delivery?.count ?? 1, budgetMs, span })
+      return scoreChunk(tools, { message, job: step.job, deliveryCount: delivery?.count ?? 1, budgetMs, span })
     }
-    if (queue === 'finish') await finishJob(tools, message, step.found)
+    if (queue === 'finish') await finishJob(tools, step)
     return []
   })
   return noteFailure(tools, step, performed)

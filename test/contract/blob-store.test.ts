@@ -3,7 +3,14 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { connectStorage } from '../../src/adapters/azure/storage.ts'
-import { BlobChanged, BlobGone, type BlobReference, type BlobStore, type ByteRange } from '../../src/jobs/blob-store.ts'
+import {
+  anyVersion,
+  BlobChanged,
+  BlobGone,
+  type BlobReference,
+  type BlobStore,
+  type ByteRange,
+} from '../../src/jobs/blob-store.ts'
 import { startStorage } from '../support/azurite-storage.ts'
 import { MemoryBlobStore } from '../support/memory-blob-store.ts'
 
@@ -57,7 +64,7 @@ for (const { name, open } of stores) {
       assert.equal(await store.head(reference), undefined)
       assert.equal(await store.readWhole(reference), undefined)
       assert.deepEqual(await all(store.list('nowhere', '')), [])
-      assert.equal(await store.replace(reference, 'x', '"0x8D0000000000000"'), false)
+      assert.equal(await store.replace(reference, 'x', '"0x8D0000000000000"'), undefined)
       await store.remove(reference)
       assert.equal(await store.commitBlocks(reference, [blockId('a')], {}), 'missing')
       await assert.rejects(gather(store.read(reference, '"0x8D0000000000000"')), BlobGone)
@@ -74,14 +81,14 @@ for (const { name, open } of stores) {
     it('replaces the metadata with the content', async () => {
       const reference = fresh()
       await store.create(reference, 'x', { one: '1' })
-      assert.equal(await store.replace(reference, 'y', await etagOf(reference), { other: '2' }), true)
+      assert.ok(await store.replace(reference, 'y', await etagOf(reference), { other: '2' }))
       assert.deepEqual((await store.head(reference))?.metadata, { other: '2' })
-      assert.equal(await store.replace(reference, 'z', await etagOf(reference)), true)
+      assert.ok(await store.replace(reference, 'z', await etagOf(reference)))
       assert.deepEqual((await store.head(reference))?.metadata, {})
     })
 
     it('creates a missing container for the first blob, block or commit', async () => {
-      assert.equal(await store.create({ container: 'made-by-create', path: 'a' }, 'x'), true)
+      assert.ok(await store.create({ container: 'made-by-create', path: 'a' }, 'x'))
       const staged = { container: 'made-by-block', path: 'a' }
       await store.stageBlock(staged, blockId('a'), bytes('x'))
       assert.equal(await store.commitBlocks(staged, [blockId('a')], {}), 'committed')
@@ -92,7 +99,7 @@ for (const { name, open } of stores) {
       const reference = fresh()
       const begun = Date.now()
       const metadata = { rows: '007', ratio: '1e3', is_last: 'true', note: 'a <b> & "c"' }
-      assert.equal(await store.create(reference, 'schlüssel ☃', metadata), true)
+      assert.ok(await store.create(reference, 'schlüssel ☃', metadata))
       const head = (await store.head(reference))!
       assert.deepEqual(head, { bytes: 14, etag: head.etag, metadata, modifiedAt: head.modifiedAt })
       assert.ok(head.modifiedAt >= begun - 1000 && head.modifiedAt <= Date.now() + 1000)
@@ -105,10 +112,11 @@ for (const { name, open } of stores) {
     it('creates once, and does not overwrite', async () => {
       const reference = fresh()
       const outcomes = await Promise.all(['a', 'b', 'c', 'd'].map(text => store.create(reference, text, { by: text })))
-      assert.equal(outcomes.filter(isCreated => isCreated).length, 1)
-      const winner = ['a', 'b', 'c', 'd'][outcomes.indexOf(true)]!
+      const [etag, ...others] = outcomes.filter(version => version !== undefined)
+      assert.deepEqual([etag, others], [await etagOf(reference), []])
+      const winner = ['a', 'b', 'c', 'd'][outcomes.indexOf(etag)]!
       assert.equal(await textOf(reference), winner)
-      assert.equal(await store.create(reference, 'later'), false)
+      assert.equal(await store.create(reference, 'later'), undefined)
       assert.deepEqual((await store.head(reference))!.metadata, { by: winner })
     })
 
@@ -128,10 +136,20 @@ for (const { name, open } of stores) {
       await store.create(reference, 'first')
       const etag = await etagOf(reference)
       const outcomes = await Promise.all(['a', 'b', 'c'].map(text => store.replace(reference, text, etag)))
-      assert.equal(outcomes.filter(isReplaced => isReplaced).length, 1)
-      assert.equal(await textOf(reference), ['a', 'b', 'c'][outcomes.indexOf(true)])
-      assert.notEqual(await etagOf(reference), etag)
-      assert.equal(await store.replace(fresh(), 'x', etag), false)
+      const [written, ...others] = outcomes.filter(version => version !== undefined)
+      assert.deepEqual([written, others], [await etagOf(reference), []])
+      assert.equal(await textOf(reference), ['a', 'b', 'c'][outcomes.indexOf(written)])
+      assert.notEqual(written, etag)
+      assert.equal(await store.replace(fresh(), 'x', etag), undefined)
+    })
+
+    it('replaces any version, but creates none', async () => {
+      const reference = fresh()
+      assert.equal(await store.replace(reference, 'x', anyVersion), undefined)
+      assert.equal(await store.head(reference), undefined)
+      await store.create(reference, 'first')
+      assert.equal(await store.replace(reference, 'second', anyVersion, { by: 'x' }), await etagOf(reference))
+      assert.equal(await textOf(reference), 'second')
     })
 
     it('removes a blob, also one that is gone', async () => {
@@ -140,7 +158,7 @@ for (const { name, open } of stores) {
       await store.remove(reference)
       await store.remove(reference)
       assert.equal(await store.head(reference), undefined)
-      assert.equal(await store.create(reference, 'again'), true)
+      assert.ok(await store.create(reference, 'again'))
     })
 
     it('reads ranges of bytes, also beyond the end', async () => {
@@ -289,7 +307,8 @@ const double = () => new MemoryBlobStore()
 /** What the calls gave, with versions by their number. */
 async function play(store: BlobStore, container: string, operations: readonly Operation[]): Promise<unknown[]> {
   const versions: string[] = []
-  const known = (etag: string) => {
+  const known = (etag: string | undefined) => {
+    if (etag === undefined) return 'not written'
     if (!versions.includes(etag)) versions.push(etag)
     return versions.indexOf(etag)
   }
@@ -298,8 +317,8 @@ async function play(store: BlobStore, container: string, operations: readonly Op
     const reference = { container, path: blob }
     const etag = versions.at(-1 - version) ?? '"0x8D0000000000000"'
     const hasBlocks = blob === 'blocks'
-    if (kind === 'create' && !hasBlocks) outcomes.push(await store.create(reference, text, { text }))
-    if (kind === 'replace') outcomes.push(await store.replace(reference, text, etag))
+    if (kind === 'create' && !hasBlocks) outcomes.push(known(await store.create(reference, text, { text })))
+    if (kind === 'replace') outcomes.push(known(await store.replace(reference, text, etag)))
     if (kind === 'remove' && !hasBlocks) outcomes.push(await store.remove(reference))
     if (kind === 'stage' && hasBlocks) outcomes.push(await store.stageBlock(reference, blockId(text), bytes(text)))
     if (kind === 'commit' && hasBlocks) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import {
+  anyVersion,
   BlobChanged,
   BlobGone,
   type BlobHead,
@@ -94,13 +95,16 @@ export class MemoryBlobStore implements BlobStore {
     })
   }
 
-  async create(reference: BlobReference, content: Uint8Array | string, metadata: BlobMetadata = {}): Promise<boolean> {
+  async create(
+    reference: BlobReference,
+    content: Uint8Array | string,
+    metadata: BlobMetadata = {},
+  ): Promise<string | undefined> {
     checkMetadata(metadata)
     const name = nameOf(reference)
     return this.hooks.around('create', name, () => {
-      if (this.#blobs.has(name)) return false
-      this.#write(name, bytesOf(content), metadata)
-      return true
+      if (this.#blobs.has(name)) return undefined
+      return this.#write(name, bytesOf(content), metadata)
     })
   }
 
@@ -109,13 +113,13 @@ export class MemoryBlobStore implements BlobStore {
     content: Uint8Array | string,
     etag: string,
     metadata: BlobMetadata = {},
-  ): Promise<boolean> {
+  ): Promise<string | undefined> {
     checkMetadata(metadata)
     const name = nameOf(reference)
     return this.hooks.around('replace', name, () => {
-      if (this.#blobs.get(name)?.etag !== etag) return false
-      this.#write(name, bytesOf(content), metadata)
-      return true
+      const current = this.#blobs.get(name)
+      if (!current || (etag !== anyVersion && current.etag !== etag)) return undefined
+      return this.#write(name, bytesOf(content), metadata)
     })
   }
 
@@ -193,12 +197,13 @@ export class MemoryBlobStore implements BlobStore {
   }
 
   /** Every write creates a version, and drops all blocks that were staged for the blob. */
-  #write(name: string, content: Uint8Array, metadata: BlobMetadata): void {
+  #write(name: string, content: Uint8Array, metadata: BlobMetadata): string {
     const etag = `"0x${(++this.#versions).toString(16).padStart(15, '0').toUpperCase()}"`
     // Times are those of the header Last-Modified, in whole seconds.
     const modifiedAt = Math.floor(this.#now() / 1000) * 1000
     this.#blobs.set(name, { bytes: content.length, etag, metadata: { ...metadata }, modifiedAt, content })
     this.#staged.delete(name)
+    return etag
   }
 
   #stagedOf(name: string): Staged {

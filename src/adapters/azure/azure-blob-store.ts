@@ -4,6 +4,7 @@ import {
   BlobClient,
   type BlobServiceClient,
   type BlockBlobClient,
+  type BlockBlobUploadResponse,
   type ContainerClient,
   type ContainerListBlobFlatSegmentResponse,
   logger,
@@ -37,8 +38,9 @@ import { StorageTime } from './storage-time.ts'
 silence(logger)
 
 const createOnly = { ifNoneMatch: '*' }
-const blobExists = (failure: unknown) => (errorCode(failure) === 'BlobAlreadyExists' ? { is: false } : undefined)
-const isOtherVersion = (failure: unknown) => ([404, 412].includes(httpStatus(failure) ?? 0) ? { is: false } : undefined)
+const notWritten = { is: undefined }
+const blobExists = (failure: unknown) => (errorCode(failure) === 'BlobAlreadyExists' ? notWritten : undefined)
+const isOtherVersion = (failure: unknown) => ([404, 412].includes(httpStatus(failure) ?? 0) ? notWritten : undefined)
 
 interface AzureBlobStoreOptions {
   readonly service: BlobServiceClient
@@ -89,14 +91,17 @@ export class AzureBlobStore implements BlobStore {
     return readWholeBlob({ client: this.#blob(reference), name: blobName(reference), calls: this.#calls })
   }
 
-  create(reference: BlobReference, content: Uint8Array | string, metadata: BlobMetadata = {}): Promise<boolean> {
+  create(
+    reference: BlobReference,
+    content: Uint8Array | string,
+    metadata: BlobMetadata = {},
+  ): Promise<string | undefined> {
     const bytes = asBuffer(content)
     const call = { what: `create the blob ${blobName(reference)}`, known: blobExists }
     return this.#asWriter(reference, metadata, written =>
       this.#inContainer(reference, call, async (blob, abortSignal) => {
         const options = { abortSignal, metadata: written, conditions: createOnly }
-        this.#time.heard((await blob.upload(bytes, bytes.length, options)).date)
-        return true
+        return this.#written(await blob.upload(bytes, bytes.length, options))
       }),
     )
   }
@@ -106,14 +111,13 @@ export class AzureBlobStore implements BlobStore {
     content: Uint8Array | string,
     etag: string,
     metadata: BlobMetadata = {},
-  ): Promise<boolean> {
+  ): Promise<string | undefined> {
     const bytes = asBuffer(content)
     const call = { what: `replace the blob ${blobName(reference)}`, known: isOtherVersion }
     return this.#asWriter(reference, metadata, written =>
       this.#call(call, async abortSignal => {
         const options = { abortSignal, metadata: written, conditions: { ifMatch: etag } }
-        this.#time.heard((await this.#blob(reference).upload(bytes, bytes.length, options)).date)
-        return true
+        return this.#written(await this.#blob(reference).upload(bytes, bytes.length, options))
       }),
     )
   }
@@ -125,15 +129,22 @@ export class AzureBlobStore implements BlobStore {
   async #asWriter(
     reference: BlobReference,
     metadata: BlobMetadata,
-    write: (metadata: BlobMetadata) => Promise<boolean>,
-  ): Promise<boolean> {
+    write: (metadata: BlobMetadata) => Promise<string | undefined>,
+  ): Promise<string | undefined> {
     const writer = randomUUID()
-    if (await write({ ...metadata, [writerName]: writer })) return true
+    const version = await write({ ...metadata, [writerName]: writer })
+    if (version !== undefined) return version
     const what = `read the properties of the blob ${blobName(reference)}`
     const found = await this.#call({ what, known: isAbsent }, abortSignal =>
       this.#blob(reference).getProperties({ abortSignal }),
     )
-    return lowerCased(found?.metadata)[writerName] === writer
+    return lowerCased(found?.metadata)[writerName] === writer ? found?.etag : undefined
+  }
+
+  #written({ date, etag }: BlockBlobUploadResponse): string {
+    this.#time.heard(date)
+    if (etag === undefined) throw new StorageError('the storage sent no version of what was written', 'no-etag')
+    return etag
   }
 
   async remove(reference: BlobReference): Promise<void> {

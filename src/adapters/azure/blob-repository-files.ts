@@ -66,9 +66,10 @@ export class BlobRepositoryFiles implements RepositoryFiles {
     const blob = this.#blob(path)
     const blocks = inBlocks(content())
     const first = await blocks.next()
-    if (first.done) return this.#blobs.create(blob, new Uint8Array())
+    const create = async (bytes: Uint8Array) => (await this.#blobs.create(blob, bytes)) !== undefined
+    if (first.done) return create(new Uint8Array())
     const second = await blocks.next()
-    if (second.done) return this.#blobs.create(blob, first.value)
+    if (second.done) return create(first.value)
     const ids: string[] = []
     const writer = randomBytes(9).toString('hex') // others may stage blocks of the same blob
     const underWay = new Set<Promise<void>>()
@@ -97,8 +98,8 @@ export class BlobRepositoryFiles implements RepositoryFiles {
     return outcome === 'committed'
   }
 
-  replace(path: string, text: string, version: string): Promise<boolean> {
-    return this.#blobs.replace(this.#blob(path), text, version)
+  async replace(path: string, text: string, version: string): Promise<boolean> {
+    return (await this.#blobs.replace(this.#blob(path), text, version)) !== undefined
   }
 
   remove(path: string): Promise<void> {

@@ -41,7 +41,7 @@ export async function afterResult(
   // The process that commits or finds the next result lists the part after this one, and so sees it.
   if (next !== undefined && partNumber(next, limits) === part.part) return { chunk: next }
   const finish = lists ? await closePartAndJob(tools, job.spec, part) : undefined
-  return { ...(next !== undefined && { chunk: next }), ...(finish && { finish }) }
+  return { ...(next !== undefined && { chunk: next }), ...(finish && { finish: { ...finish, job } }) }
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { BlobHead } from '../blob-store.ts'
+import type { BlobHead, BlobMetadata } from '../blob-store.ts'
 import { chunkResultBlob, type JobFolder } from '../layout.ts'
 import { partNumber } from '../limits.ts'
 import type { PlannedChunk } from '../plan-parts.ts'
@@ -28,10 +28,12 @@ export async function writeResult(
     first: String(firstRow),
     ...(inputFile && { file: String(inputFile.index) }),
   }
-  if (spec.output.action === 'summary_only') return tools.store.create(result, '', counts)
+  const create = async (content: Uint8Array | string, metadata: BlobMetadata) =>
+    (await tools.store.create(result, content, metadata)) !== undefined
+  if (spec.output.action === 'summary_only') return create('', counts)
   const content = file.subarray(start, end)
   const block = await stageForOutput(tools, spec, { blob, kind: 'c', number: chunk, content })
-  return tools.store.create(result, file, {
+  return create(file, {
     ...counts,
     block,
     ...(end - start < file.byteLength && { start: String(start), end: String(end) }),

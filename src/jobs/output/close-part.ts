@@ -5,7 +5,7 @@ import type { AllResults } from '../results.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { headResult } from './chunk-result.ts'
-import { closePart, totalsWhenAllDone } from './done-parts.ts'
+import { closePart, findAllResults, totalsWhenAllDone } from './done-parts.ts'
 
 /**
  * Commits first and looks then, so that the process that commits the last result sees that it is the last. A part that lacks a result,
@@ -18,11 +18,13 @@ export async function closePartAndJob(tools: JobTools, spec: JobSpec, part: Plan
   const { store, cache } = tools
   const seen = cache.seen(spec, part.part)
   if (await lacksResult(tools, spec, part)) return undefined
-  const chunkCount = part.chunks.length
-  const closed = await closePart(store, spec.folder, { part: part.part, chunkCount }, seen.results)
+  const isOnly = part.part === 0 && part.isLast
+  // The only part needs no record of its end: the job ends at once, and otherwise the step that ends it lists the part again.
+  const find = isOnly ? findAllResults : closePart
+  const closed = await find(store, spec.folder, { part: part.part, chunkCount: part.chunks.length }, seen.results)
   seen.isClosed = closed !== undefined
   if (!closed) return undefined
-  const found = part.part === 0 && part.isLast ? closed : await findTotals(tools, spec, part)
+  const found = isOnly ? closed : await findTotals(tools, spec, part)
   return found && { queue: 'finish', message: jobMessage(spec.folder), found }
 }
 

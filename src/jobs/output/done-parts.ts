@@ -70,22 +70,33 @@ export async function listDone(store: BlobStore, folder: JobFolder): Promise<Map
 }
 
 /**
- * Writes the totals of a part if all its results exist.
+ * Finds the results of a part if all of them exist.
  *
  * @param seen  gets the chunks that have a result
- * @returns these; undefined when one is missing
+ * @returns undefined when one is missing
  */
-export async function closePart(
+export async function findAllResults(
   store: BlobStore,
   folder: JobFolder,
   { part, chunkCount }: Pick<ListedPart, 'part' | 'chunkCount'>,
   seen?: Set<number>,
 ): Promise<AllResults | undefined> {
-  const { totals, results } = await findResults(store, folder, part, seen)
-  if (totals.chunks < chunkCount) return undefined
-  const metadata = Object.fromEntries(Object.entries(totals).map(([name, value]) => [name, String(value)]))
-  await store.create(donePartBlob(folder, part), '', metadata)
-  return { totals, results }
+  const found = await findResults(store, folder, part, seen)
+  return found.totals.chunks < chunkCount ? undefined : found
+}
+
+/** Writes the totals of a part if all its results exist. For the rest see `findAllResults`. */
+export async function closePart(
+  store: BlobStore,
+  folder: JobFolder,
+  listed: Pick<ListedPart, 'part' | 'chunkCount'>,
+  seen?: Set<number>,
+): Promise<AllResults | undefined> {
+  const found = await findAllResults(store, folder, listed, seen)
+  if (!found) return undefined
+  const metadata = Object.fromEntries(Object.entries(found.totals).map(([name, value]) => [name, String(value)]))
+  await store.create(donePartBlob(folder, listed.part), '', metadata)
+  return found
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { JobFailure } from '../failure.ts'
 import { activeBlob, asUpload, signatureBlob } from '../layout.ts'
-import type { OpenJob } from '../open-job.ts'
+import { type OpenJob, storedState } from '../open-job.ts'
 import { changeState, type StateChange } from '../records.ts'
 import { hasEnded } from '../state.ts'
 import type { JobTools } from '../tools.ts'
@@ -26,12 +26,13 @@ export async function failJob(
 /** Freezes the progress, which is read unless it is given, and cleans up if the job has ended, also by another process. */
 export async function endJob(
   tools: JobTools,
-  { spec, state }: OpenJob,
+  job: OpenJob,
   end: Pick<StateChange, 'from' | 'to' | 'error' | 'progress'>,
 ): Promise<void> {
+  const { spec, state } = job
   const progress = end.progress ?? (await readProgress(tools.store, spec, state))
   const endedAt = new Date(await tools.store.now()).toISOString()
-  const now = await changeState(tools.store, spec.folder, { ...end, endedAt, progress })
+  const now = await changeState(tools.store, spec.folder, { ...end, endedAt, progress }, storedState(job))
   if (!now || !hasEnded(now.status)) return
   await afterEnd(tools, { spec, state: now })
 }
@@ -52,7 +53,7 @@ export async function cleanUp(tools: JobTools, { spec, state }: OpenJob): Promis
   const { place } = spec.input
   const upload = 'blob' in place && asUpload(place.blob)
   if (upload) await store.remove(upload)
-  await store.remove(signatureBlob(spec.folder))
+  if ('url' in place) await store.remove(signatureBlob(spec.folder))
   await closeListEntry(store, spec, state)
   await announceEnd(tools, { spec, state })
   await store.remove(activeBlob(spec.folder))

@@ -1,6 +1,6 @@
 import { asJobFailure } from '../failure.ts'
 import { finalCountsBlob, type JobFolder } from '../layout.ts'
-import { type JobMessage, messageJobFolder } from '../message-queues.ts'
+import { type JobStep, messageJobFolder } from '../message-queues.ts'
 import { type OpenJob, openJob, storedState } from '../open-job.ts'
 import { changeState, swapState } from '../records.ts'
 import type { AllResults, ListedResult, ResultTotals } from '../results.ts'
@@ -17,12 +17,14 @@ import { fullProgress } from './progress.ts'
 /**
  * Ends a job: cancels it if that was requested, or commits its output once all results exist.
  *
- * @param found  what the step that it follows from has found
+ * @param step.found  what the step that it follows from has found
  * @throws failures after which a retry may succeed
  */
-export async function finishJob(tools: JobTools, message: JobMessage, found?: AllResults): Promise<void> {
+export async function finishJob(tools: JobTools, step: Omit<JobStep, 'queue'>): Promise<void> {
+  const { message, found } = step
   const folder = messageJobFolder(message)
-  const job = await openJob(tools, folder)
+  const known = step.job?.etag !== undefined && step.job.state.status === 'Running' ? step.job : undefined
+  const job = known ?? (await openJob(tools, folder))
   if (!job) return
   const { status } = job.state
   if (hasEnded(status)) return afterEnd(tools, job)
@@ -38,11 +40,13 @@ export async function finishJob(tools: JobTools, message: JobMessage, found?: Al
   if (status === 'Running' && (await isMissing(tools, job, all))) return
   // From here on it can no longer be cancelled.
   const change = { from: ['Running'], to: 'Finalizing' } as const
-  const known = storedState(job)
-  const swapped = known && (await swapState(tools.store, folder, change, known))
-  const state = swapped ?? (await changeState(tools.store, folder, change))
+  const stored = storedState(job)
+  const swapped = stored && (await swapState(tools.store, folder, change, stored))
+  if (known && !swapped) return finishJob(tools, { message, ...(found && { found }) }) // it has changed since
+  const state = swapped?.value ?? (await changeState(tools.store, folder, change))
   const isFirst = swapped !== undefined
-  if (state?.status === 'Finalizing') await finalize(tools, { spec: job.spec, state }, { ...all, isFirst })
+  if (state?.status === 'Finalizing')
+    await finalize(tools, { spec: job.spec, state, ...(swapped && { etag: swapped.etag }) }, { ...all, isFirst })
   // Otherwise it was cancelled or ended just now, which has sent a message of its own.
 }
 

@@ -1,5 +1,5 @@
 /** The entry of a job in the list of its service. Once the job has ended, it shows the job, so that a page costs one listing. */
-import type { BlobMetadata, BlobStore } from '../blob-store.ts'
+import { anyVersion, type BlobMetadata, type BlobStore } from '../blob-store.ts'
 import { listEntryBlob } from '../layout.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobState } from '../state.ts'
@@ -14,10 +14,8 @@ const maxTextBytes = 7000
  */
 export async function closeListEntry(store: BlobStore, spec: JobSpec, state: JobState): Promise<void> {
   const entry = listEntryBlob(spec.service, Date.parse(spec.createdAt), spec.jobId)
-  const head = await store.head(entry)
-  if (!head || head.metadata.job !== undefined) return
   const metadata = encodeEntry(endedView(spec, state))
-  if (metadata.job !== undefined) await store.replace(entry, '', head.etag, metadata)
+  if (metadata.job !== undefined) await store.replace(entry, '', anyVersion, metadata)
 }
 
 /** @returns metadata, which is ASCII */

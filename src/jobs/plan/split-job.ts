@@ -3,7 +3,7 @@ import { asJobFailure } from '../failure.ts'
 import { chunkKey } from '../kept-chunks.ts'
 import { chunkInputBlob, type JobFolder, packedInputBlob, startedBlob } from '../layout.ts'
 import { type JobMessage, type JobStep, jobMessage, messageJobFolder } from '../message-queues.ts'
-import { isActive, openJob, storedState } from '../open-job.ts'
+import { isActive, type OpenJob, openJob, storedState } from '../open-job.ts'
 import { headResult } from '../output/chunk-result.ts'
 import { totalsWhenAllDone } from '../output/done-parts.ts'
 import { failJob } from '../output/end-job.ts'
@@ -17,7 +17,7 @@ import {
   planStart,
   readPart,
 } from '../plan-parts.ts'
-import { changeState, readState } from '../records.ts'
+import { changeState, readState, swapState } from '../records.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobState } from '../state.ts'
 import { untilEnd } from './chunk-builder.ts'
@@ -34,32 +34,43 @@ export interface AheadScoring {
 /**
  * Plans the chunks of a job from the end of the existing plan on. Concurrent planners write the same bytes.
  *
+ * @param step.job  a new one, with its active entry
  * @param scoreAhead  what scores the first chunks meanwhile
  * @returns the steps that follow at once
  * @throws failures after which a retry may succeed
  */
 export async function splitInput(
   tools: PlanTools,
-  message: JobMessage,
+  { message, job: known }: Omit<JobStep, 'queue'>,
   scoreAhead: (spec: JobSpec) => AheadScoring,
 ): Promise<readonly JobStep[]> {
-  const { store } = tools
+  const { store, cache, clock, limits } = tools
   const folder = messageJobFolder(message)
-  const job = await openJob(tools, folder)
+  const job = known ?? (await openJob(tools, folder))
   if (!job) return []
   const startedAt = new Date(await store.now()).toISOString()
   const start = { from: ['NotStarted'], to: 'Running', startedAt } as const
-  const state = await changeState(store, folder, start, storedState(job))
+  const stored = storedState(job)
+  const swapped = stored && (await swapState(store, folder, start, stored))
+  if (known && !swapped) return splitInput(tools, { message }, scoreAhead) // it has changed since
+  const state = swapped?.value ?? (await changeState(store, folder, start))
   // The previous receiver may have died in the steps that followed.
   if (state?.status !== 'Running') return state ? [{ queue: 'finish', message: jobMessage(folder) }] : []
+  if (known) cache.storeSpec(job.spec)
   // Without this entry the sweeper would not see the job.
-  await stayActive(store, job.spec)
+  else await stayActive(store, job.spec)
+  const readAt = clock.monotonicMs()
+  const knownJob = (): OpenJob | undefined => {
+    // Chunks look for a new status as often as that, too.
+    const isNew = clock.monotonicMs() - readAt < limits.pollMs
+    return swapped && isNew ? { spec: job.spec, state, etag: swapped.etag } : undefined
+  }
   // If a row of the first chunks ends the process, the next planner scores none, so that it comes to the end of the part.
   const isFirst = job.state.status === 'NotStarted' && state.startedAt === startedAt
   const ahead = isFirst ? scoreAhead(job.spec) : undefined
   const steps: JobStep[] = []
   try {
-    const isComplete = await continuePlan(tools, { spec: job.spec, message, state, isFirst, ahead, steps })
+    const isComplete = await continuePlan(tools, { spec: job.spec, message, state, isFirst, ahead, steps, knownJob })
     if (!isComplete) return steps
   } catch (failure) {
     const fatal = asJobFailure(failure, job.spec)
@@ -83,12 +94,14 @@ interface Planning {
   readonly ahead: AheadScoring | undefined
   /** Gets the steps that follow at once. */
   readonly steps: JobStep[]
+  /** @returns the job, if its state was read a short time ago */
+  knownJob(): OpenJob | undefined
 }
 
 /** @returns whether the plan is complete; otherwise another run continues, or the job is no longer active */
 async function continuePlan(tools: PlanTools, planning: Planning): Promise<boolean> {
   const { store, queues, clock, limits, stopping } = tools
-  const { spec, message, state, isFirst, ahead, steps } = planning
+  const { spec, message, state, isFirst, ahead, steps, knownJob } = planning
   const { folder } = spec
   const deadline = clock.monotonicMs() + limits.budgetMs
   const plan = isFirst ? [] : await listPlan(store, folder)
@@ -100,8 +113,11 @@ async function continuePlan(tools: PlanTools, planning: Planning): Promise<boole
     if (!isOurs) await requireSamePart(store, folder, part)
     if (part.part === 0) {
       // Only the planner that commits the first part starts the first chunks.
-      if (isOurs) steps.push(...(await startFirstChunks(tools, spec, part)))
-      else await lookAgain(tools, folder)
+      if (isOurs) {
+        const own = await startFirstChunks(tools, spec, part)
+        const job = knownJob()
+        steps.push(...own.map(step => ({ ...step, ...(job && { job }) })))
+      } else await lookAgain(tools, folder)
     }
     if (part.isLast) return true
     // Checked only after a part, so that every run makes the plan longer, however slow the input is.

@@ -4,9 +4,9 @@ import { enterActive, stayActive } from '../active-jobs.ts'
 import type { BlobStore } from '../blob-store.ts'
 import { chooseChunkBytes } from '../chunk-size.ts'
 import { eventSignatureBlob, listEntryBlob, parseBlobReference, specBlob } from '../layout.ts'
-import { jobMessage, type MessageQueues } from '../message-queues.ts'
+import { type JobStep, jobMessage, type MessageQueues } from '../message-queues.ts'
 import { type JobView, newJobView, readJobView } from '../output/job-view.ts'
-import { createState, ensureState, firstState, readState } from '../records.ts'
+import { createState, ensureState, readStoredState } from '../records.ts'
 import type { RowScorer } from '../row-scorer.ts'
 import type { SlotWait, StepRunner } from '../run-on.ts'
 import { inputName, type JobSpec } from '../spec.ts'
@@ -136,7 +136,7 @@ export class JobStore {
     // The process that began the job in the same message may have died in any of its steps.
     if (state?.status !== 'NotStarted' && !isRedelivered) return readJobView(store, job)
     await stayActive(store, job)
-    const begin = await this.#prepare(job, origin)
+    const begin = await this.#prepare(splitStep(job), origin)
     const view = await readJobView(store, job)
     begin()
     return view
@@ -146,23 +146,26 @@ export class JobStore {
   async #begin(job: JobSpec, { origin, hasEntry }: Pick<NewSpec, 'hasEntry'> & { readonly origin: JobOrigin }) {
     const { store } = this.#options
     // Otherwise another process has the job already, or this call had broken and was repeated.
-    const isNew = await createState(store, job)
-    const state = isNew ? firstState(job) : await readState(store, job.folder)
-    if (state?.status !== 'NotStarted') return readJobView(store, job)
+    const stored = (await createState(store, job)) ?? (await readStoredState(store, job.folder))
+    if (stored?.value.status !== 'NotStarted') return readJobView(store, job)
     if (!(await hasEntry())) await enterActive(store, job)
-    const begin = await this.#prepare(job, origin)
+    const known = { spec: job, state: stored.value, etag: stored.etag }
+    const begin = await this.#prepare({ ...splitStep(job), job: known }, origin)
     begin()
     return newJobView(job)
   }
 
   /** @returns a function that begins the job, unless it has run already */
-  async #prepare({ folder }: JobSpec, origin: JobOrigin): Promise<() => void> {
+  async #prepare(split: JobStep, origin: JobOrigin): Promise<() => void> {
     const { runner } = this.#options
-    const split = { queue: 'split', message: jobMessage(folder) } as const
     if (origin === 'http') return runner.prepare(split)
     await runner.run([split], slotWaitFor[origin])
     return () => {}
   }
+}
+
+function splitStep({ folder }: JobSpec): JobStep {
+  return { queue: 'split', message: jobMessage(folder) }
 }
 
 interface NewSpec {

@@ -135,8 +135,8 @@ export class AttemptLog {
   }
 
   /** @returns false when another process begins the same attempt at this moment */
-  begin(attempt: Attempt): Promise<boolean> {
-    return this.#store.create(this.#blob(attemptName(attempt)), '')
+  async begin(attempt: Attempt): Promise<boolean> {
+    return (await this.#store.create(this.#blob(attemptName(attempt)), '')) !== undefined
   }
 
   /** Removes an attempt that failed without ending its process. */

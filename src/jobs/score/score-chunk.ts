@@ -20,6 +20,8 @@ import type { ScoreTools } from './score-rows.ts'
 
 export interface ChunkDelivery {
   readonly message: ChunkMessage
+  /** As it was when this process decided on the step; absent: it is read. */
+  readonly job?: OpenJob | undefined
   /** How often the message has been received, from 1. */
   readonly deliveryCount: number
   /** How long the rows of a chunk are scored before the rest is left to another message, in milliseconds. */
@@ -41,7 +43,7 @@ export async function scoreChunk(tools: ScoreTools, delivery: ChunkDelivery): Pr
   const { message, budgetMs, span } = delivery
   const turnEndsAt = clock.monotonicMs() + limits.turnMs
   const folder = messageJobFolder(message)
-  const job = await openTogether(tools, folder)
+  const job = delivery.job ?? (await openTogether(tools, folder))
   if (!job) return []
   const isRedelivered = delivery.deliveryCount > 1 || message.isRetry === true
   // The previous receiver of the message may have died in the steps that followed.

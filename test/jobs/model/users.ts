@@ -1,6 +1,7 @@
 /** Simulates users, who submit and cancel jobs through the app, and change blobs without it. */
 import { activeBlob, parseBlobReference, specBlob } from '../../../src/jobs/layout.ts'
-import { changeState, ensureState } from '../../../src/jobs/records.ts'
+import type { JobStep } from '../../../src/jobs/message-queues.ts'
+import { changeState, ensureStoredState } from '../../../src/jobs/records.ts'
 import { hasEnded } from '../../../src/jobs/state.ts'
 import { folder, inputBlob, type JobWorld, job, outputBlob } from './job-world.ts'
 
@@ -14,12 +15,13 @@ export function submit({ random, processes, spec, scenario, seen }: JobWorld): v
   const { store } = tools
   const work = async () => {
     await store.create(activeBlob(folder), '')
-    await store.create(specBlob(folder), JSON.stringify(spec))
-    const state = await ensureState(store, spec)
-    if (state?.status !== 'NotStarted') return
+    const isFirst = (await store.create(specBlob(folder), JSON.stringify(spec))) !== undefined
+    const stored = await ensureStoredState(store, spec)
+    if (stored?.value.status !== 'NotStarted') return
     await store.create(activeBlob(folder), '') // the sweeper may have removed it as an orphan
     seen.planners++
-    const split = { queue: 'split', message: job } as const
+    const known = isFirst ? { job: { spec, state: stored.value, etag: stored.etag } } : {}
+    const split: JobStep = { queue: 'split', message: job, ...known }
     if (isInMessage) await steps.runner.run([split])
     else (await steps.runner.prepare(split))()
   }

@@ -54,7 +54,6 @@ describe('finishJob', () => {
 
   it('commits the output in order, counts its rows, and removes the active entry', async () => {
     const bench = await scoredBench(7)
-    await bench.store.create(signatureBlob(folder), '?sig=secret')
     await bench.steps.finish(job)
     assert.equal(bench.output, lines(7))
     const counts = { rows: 7, succeeded: 7, failed: 0, chunks: 4 }
@@ -62,8 +61,18 @@ describe('finishJob', () => {
     assert.equal(bench.state.status, 'Completed')
     const result = JSON.parse(bench.store.text(finalCountsBlob(folder)) ?? '') as object
     assert.deepEqual(result, { ...result, ...counts, bytes: lines(7).length })
-    for (const reference of [activeBlob(folder), signatureBlob(folder)])
-      assert.equal(bench.store.text(reference), undefined)
+    assert.equal(bench.store.text(activeBlob(folder)), undefined)
+  })
+
+  it('removes the signature of the input with the end of the job', async () => {
+    const bench = await scoredBench(7)
+    const spec = JSON.parse(bench.store.text(specBlob(folder)) ?? '') as { input: object }
+    const input = { ...spec.input, place: { url: 'https://elsewhere.example/input/rows' } }
+    bench.store.put(specBlob(folder), JSON.stringify({ ...spec, input }))
+    await bench.store.create(signatureBlob(folder), '?sig=secret')
+    await bench.restarted().finish(job)
+    assert.equal(bench.output, lines(7))
+    assert.equal(bench.store.text(signatureBlob(folder)), undefined)
   })
 
   it('does nothing before all results exist, or after the job has ended', async () => {

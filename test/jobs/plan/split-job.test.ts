@@ -112,17 +112,18 @@ describe('splitInput', () => {
     assert.equal(bench.state.status, 'Completed')
     const { read: _, list = 0, ...calls } = Object.fromEntries(bench.store.hooks.counts)
     assert.deepEqual(calls, {
-      // The job, and its state when it is begun, before it is scored, before it is finalized, and before it ends.
-      readWhole: 5,
-      // The plan, four results, that all are there, and the final counts.
-      create: 7,
-      // The state as `Running`, `Finalizing` and `Completed`.
-      replace: 3,
-      // The entries of the active and of all jobs, if they are there.
-      head: 2,
+      // The job and its state, which a submission in the same process would hand over.
+      readWhole: 2,
+      // The plan, four results, and the final counts.
+      create: 6,
+      // The state as `Running`, `Finalizing` and `Completed`, and the entry of the job in the list.
+      replace: 4,
+      // The entry of the active job, if it is there.
+      head: 1,
       stageBlock: 4,
       commitBlocks: 1,
-      remove: 2,
+      // That entry.
+      remove: 1,
     })
     // One page of the results, and the end of the list; once more, if the chunks do not end together.
     assert.ok(list <= 4, `${list} listings`)
