@@ -4,7 +4,7 @@ import { openStorage } from '../adapters/azure/open-storage.ts'
 import { type SentMessage, sentMessages } from '../adapters/azure/sent-messages.ts'
 import type { StorageSettings } from '../adapters/azure/storage-address.ts'
 import { planParquetInProcess } from '../adapters/child-process/plan-parquet-in-process.ts'
-import { countBuffersWithHeap } from '../adapters/local/external-memory.ts'
+import { countBuffersWithBallast } from '../adapters/local/external-memory.ts'
 import { httpsEvents } from '../adapters/local/https-events.ts'
 import { lowerPriorityOfThread } from '../adapters/local/low-priority.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
@@ -50,7 +50,7 @@ async function main({ port, storage, limits, isTraced }: JobsThreadData): Promis
     limits,
     lock: new ScoringLock(),
     parts: new PartsInProgress(),
-    memory: new SharedMemory(countBuffersWithHeap),
+    memory: new SharedMemory(countBuffersWithBallast),
     cache: new JobCache(),
     texts: new KeptChunks(systemClock, limits.keptTextBytes),
     results: new KeptChunks(systemClock, limits.aheadBytes),
