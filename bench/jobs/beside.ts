@@ -44,8 +44,10 @@ export async function measureBeside(
   const hosts = await JobHosts.start(connectionString, 1)
   const generator = new LoadGenerator()
   try {
-    for (const each of [file, one]) await hosts.upload(each)
-    await hosts.run(one)
+    for (const each of [file, one]) {
+      await hosts.upload(each)
+      await hosts.run(each) // compiles what jobs need
+    }
     const load: OpenLoadJob = {
       ...{ port: hosts.port, requests: [await scoreRequest()], requestsPerSecond, seconds, rampSeconds: 1, seed: 1 },
     }

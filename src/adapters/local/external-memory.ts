@@ -24,8 +24,8 @@ export function countBuffersWithHeap(): void {
 
 /**
  * As `countBuffersWithHeap`, for a thread with a small heap and many buffers: by itself V8 would mark it for every 30 MiB of these. Memory that
- * is never touched, and so takes none of the machine's, makes the heap larger by its count: the thread of the jobs is marked three
- * times in a job of a million rows instead of seven.
+ * is never touched, and so takes none of the machine's, makes the heap larger by its count: that of the jobs is marked twice in a million
+ * rows instead of seven times.
  */
 export function countBuffersWithBallast(): void {
   countBuffersWithHeap()
