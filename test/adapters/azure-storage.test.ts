@@ -223,7 +223,7 @@ describe('dist/storage.cjs', skipFor(noOpenssl), () => {
     const shown = output.replaceAll(/^azure:.*\n/gm, '')
     assert.match(
       shown,
-      /^10\n0123456789\ntrue\n(?:\w+ \[)?StorageError\]?: could not send a message to the queue scoring-job-split: status 403, AuthorizationPermissionMismatch: /,
+      /^10\n0123456789\n"1"\n(?:\w+ \[)?StorageError\]?: could not send a message to the queue scoring-job-split: status 403, AuthorizationPermissionMismatch: /,
       log,
     )
     assert.deepEqual(resources, [['https://storage.azure.com', clientId]]) // the token is for both services

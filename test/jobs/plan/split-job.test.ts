@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import { describe, it } from 'vitest'
 import { planPartBlob } from '../../../src/jobs/layout.ts'
+import { changeState, readStoredState } from '../../../src/jobs/records.ts'
 import { folder, JobBench, job } from '../job-bench.ts'
 
 const rows = (count: number) => Array.from({ length: count }, (_, row) => `${row}\n`).join('')
@@ -127,6 +128,33 @@ describe('splitInput', () => {
     })
     // One page of the results, and the end of the list; once more, if the chunks do not end together.
     assert.ok(list <= 4, `${list} listings`)
+  })
+
+  /** A step as a submission in the same process hands it over. */
+  const handedOver = async (bench: JobBench) => {
+    const spec = await bench.createJob(rows(7))
+    const { value: state, etag } = (await readStoredState(bench.store, folder))!
+    return { queue: 'split', message: job, job: { spec, state, etag } } as const
+  }
+
+  it('reads nothing of a job that its process has just stored', async () => {
+    const bench = new JobBench({ window: 8, chunksPerPart: 8, turnMs: 1000, runOnMs: 3000 })
+    const step = await handedOver(bench)
+    bench.store.hooks.counts.clear()
+    await bench.steps.runner.run([step])
+    assert.equal(bench.state.status, 'Completed')
+    assert.equal(bench.output, lines(7))
+    const { readWhole = 0, head = 0 } = Object.fromEntries(bench.store.hooks.counts)
+    assert.deepEqual([readWhole, head], [0, 0])
+  })
+
+  it('reads a job that has changed since it was handed over', async () => {
+    const bench = new JobBench({ window: 8, chunksPerPart: 8, turnMs: 1000, runOnMs: 3000 })
+    const step = await handedOver(bench)
+    await changeState(bench.store, folder, { from: ['NotStarted'], to: 'CancelRequested' })
+    await bench.steps.runner.run([step])
+    assert.equal(bench.state.status, 'Canceled')
+    assert.deepEqual([bench.scored, bench.output], [[], undefined])
   })
 
   it('scores the first chunks while it plans the others, and their messages write what was scored', async () => {
