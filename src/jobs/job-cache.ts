@@ -5,6 +5,7 @@ import { chunkKey } from './kept-chunks.ts'
 import type { JobFolder } from './layout.ts'
 import type { OpenJob } from './open-job.ts'
 import type { PlanPart } from './plan-parts.ts'
+import type { KnownResult } from './results.ts'
 import type { JobSpec } from './spec.ts'
 
 const maxSpecs = 64
@@ -20,6 +21,8 @@ const maxSeen = 256
 export interface SeenPart {
   /** Chunks that have a result. */
   readonly results: Set<number>
+  /** Those of this process, by chunk. */
+  readonly own: Map<number, KnownResult>
   isClosed: boolean
 }
 
@@ -91,7 +94,7 @@ export class JobCache {
   /** @returns a record that the caller completes */
   seen(spec: JobSpec, part: number): SeenPart {
     const key = partKey(spec, part)
-    const found = this.#seen.get(key) ?? { results: new Set(), isClosed: false }
+    const found = this.#seen.get(key) ?? { results: new Set(), own: new Map(), isClosed: false }
     storeLast(this.#seen, [key, found], maxSeen)
     return found
   }

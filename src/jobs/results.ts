@@ -1,7 +1,7 @@
-/** What listings show of the results of a job. */
+/** What is known of the results of a job without reading them. */
 
-/** The result of one chunk as its listing shows it. */
-export interface ListedResult {
+/** The result of one chunk, as its writer knows it and listings show it. */
+export interface KnownResult {
   readonly chunk: number
   readonly rows: number
   readonly failed: number
@@ -17,6 +17,9 @@ export interface ListedResult {
   readonly file: number
   /** Id of its block of the output. */
   readonly block: string
+}
+
+export interface ListedResult extends KnownResult {
   readonly modifiedAt: number
 }
 
@@ -31,6 +34,6 @@ export interface ResultTotals {
 /** What a process has found when it closed a part or a job. */
 export interface AllResults {
   readonly totals: ResultTotals
-  /** In the order of the chunks; absent: they were not listed in one go. */
-  readonly results?: readonly ListedResult[]
+  /** In the order of the chunks; absent: they are not all known. */
+  readonly results?: readonly KnownResult[]
 }

@@ -3,6 +3,7 @@ import { type JobLimits, partNumber } from '../limits.ts'
 import type { JobStep } from '../message-queues.ts'
 import type { OpenJob } from '../open-job.ts'
 import type { PlanPart } from '../plan-parts.ts'
+import type { KnownResult } from '../results.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { closePartAndJob } from './close-part.ts'
@@ -12,6 +13,8 @@ import { readProgress } from './progress.ts'
 interface CommittedResult {
   readonly chunk: number
   readonly failed: number
+  /** Absent: this process has not written it just now. */
+  readonly own?: KnownResult | undefined
   /** The part of the plan that holds the chunk. */
   readonly part: PlanPart
   /** Whether this process goes on with the next chunk of the window. */
@@ -32,10 +35,12 @@ export interface FollowingSteps {
 export async function afterResult(
   tools: JobTools,
   job: OpenJob,
-  { chunk, failed, part, goesOn, lists = true }: CommittedResult,
+  { chunk, failed, own, part, goesOn, lists = true }: CommittedResult,
 ): Promise<FollowingSteps> {
   const { limits, cache } = tools
-  cache.seen(job.spec, part.part).results.add(chunk)
+  const seen = cache.seen(job.spec, part.part)
+  seen.results.add(chunk)
+  if (own) seen.own.set(chunk, own)
   if (failed > 0 && (await failAboveThreshold(tools, job, failed))) return {}
   const next = goesOn ? laterChunk(chunk, part, limits) : undefined
   // The process that commits or finds the next result lists the part after this one, and so sees it.

@@ -1,3 +1,4 @@
+import type { SeenPart } from '../job-cache.ts'
 import { donePartBlob } from '../layout.ts'
 import { type JobStep, jobMessage } from '../message-queues.ts'
 import { findPart, type PlanPart } from '../plan-parts.ts'
@@ -5,7 +6,7 @@ import type { AllResults } from '../results.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { headResult } from './chunk-result.ts'
-import { closePart, findAllResults, totalsWhenAllDone } from './done-parts.ts'
+import { findAllResults, totalsWhenAllDone, withTotals, writeTotals } from './done-parts.ts'
 
 /**
  * Commits first and looks then, so that the process that commits the last result sees that it is the last. A part that lacks a result,
@@ -18,14 +19,21 @@ export async function closePartAndJob(tools: JobTools, spec: JobSpec, part: Plan
   const { store, cache } = tools
   const seen = cache.seen(spec, part.part)
   if (await lacksResult(tools, spec, part)) return undefined
+  const listed = { part: part.part, chunkCount: part.chunks.length }
+  const all = ownResults(seen, part) ?? (await findAllResults(store, spec.folder, listed, seen.results))
+  seen.isClosed = all !== undefined
+  if (!all) return undefined
   const isOnly = part.part === 0 && part.isLast
-  // The only part needs no record of its end: the job ends at once, and otherwise the step that ends it lists the part again.
-  const find = isOnly ? findAllResults : closePart
-  const closed = await find(store, spec.folder, { part: part.part, chunkCount: part.chunks.length }, seen.results)
-  seen.isClosed = closed !== undefined
-  if (!closed) return undefined
-  const found = isOnly ? closed : await findTotals(tools, spec, part)
+  // The only part needs no record of its end: the job ends at once, and otherwise the step that ends it lists the part.
+  if (!isOnly) await writeTotals(store, spec.folder, { part: part.part, totals: all.totals })
+  const found = isOnly ? all : await findTotals(tools, spec, part)
   return found && { queue: 'finish', message: jobMessage(spec.folder), found }
+}
+
+/** @returns undefined when another process has written one of the results */
+function ownResults({ own }: SeenPart, { chunks }: PlanPart): AllResults | undefined {
+  const results = chunks.map(({ chunk }) => own.get(chunk)).filter(result => result !== undefined)
+  return results.length === chunks.length ? withTotals(results) : undefined
 }
 
 async function findTotals(tools: JobTools, spec: JobSpec, part: PlanPart): Promise<AllResults | undefined> {

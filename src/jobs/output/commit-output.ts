@@ -11,7 +11,7 @@ import {
 import { partNumber } from '../limits.ts'
 import { jobMessage } from '../message-queues.ts'
 import { readPart } from '../plan-parts.ts'
-import type { ListedResult, ResultTotals } from '../results.ts'
+import type { KnownResult, ResultTotals } from '../results.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { encodeEmpty } from './chunk-output.ts'
@@ -25,7 +25,7 @@ interface Output {
   /** `<container>/<path>` */
   readonly blob: string
   /** Its lines, in order. */
-  readonly results: readonly ListedResult[]
+  readonly results: readonly KnownResult[]
 }
 
 /**
@@ -37,7 +37,7 @@ interface Output {
 export async function commitOutput(
   tools: JobTools,
   spec: JobSpec,
-  { results, totals }: { readonly results: readonly ListedResult[]; readonly totals: ResultTotals },
+  { results, totals }: { readonly results: readonly KnownResult[]; readonly totals: ResultTotals },
 ): Promise<boolean> {
   requireEveryRowOnce(results, totals)
   if (spec.output.action === 'summary_only') return true
@@ -50,7 +50,7 @@ export async function commitOutput(
 }
 
 /** Checks that every row has one result, in order: a user may have removed results of a running job. */
-function requireEveryRowOnce(results: readonly ListedResult[], totals: ResultTotals): void {
+function requireEveryRowOnce(results: readonly KnownResult[], totals: ResultTotals): void {
   let rows = 0
   for (const [index, { chunk, first, rows: count }] of results.entries()) {
     if (chunk !== index || first !== rows) throw resultsMissing()
@@ -59,8 +59,8 @@ function requireEveryRowOnce(results: readonly ListedResult[], totals: ResultTot
   if (results.length !== totals.chunks || rows !== totals.rows) throw resultsMissing()
 }
 
-function groupByFile(files: readonly InputFile[], results: readonly ListedResult[]): Output[] {
-  const groups = files.map(({ output }) => ({ blob: output as string, results: [] as ListedResult[] }))
+function groupByFile(files: readonly InputFile[], results: readonly KnownResult[]): Output[] {
+  const groups = files.map(({ output }) => ({ blob: output as string, results: [] as KnownResult[] }))
   for (const result of results) groups[result.file]?.results.push(result)
   return groups
 }
@@ -124,9 +124,9 @@ const parallelReads = 16
 async function readFooters(
   { store, limits }: JobTools,
   { folder }: JobSpec,
-  results: readonly ListedResult[],
+  results: readonly KnownResult[],
 ): Promise<JoinedRowGroup[]> {
-  const read = async ({ chunk, etag, end, bytes }: ListedResult): Promise<JoinedRowGroup> => {
+  const read = async ({ chunk, etag, end, bytes }: KnownResult): Promise<JoinedRowGroup> => {
     const pieces: Uint8Array[] = []
     const blob = chunkResultBlob(folder, partNumber(chunk, limits), chunk)
     for await (const piece of store.read(blob, etag, { start: end })) pieces.push(piece)

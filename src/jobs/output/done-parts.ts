@@ -2,7 +2,7 @@
 import type { BlobStore } from '../blob-store.ts'
 import { donePartBlob, donePrefix, type JobFolder, jobsContainer, lastNumber, resultsPrefix } from '../layout.ts'
 import { type ListedPart, listPlan } from '../plan-parts.ts'
-import type { AllResults, ListedResult, ResultTotals } from '../results.ts'
+import type { AllResults, KnownResult, ListedResult, ResultTotals } from '../results.ts'
 
 /** Lists results in the order of the chunks. @param part  undefined lists all parts */
 export async function* listResults(store: BlobStore, folder: JobFolder, part?: number): AsyncIterable<ListedResult> {
@@ -51,11 +51,16 @@ async function findResults(
   part: number,
   seen?: Set<number>,
 ): Promise<Required<AllResults>> {
-  const results: ListedResult[] = []
+  const results: KnownResult[] = []
   for await (const result of listResults(store, folder, part)) {
     results.push(result)
     seen?.add(result.chunk)
   }
+  return withTotals(results)
+}
+
+/** @param results  in the order of the chunks */
+export function withTotals(results: readonly KnownResult[]): Required<AllResults> {
   return { totals: results.reduce((sum, result) => addTotals(sum, { ...result, chunks: 1 }), noResults), results }
 }
 
@@ -85,18 +90,25 @@ export async function findAllResults(
   return found.totals.chunks < chunkCount ? undefined : found
 }
 
-/** Writes the totals of a part if all its results exist. For the rest see `findAllResults`. */
+/** Writes the totals of a part if all its results exist. @returns whether they do */
 export async function closePart(
   store: BlobStore,
   folder: JobFolder,
   listed: Pick<ListedPart, 'part' | 'chunkCount'>,
-  seen?: Set<number>,
-): Promise<AllResults | undefined> {
-  const found = await findAllResults(store, folder, listed, seen)
-  if (!found) return undefined
-  const metadata = Object.fromEntries(Object.entries(found.totals).map(([name, value]) => [name, String(value)]))
-  await store.create(donePartBlob(folder, listed.part), '', metadata)
-  return found
+): Promise<boolean> {
+  const found = await findAllResults(store, folder, listed)
+  if (found) await writeTotals(store, folder, { part: listed.part, totals: found.totals })
+  return found !== undefined
+}
+
+/** Closes a part whose results all exist. */
+export async function writeTotals(
+  store: BlobStore,
+  folder: JobFolder,
+  { part, totals }: { readonly part: number; readonly totals: ResultTotals },
+): Promise<void> {
+  const metadata = Object.fromEntries(Object.entries(totals).map(([name, value]) => [name, String(value)]))
+  await store.create(donePartBlob(folder, part), '', metadata)
 }
 
 /**

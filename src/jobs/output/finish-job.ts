@@ -3,7 +3,7 @@ import { finalCountsBlob, type JobFolder } from '../layout.ts'
 import { type JobStep, messageJobFolder } from '../message-queues.ts'
 import { type OpenJob, openJob, storedState } from '../open-job.ts'
 import { changeState, swapState } from '../records.ts'
-import type { AllResults, ListedResult, ResultTotals } from '../results.ts'
+import type { AllResults, KnownResult, ResultTotals } from '../results.ts'
 import type { JobSpec } from '../spec.ts'
 import { hasEnded } from '../state.ts'
 import type { JobTools } from '../tools.ts'
@@ -50,8 +50,8 @@ export async function finishJob(tools: JobTools, step: Omit<JobStep, 'queue'>): 
   // Otherwise it was cancelled or ended just now, which has sent a message of its own.
 }
 
-async function listAll({ store }: JobTools, folder: JobFolder): Promise<ListedResult[]> {
-  const results: ListedResult[] = []
+async function listAll({ store }: JobTools, folder: JobFolder): Promise<KnownResult[]> {
+  const results: KnownResult[] = []
   for await (const result of listResults(store, folder)) results.push(result)
   return results
 }

@@ -1,6 +1,6 @@
 import { chunkResultBlob, type JobFolder, jobsContainer, joinedBlob, joinedPrefix } from '../layout.ts'
 import { type JobLimits, partNumber } from '../limits.ts'
-import type { ListedResult } from '../results.ts'
+import type { KnownResult } from '../results.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { resultsMissing, stageForOutput } from './output-blocks.ts'
@@ -14,7 +14,7 @@ import { resultsMissing, stageForOutput } from './output-blocks.ts'
 export async function joinResults(
   tools: JobTools,
   spec: JobSpec,
-  { blob, results }: { readonly blob: string; readonly results: readonly ListedResult[] },
+  { blob, results }: { readonly blob: string; readonly results: readonly KnownResult[] },
 ): Promise<string[] | undefined> {
   const { store, clock, limits } = tools
   const { folder } = spec
@@ -53,7 +53,7 @@ interface ResultGroup {
   readonly to: number
 }
 
-function groupResults(results: readonly ListedResult[], { joinedBytes, maxBlocks }: JobLimits): ResultGroup[] {
+function groupResults(results: readonly KnownResult[], { joinedBytes, maxBlocks }: JobLimits): ResultGroup[] {
   const total = results.reduce((sum, { bytes }) => sum + bytes, 0)
   // One less than the limit, because the last group may be small.
   const groupBytes = Math.max(joinedBytes, Math.ceil(total / Math.max(1, maxBlocks - 1)))
@@ -71,7 +71,7 @@ function groupResults(results: readonly ListedResult[], { joinedBytes, maxBlocks
 }
 
 /** The chunks of an output follow each other; those of a file need not begin with the first of the job. */
-function inGroup(results: readonly ListedResult[], { from, to }: ResultGroup): ListedResult[] {
+function inGroup(results: readonly KnownResult[], { from, to }: ResultGroup): KnownResult[] {
   const first = results[0]?.chunk ?? 0
   return results.slice(from - first, to - first)
 }
@@ -79,7 +79,7 @@ function inGroup(results: readonly ListedResult[], { from, to }: ResultGroup): L
 async function readResults(
   { store, limits }: JobTools,
   folder: JobFolder,
-  results: readonly ListedResult[],
+  results: readonly KnownResult[],
 ): Promise<Uint8Array> {
   const contents: Uint8Array[] = []
   for (const { chunk, start, end } of results) {

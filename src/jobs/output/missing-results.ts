@@ -2,7 +2,7 @@ import type { BlobHead, BlobReference } from '../blob-store.ts'
 import { donePartBlob, rescoredBlob } from '../layout.ts'
 import { partNumber } from '../limits.ts'
 import { jobMessage } from '../message-queues.ts'
-import type { ListedResult, ResultTotals } from '../results.ts'
+import type { KnownResult, ResultTotals } from '../results.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { closeParts } from './done-parts.ts'
@@ -21,10 +21,11 @@ const maxTimes = 3
  */
 export async function rescoreMissing(
   tools: JobTools,
-  { folder }: JobSpec,
-  { results, totals }: { readonly results: readonly ListedResult[]; readonly totals: ResultTotals },
+  spec: JobSpec,
+  { results, totals }: { readonly results: readonly KnownResult[]; readonly totals: ResultTotals },
 ): Promise<boolean> {
   if (results.length >= totals.chunks) return false
+  const { folder } = spec
   const existing = new Set(results.map(({ chunk }) => chunk))
   const missing = Array.from({ length: totals.chunks }, (_, chunk) => chunk).filter(chunk => !existing.has(chunk))
   const parts = new Set<number>()
@@ -34,7 +35,9 @@ export async function rescoreMissing(
     // The message goes first: a finish step that comes again after a fault sends those that are missing still.
     await tools.queues.send('chunk', { ...jobMessage(folder), chunk })
     await record(tools, rescoredBlob(folder, chunk), last)
-    parts.add(partNumber(chunk, tools.limits))
+    const part = partNumber(chunk, tools.limits)
+    tools.cache.seen(spec, part).own.delete(chunk)
+    parts.add(part)
   }
   // The parts are open again, so that their rows do not count as done.
   for (const part of parts) await tools.store.remove(donePartBlob(folder, part))

@@ -57,9 +57,9 @@ async function giveUp(tools: JobTools, job: OpenJob, chunk: number): Promise<voi
   const table = await chunkTable(tools, job.spec, { part, planned })
   const lines = resultLines(rows, rowInFile(planned), table.form)
   const results = await encodeChunk(lines, table, undefined)
-  const isFirstWriter = await writeResult(tools, job.spec, planned, results)
-  const goesOn = isFirstWriter || !(await hasNextResult(tools, folder, chunk))
-  const after = await afterResult(tools, job, { chunk, failed: results.failed, part, goesOn })
+  const own = await writeResult(tools, job.spec, planned, results)
+  const goesOn = own !== undefined || !(await hasNextResult(tools, folder, chunk))
+  const after = await afterResult(tools, job, { chunk, failed: results.failed, own, part, goesOn })
   if (after.chunk !== undefined) await tools.queues.send('chunk', { ...jobMessage(folder), chunk: after.chunk })
   if (after.finish) await tools.queues.send(after.finish.queue, after.finish.message)
 }

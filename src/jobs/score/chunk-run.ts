@@ -139,12 +139,12 @@ export async function commitScored(
   const { chunk } = message
   let isWritten = false
   try {
-    const isFirstWriter = await writeResult(tools, job.spec, planned, results)
+    const own = await writeResult(tools, job.spec, planned, results)
     isWritten = true
     const lists = leavePart(true)
     // The previous receiver may have died between its result and the next chunk.
-    const goesOn = isFirstWriter || (isRedelivered && !(await hasNextResult(tools, job.spec.folder, chunk)))
-    return await afterResult(tools, job, { chunk, failed: results.failed, part, goesOn, lists })
+    const goesOn = own !== undefined || (isRedelivered && !(await hasNextResult(tools, job.spec.folder, chunk)))
+    return await afterResult(tools, job, { chunk, failed: results.failed, own, part, goesOn, lists })
   } catch (failure) {
     await endOrRetry(tools, job, { message, failure })
     return {}

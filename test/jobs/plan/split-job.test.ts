@@ -111,7 +111,7 @@ describe('splitInput', () => {
     bench.store.hooks.counts.clear()
     await bench.steps.split(job)
     assert.equal(bench.state.status, 'Completed')
-    const { read: _, list = 0, ...calls } = Object.fromEntries(bench.store.hooks.counts)
+    const { read: _, ...calls } = Object.fromEntries(bench.store.hooks.counts)
     assert.deepEqual(calls, {
       // The job and its state, which a submission in the same process would hand over.
       readWhole: 2,
@@ -126,8 +126,6 @@ describe('splitInput', () => {
       // That entry.
       remove: 1,
     })
-    // One page of the results, and the end of the list; once more, if the chunks do not end together.
-    assert.ok(list <= 4, `${list} listings`)
   })
 
   /** A step as a submission in the same process hands it over. */
