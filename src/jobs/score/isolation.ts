@@ -68,11 +68,14 @@ export async function scoreInIsolation(tools: JobTools, task: IsolationTask): Pr
     const { from, to } = range
     if (attempts.pendingRows(range).length === 0) continue
     const { begun, last, begunAt, died } = attempts.at(range)
-    const isSuspect = attempts.deathsWith(range) > 0
-    if (begun > 0 && to - from > 1) {
+    const deaths = attempts.deathsWith(range)
+    const isSuspect = deaths > 0
+    const isOne = to - from === 1
+    if (begun > 0 && !isOne) {
       open.push(...divide(range).reverse())
     } else if (begun > died && (await isRecent(tools, begunAt))) throw new RowInProgress()
-    else if (begun >= culpritDeaths || (died >= culpritDeathsAlone && attempts.deathsWith(range) >= culpritDeaths))
+    // Of several rows that were in the model together, however often, none can be blamed.
+    else if (isOne && (begun >= culpritDeaths || (died >= culpritDeathsAlone && deaths >= culpritDeaths)))
       attempts.setResult(from, atLine(culpritResult, lineOf(from)))
     else {
       const isScored = await scoreOnce(tools, task, { from, to, number: last + 1, isOneByOne: isSuspect })

@@ -8,7 +8,7 @@ const culprits = (...rows: number[]) => new Set(rows.map(String))
 async function deliverUntilDone(
   bench: JobBench,
   culpritRows: ReadonlySet<string>,
-  { hasRecords = false } = {},
+  { hasRecords = false, isRedelivered = false } = {},
 ): Promise<number> {
   for (let deaths = 0; ; deaths++) {
     assert.ok(deaths < 100)
@@ -21,7 +21,7 @@ async function deliverUntilDone(
     })
     const instance = bench.restarted()
     if (hasRecords && deaths > 0) await instance.reportDeaths([String(bench.running)])
-    const done = instance.chunk({ ...job, chunk: 0 }, deaths + 1)
+    const done = instance.chunk({ ...job, chunk: 0 }, deaths + (isRedelivered ? 2 : 1))
     if ((await Promise.race([done, death])) !== 'died') return deaths
     if (!hasRecords) await bench.clock.advance(61_000)
   }
@@ -79,6 +79,18 @@ describe('scoreInIsolation', () => {
     await bench.deliverAll()
     assert.match(bench.output ?? '', /"index": 1, "error": \{"code": "ROW_ENDED_PROCESS"/)
     assert.equal(bench.state.progress?.failed, 1)
+  })
+
+  it('blames no row of several that were in the model together, however often', async () => {
+    for (const deaths of [2, 3, 5]) {
+      const bench = await planChunk(6)
+      await bench.restarted().reportDeaths(Array.from({ length: deaths }, () => 'job:iris/nightly-1:0:0-6'))
+      // Then their processes had ended for another reason, or of one of them, which is found as always.
+      const rows = deaths === 3 ? culprits() : culprits(4)
+      await deliverUntilDone(bench, rows, { hasRecords: true, isRedelivered: true })
+      await bench.deliverAll()
+      assert.equal(bench.output, expectedLines(6, rows), `after ${deaths}`)
+    }
   })
 
   it('finds several culprits, also without other rows', async () => {
