@@ -19,14 +19,13 @@ const stopTimeoutMs = 5_000
  */
 const endWithParent = "process.on('disconnect',()=>process.kill(process.pid,'SIGTERM'));process.channel.unref()"
 /**
- * Blobs come and go as buffers, for which V8 would mark the whole heap again and again. Set when Azurite has read its modules, the flag
- * does not slow its start.
+ * Blobs come and go as buffers, for which V8 would mark the whole heap, a hundred MiB, again and again. They count with the heap, and both may
+ * grow threefold. Set when Azurite has read its modules, the flags do not slow its start; as arguments they would end a Node.js that does not
+ * know them.
  */
-const countBuffersLater =
-  "if(process.versions.v8.startsWith('13.'))setTimeout(()=>process.getBuiltinModule('node:v8').setFlagsFromString('--external-memory-accounted-in-global-limit'),2000).unref()"
-/** It has a hundred MiB of heap, and marks it less often when that may grow threefold. */
-const rareCollections = '--heap-growing-percent=200'
-const preloaded = `data:text/javascript,${endWithParent};${countBuffersLater}`
+const rareFlags = '--external-memory-accounted-in-global-limit --heap-growing-percent=200'
+const collectRarely = `if(process.versions.v8.startsWith('13.'))setTimeout(()=>process.getBuiltinModule('node:v8').setFlagsFromString('${rareFlags}'),2000).unref()`
+const preloaded = `data:text/javascript,${endWithParent};${collectRarely}`
 
 /** Whether Azurite is installed: it is a development dependency. */
 export function hasAzurite(): boolean {
@@ -62,7 +61,7 @@ export class AzuriteProcess {
       `${ports[index]}`,
     ])
     const flags = ['--silent', '--disableTelemetry', '--skipApiVersionCheck']
-    const nodeArgs = [...v8ThreadArgs(availableParallelism()), rareCollections, '--import', preloaded]
+    const nodeArgs = [...v8ThreadArgs(availableParallelism()), '--import', preloaded]
     const child = spawn(process.execPath, [...nodeArgs, script, ...dataArgs, ...listen, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: process.platform !== 'win32', // Ctrl-C is for the host: storage stays until the host has stopped
