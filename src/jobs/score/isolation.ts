@@ -74,7 +74,7 @@ export async function scoreInIsolation(tools: JobTools, task: IsolationTask): Pr
     if (begun > 0 && !isOne) {
       open.push(...divide(range).reverse())
     } else if (begun > died && (await isRecent(tools, begunAt))) throw new RowInProgress()
-    // Of several rows that were in the model together, however often, none can be blamed.
+    // Of several rows that were in the model together, however often, none is known to be the culprit.
     else if (isOne && (begun >= culpritDeaths || (died >= culpritDeathsAlone && deaths >= culpritDeaths)))
       attempts.setResult(from, atLine(culpritResult, lineOf(from)))
     else {

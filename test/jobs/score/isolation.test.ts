@@ -81,7 +81,7 @@ describe('scoreInIsolation', () => {
     assert.equal(bench.state.progress?.failed, 1)
   })
 
-  it('blames no row of several that were in the model together, however often', async () => {
+  it('takes no row for the culprit of several that were in the model together, however often', async () => {
     for (const deaths of [2, 3, 5]) {
       const bench = await planChunk(6)
       await bench.restarted().reportDeaths(Array.from({ length: deaths }, () => 'job:iris/nightly-1:0:0-6'))
