@@ -24,12 +24,13 @@ export class Suspicions {
     return this.#counts.get(`${String(chunk).padStart(7, '0')} ${row}`) ?? 0
   }
 
+  /** @param result  of a creation: the version written, or undefined if the blob was there */
   happened(call: Call, result: unknown, now: number): void {
     const row = rowOf(call)
     if (row === undefined) return
     const isBeginning = call.name === 'create' && call.target.includes('/begun-')
     if (!isBeginning) this.#begun = this.#begun.filter(each => each.row !== row || each.process !== call.process)
-    else if (result === true) this.#begun.push({ row, process: call.process, at: now, isFailed: false })
+    else if (result !== undefined) this.#begun.push({ row, process: call.process, at: now, isFailed: false })
   }
 
   failed(call: Call): void {
