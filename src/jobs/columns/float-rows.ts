@@ -9,7 +9,9 @@ const integerDigits = 9
 /** So many are exact in a double: 10^15 < 2^53. */
 const exactDigits = 15
 /** Exact, like the digits: so their quotient is rounded just once. */
-const powersOfTen = Float64Array.from({ length: exactDigits + 1 }, (_, exponent) => Number(`1e${exponent}`))
+const powersOfTen = Array.from({ length: exactDigits + 1 }, (_, exponent) => Number(`1e${exponent}`))
+/** Those of numbers without a minus, then those of numbers with one. */
+const divisors = Float64Array.from([...powersOfTen, ...powersOfTen.map(power => -power)])
 
 /**
  * Reads records of a CSV that hold plain numbers such as `-0.25` into a tensor of floats: the most common ones, in less than half
@@ -48,6 +50,8 @@ interface FloatTargets {
 /** A class, because a closure for each text would be a call that the compiler does not know. */
 class FloatRowReader {
   readonly #bytes: Buffer
+  /** The same memory. */
+  readonly #view: DataView
   readonly #data: Float32Array | Float64Array
   readonly #width: number
   /** Place in a row of each column; -1 where it is not taken. */
@@ -57,6 +61,7 @@ class FloatRowReader {
 
   constructor(bytes: Buffer, { data, width, targets, dialect }: FloatTargets) {
     this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#data = data
     this.#width = width
     this.#offsets = Int32Array.from(targets, target => target?.offset ?? -1)
@@ -69,8 +74,10 @@ class FloatRowReader {
     const bytes = this.#bytes
     const offsets = this.#offsets
     const data = this.#data
+    const view = this.#view
     const delimiter = this.#delimiter
     const columnCount = offsets.length
+    const lastFour = bytes.length - 4
     const rowStart = row * this.#width
     const end = bytes[recordEnd - 1] === carriageReturn ? recordEnd - 1 : recordEnd
     let at = start
@@ -80,8 +87,9 @@ class FloatRowReader {
         at = this.#skip(at, end)
         if (at < 0) return false
       } else {
-        const isNegative = bytes[at] === minus
-        const first = isNegative ? at + 1 : at
+        // 1 or 0, without a branch: processors guess signs wrong half of the time.
+        const minusCount = (((bytes[at] as number) ^ minus) - 1) >>> 31
+        const first = at + minusCount
         at = first
         let digit = (bytes[at] as number) - zero
         let whole = 0
@@ -97,6 +105,12 @@ class FloatRowReader {
         if (digit === point - zero) {
           const fraction = at + 1
           at = fraction
+          while (at <= integerEnd - 3 && at <= lastFour) {
+            const four = fourDigits(view, at)
+            if (four < 0) break
+            whole = (Math.imul(whole, 10_000) + four) | 0
+            at += 4
+          }
           digit = (bytes[at] as number) - zero
           while (digit >= 0 && digit <= 9 && at <= integerEnd) {
             whole = (Math.imul(whole, 10) + digit) | 0
@@ -110,9 +124,8 @@ class FloatRowReader {
           }
           places = at - fraction
           if (places === 0) return false
-          value /= powersOfTen[places] as number
         }
-        data[rowStart + offset] = isNegative ? -value : value
+        data[rowStart + offset] = value / (divisors[minusCount * powersOfTen.length + places] as number)
       }
       if (column === columnCount - 1) return at === end
       if (bytes[at] !== delimiter || at >= end) return false
@@ -129,4 +142,19 @@ class FloatRowReader {
     while (at < end && bytes[at] !== this.#delimiter) at++
     return at
   }
+}
+
+/**
+ * Reads four digits at once.
+ *
+ * @param at  with four bytes from there on
+ * @returns -1 where one of the four bytes is no digit
+ */
+function fourDigits(text: DataView, at: number): number {
+  const four = text.getInt32(at, true) ^ 0x30_30_30_30 // the first digit in the lowest byte
+  // A byte above nine has one of its upper four bits set, or gets one when six is added.
+  if ((((four + 0x06_06_06_06) | four) & 0xf0_f0_f0_f0) !== 0) return -1
+  // Each byte becomes ten times its digit plus the next one: the lowest one holds the first two digits, the third one the last two.
+  const pairs = Math.imul(four, 10) + (four >>> 8)
+  return Math.imul(pairs & 0xff, 100) + ((pairs >>> 16) & 0xff)
 }

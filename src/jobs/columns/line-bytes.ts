@@ -1,6 +1,7 @@
 /** Writes text as bytes: numbers digit by digit, which spares a string for each. */
 import type { Dtype } from '../../tensor/dtype.ts'
 import { elementEncoder, type NonFinite } from '../../tensor/python-json-elements.ts'
+import { writeFloat64 } from './float64-text.ts'
 
 const [zero, minus, point] = [0x30, 0x2d, 0x2e]
 const powersOfTen = Array.from({ length: 16 }, (_, exponent) => 10 ** exponent)
@@ -96,6 +97,19 @@ export class LineBytes {
     return true
   }
 
+  /**
+   * Writes a float64 as `elementEncoder` does, if it is an ordinary one.
+   *
+   * @returns false where nothing was written
+   */
+  float64(number: number): boolean {
+    this.#reserve(longestNumber)
+    const end = writeFloat64(this.#bytes, this.#at, number)
+    if (end < 0) return false
+    this.#at = end
+    return true
+  }
+
   #digits(number: number, count: number): void {
     if (count <= 8) return this.#fewDigits(number, count)
     const high = Math.floor(number / 1e8)
@@ -142,8 +156,13 @@ function countDigits(number: number): number {
 /** @returns what writes an element of a tensor of that type */
 export function elementWriter(dtype: Dtype, nonFinite: NonFinite): (bytes: LineBytes, element: never) => void {
   const encode = elementEncoder(dtype, nonFinite)
-  if (dtype !== 'float32') return (bytes, element) => bytes.text(encode(element))
-  return (bytes, element) => {
-    if (!bytes.float32(element)) bytes.text(encode(element))
-  }
+  if (dtype === 'float32')
+    return (bytes, element) => {
+      if (!bytes.float32(element)) bytes.text(encode(element))
+    }
+  if (dtype === 'float64')
+    return (bytes, element) => {
+      if (!bytes.float64(element)) bytes.text(encode(element))
+    }
+  return (bytes, element) => bytes.text(encode(element))
 }

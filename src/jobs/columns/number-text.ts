@@ -1,4 +1,5 @@
 /** Reads numbers from bytes of text, each as `Number` would read the same text. */
+import { productError } from './exact-product.ts'
 
 const [zero, nine, minus, plus, point] = [0x30, 0x39, 0x2d, 0x2b, 0x2e]
 /** So many digits are exact in a double: 10^15 < 2^53. */
@@ -91,20 +92,6 @@ function scaled(value: number, exponent: number): number | undefined {
   if (exponent === 0) return value
   if (exponent < 0) return exponent >= -maxPower ? value / (powersOfTen[-exponent] as number) : undefined
   return exponent <= maxPower ? value * (powersOfTen[exponent] as number) : undefined
-}
-
-/** 2^27 + 1, which divides a double into two halves whose products are exact (Dekker, 1971). */
-const splitter = 134_217_729
-
-/** What rounding took from the product of two doubles. */
-function productError(one: number, other: number, product: number): number {
-  const oneSplit = splitter * one
-  const oneHigh = oneSplit - (oneSplit - one)
-  const oneLow = one - oneHigh
-  const otherSplit = splitter * other
-  const otherHigh = otherSplit - (otherSplit - other)
-  const otherLow = other - otherHigh
-  return oneHigh * otherHigh - product + oneHigh * otherLow + oneLow * otherHigh + oneLow * otherLow
 }
 
 /**

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { floatRows } from '../../../src/jobs/columns/float-rows.ts'
-import { rowTargets } from '../../../src/jobs/columns/row-target.ts'
+import { type RowTarget, rowTargets } from '../../../src/jobs/columns/row-target.ts'
 
 type Float = 'float32' | 'float64'
 
@@ -43,6 +43,16 @@ describe('floatRows', () => {
         if (single) assert.deepEqual(single, expected.map(Math.fround))
       }),
     )
+  })
+
+  it('reads a record at the very end of the memory', () => {
+    for (const record of ['1', '0.5', '-0.25', '0.125', '0.0625', '0.03125,-0.015625', '12345.6789']) {
+      const targets = rowTargets('float64', 1, record.split(',').length)
+      const memory = Buffer.from(new ArrayBuffer(record.length + 1)) // with the byte behind the text that readers may look at
+      memory.write(record)
+      assert.equal(floatRows(memory, targets, {})?.(0, record.length, 0), true)
+      assert.deepEqual([...(targets[0] as RowTarget).data], record.split(',').map(Number))
+    }
   })
 
   it('leaves all else to those who know more, and never reads a wrong number', () => {
