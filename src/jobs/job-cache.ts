@@ -14,6 +14,7 @@ const maxParts = 32
 /** A list of files has up to some megabytes. */
 const maxLists = 4
 const maxOwn = 64
+const maxSuspects = 256
 /** The chunks of a window lie in several parts, of each of some jobs. */
 const maxSeen = 256
 
@@ -41,6 +42,7 @@ export class JobCache {
   readonly #opening = new Map<string, Promise<OpenJob | undefined>>()
   readonly #parts = new Map<string, PlanPart>()
   readonly #own = new Map<string, true>()
+  readonly #suspects = new Map<string, true>()
   readonly #lists = new Map<string, readonly InputFile[]>()
   readonly #seen = new Map<string, SeenPart>()
   readonly #failures = new Map<string, KnownFailures>()
@@ -89,6 +91,15 @@ export class JobCache {
   /** @returns whether the chunk was noted, the first time that it is asked for */
   takeOwn(spec: JobSpec, chunk: number): boolean {
     return this.#own.delete(chunkKey(spec, chunk))
+  }
+
+  /** Notes a chunk some of whose rows were in the model when an earlier process ended. */
+  storeSuspect(spec: JobSpec, chunk: number): void {
+    storeLast(this.#suspects, [chunkKey(spec, chunk), true], maxSuspects)
+  }
+
+  isSuspect(spec: JobSpec, chunk: number): boolean {
+    return this.#suspects.has(chunkKey(spec, chunk))
   }
 
   /** @returns a record that the caller completes */

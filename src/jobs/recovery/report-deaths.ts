@@ -27,6 +27,7 @@ export async function reportDeaths(tools: JobTools, names: readonly string[]): P
     if (!job || !isActive(job.state)) continue
     const attempts = new AttemptLog(tools.store, { folder, part: partNumber(chunk, tools.limits), chunk })
     await attempts.recordDeath(rows)
+    tools.cache.storeSuspect(job.spec, chunk)
     tools.log(
       `job ${folder}: the process ended while rows ${rows.from} to ${rows.to - 1} of chunk ${chunk} were scored`,
     )

@@ -61,7 +61,10 @@ export interface Scoring {
   abandon(): Promise<void>
 }
 
-export function startScoring(tools: ScoreTools, job: OpenJob, run: ChunkRun): Scoring {
+export function startScoring(tools: ScoreTools, job: OpenJob, given: ChunkRun): Scoring {
+  // Its own message comes, but others may come first, and each would cost a process.
+  const isIsolated = given.isIsolated || tools.cache.isSuspect(job.spec, given.message.chunk)
+  const run = { ...given, isIsolated }
   const abandoned = new AbortController()
   let giveUp = async () => {}
   const result = scorePlanned(tools, job, run, {

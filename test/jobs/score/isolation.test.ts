@@ -8,7 +8,7 @@ const culprits = (...rows: number[]) => new Set(rows.map(String))
 async function deliverUntilDone(
   bench: JobBench,
   culpritRows: ReadonlySet<string>,
-  { hasRecords = false, isRedelivered = false } = {},
+  { hasRecords = false, isRedelivered = false, isNewMessage = false } = {},
 ): Promise<number> {
   for (let deaths = 0; ; deaths++) {
     assert.ok(deaths < 100)
@@ -21,7 +21,7 @@ async function deliverUntilDone(
     })
     const instance = bench.restarted()
     if (hasRecords && deaths > 0) await instance.reportDeaths([String(bench.running)])
-    const done = instance.chunk({ ...job, chunk: 0 }, deaths + (isRedelivered ? 2 : 1))
+    const done = instance.chunk({ ...job, chunk: 0 }, isNewMessage ? 1 : deaths + (isRedelivered ? 2 : 1))
     if ((await Promise.race([done, death])) !== 'died') return deaths
     if (!hasRecords) await bench.clock.advance(61_000)
   }
@@ -61,6 +61,13 @@ describe('scoreInIsolation', () => {
       await bench.deliverAll()
       assert.equal(bench.output, expectedLines(count, culprits(row)))
     }
+  })
+
+  it('takes no more where messages come first that do not know of the ends', async () => {
+    const bench = await planChunk(9)
+    assert.equal(await deliverUntilDone(bench, culprits(5), { hasRecords: true, isNewMessage: true }), 3)
+    await bench.deliverAll()
+    assert.equal(bench.output, expectedLines(9, culprits(5)))
   })
 
   it('takes two more for each further culprit that was in the model with the first', async () => {
