@@ -134,7 +134,7 @@ export function describeBeside({ latencyMs, oneRow, emulatorShare }: BesideJob):
   const longest = Math.max(...oneRow)
   return [
     markdownTable([...head, 'Target', ''], rows, 1),
-    `The emulator kept ${readable(emulatorShare)} processors busy. A job of one row beside the large one: ` +
+    `Medians of ${oneRow.length} rounds. The emulator kept ${readable(emulatorShare)} processors busy. A job of one row beside the large one: ` +
       `${oneRow.map(readable).join(', ')} s (target <= ${oneRowTargetSeconds} s: ${verdict(longest <= oneRowTargetSeconds)}).`,
   ].join('\n\n')
 }
