@@ -1,6 +1,7 @@
 /** Writes numbers and text as CPython's `json.dumps` does: floats as Python's `repr`, nothing but printable ASCII. */
 import type { Dtype } from './dtype.ts'
 import { roundToHalf } from './float16-array.ts'
+import { powersOfTen } from './powers-of-ten.ts'
 
 /** The form of NaN and infinities, which JSON does not have: `null`, or Python's bare tokens. */
 export type NonFinite = 'null' | 'literal'
@@ -52,9 +53,6 @@ function shortestFloat32(number: number): number {
   }
   return shortest(number, size < 1.1754943508222875e-38 ? 1 : 6, 9, Math.fround)
 }
-
-/** Powers of ten that a double holds exactly. */
-const powersOfTen = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`))
 
 /**
  * Finds the same number without texts, four times as fast: `digits` digits of the number are a whole number once the point

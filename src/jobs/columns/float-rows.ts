@@ -1,3 +1,4 @@
+import { powersOfTen } from '../../tensor/powers-of-ten.ts'
 import { type CsvDialect, dialectBytes } from '../csv-dialect.ts'
 import { fileReading } from '../formats/cell-json.ts'
 import type { StraightRead } from './row-columns.ts'
@@ -8,9 +9,7 @@ const [zero, minus, point, carriageReturn] = [0x30, 0x2d, 0x2e, 0x0d]
 const integerDigits = 9
 /** So many are exact in a double: 10^15 < 2^53. */
 const exactDigits = 15
-/** Exact, like the digits: so their quotient is rounded just once. */
-const powersOfTen = Array.from({ length: exactDigits + 1 }, (_, exponent) => Number(`1e${exponent}`))
-/** Those of numbers without a minus, then those of numbers with one. */
+/** Exact, like the digits: so their quotient is rounded just once. First for numbers without a minus, then for numbers with one. */
 const divisors = Float64Array.from([...powersOfTen, ...powersOfTen.map(power => -power)])
 
 /**

@@ -1,3 +1,4 @@
+import { powersOfTen } from '../../tensor/powers-of-ten.ts'
 import { productError } from './exact-product.ts'
 
 const [zero, minus, point] = [0x30, 0x2d, 0x2e]
@@ -6,8 +7,6 @@ const digitCount = 17
 const [least, most] = [1e-4, 1e15]
 /** Powers of ten from `least` to `most`. */
 const tenths = Float64Array.from({ length: 20 }, (_, index) => Number(`1e${index - 4}`))
-/** Powers of ten that a double holds exactly. */
-const powersOfTen = Float64Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`))
 /** Binary exponent of `least`, in the bits of a double. */
 const leastExponent = 1023 - 14
 /** Half the distance of a double to its neighbours, by binary exponent from that of `least`. */
@@ -36,8 +35,7 @@ export function writeFloat64(bytes: Uint8Array, start: number, number: number): 
   const high = words[highWord] as number
   // The smaller neighbour of a power of two is half as far away as the larger one.
   if (words[lowWord] === 0 && (high & 0xfffff) === 0) return -1
-  let exponent = -4
-  while (size >= (tenths[exponent + 5] as number)) exponent++
+  const exponent = decimalExponent(size)
   const places = digitCount - 1 - exponent
   const power = powersOfTen[places] as number
   const product = size * power
@@ -76,6 +74,13 @@ export function writeFloat64(bytes: Uint8Array, start: number, number: number): 
   let end = at + digitCount
   while (bytes[end - 1] === zero && end - 2 > pointAt) end--
   return end
+}
+
+/** @returns the power of ten of the first digit of a number from 10^-4 up to 10^15 */
+export function decimalExponent(size: number): number {
+  let exponent = -4
+  while (size >= (tenths[exponent + 5] as number)) exponent++
+  return exponent
 }
 
 const [none, unknown] = [-1, -2]

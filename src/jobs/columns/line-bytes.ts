@@ -1,12 +1,10 @@
 /** Writes text as bytes: numbers digit by digit, which spares a string for each. */
 import type { Dtype } from '../../tensor/dtype.ts'
+import { powersOfTen } from '../../tensor/powers-of-ten.ts'
 import { elementEncoder, type NonFinite } from '../../tensor/python-json-elements.ts'
-import { writeFloat64 } from './float64-text.ts'
+import { decimalExponent, writeFloat64 } from './float64-text.ts'
 
 const [zero, minus, point] = [0x30, 0x2d, 0x2e]
-const powersOfTen = Array.from({ length: 16 }, (_, exponent) => 10 ** exponent)
-/** From 10^-4 on, each ten times the one before. */
-const tenths = Array.from({ length: 11 }, (_, index) => Number(`1e${index - 4}`))
 /** More than any number takes. */
 const longestNumber = 32
 
@@ -65,8 +63,7 @@ export class LineBytes {
   float32(number: number): boolean {
     const size = number < 0 ? -number : number
     if (!(size >= 1e-4 && size < 1e6)) return false
-    let exponent = -4
-    while (size >= (tenths[exponent + 5] as number)) exponent++
+    const exponent = decimalExponent(size)
     // Most numbers need eight digits or nine. Of these, `places` are behind the point.
     let places = 7 - exponent
     let whole = shifted(size, places)

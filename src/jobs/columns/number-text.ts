@@ -1,4 +1,5 @@
 /** Reads numbers from bytes of text, each as `Number` would read the same text. */
+import { powersOfTen } from '../../tensor/powers-of-ten.ts'
 import { productError } from './exact-product.ts'
 
 const [zero, nine, minus, plus, point] = [0x30, 0x39, 0x2d, 0x2b, 0x2e]
@@ -6,8 +7,6 @@ const [zero, nine, minus, plus, point] = [0x30, 0x39, 0x2d, 0x2b, 0x2e]
 const exactDigits = 15
 /** Further digits that are taken exactly. The shortest text of a double has two at most. */
 const moreDigits = 4
-/** Powers of ten that a double holds exactly. */
-const powersOfTen = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`))
 const maxPower = 22
 
 /** Reads one number after the other. The last value is a field, because an object for each would cost more than to read it. */
